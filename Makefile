@@ -1,0 +1,66 @@
+# Everything a newcomer or CI needs; each target sets up what it stands on.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+STORES := versitygw
+SERVERS := $(STORES) etcd kube-apiserver
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint format unit test demo demo-svg demo-cluster bench servers lock clean
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.done ## a virtual environment with .venv/bin/s3-resource-operator
+
+$(VENV)/.done: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+lint: setup ## style, types and import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## bring the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+servers: setup ## build the servers of the tests that are missing
+	$(RUN) -m tests.servers build $(SERVERS)
+
+unit: setup ## the tests that need no server
+	$(BIN)/pytest -m "not server and not e2e"
+
+test: setup servers ## all tests, against real servers, with coverage
+	$(BIN)/pytest --cov --cov-report=term
+
+demo: setup ## see a Secret become a bucket and a user
+	@$(RUN) -m tests.servers build $(STORES)
+	@$(BIN)/s3-resource-operator demo --versitygw "$$($(RUN) -m tests.servers path versitygw)"
+
+demo-svg: setup ## the demo as a picture for the README
+	@$(RUN) -m tests.servers build $(STORES)
+	@$(BIN)/s3-resource-operator demo --versitygw "$$($(RUN) -m tests.servers path versitygw)" \
+		--svg docs/demo.svg
+
+demo-cluster: setup servers ## the same through a real kube-apiserver and Metacontroller
+	@$(RUN) -m tests.e2e.demo_cluster
+
+bench: setup servers ## speed, as ratios to a floor measured in the same run
+	@$(RUN) -m tests.bench
+
+lock: setup ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev \
+		pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what is built here; the servers stay in the user's cache
+	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache dist

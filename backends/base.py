@@ -1,0 +1,171 @@
+"""What every store has in common: what is claimed, what a probe says, what can be repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from backends.deadline import Deadline
+from backends.sensitive import Sensitive
+
+Observer = Callable[[str, str, float], None]
+"""Called after each request with the operation, the HTTP status or what took its place
+(``timeout``, ``unavailable``), and the seconds it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One S3 key pair."""
+
+    access_key: str
+    secret: Sensitive
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One bucket and one user that a Secret asks for, already checked.
+
+    ``None`` leaves what an existing user has; a new user gets the role ``user``.
+    """
+
+    bucket: str
+    user: str
+    secret: Sensitive
+    role: str | None = None
+    user_id: int | None = None
+    group_id: int | None = None
+
+    @property
+    def credentials(self) -> Credentials:
+        """The tenant's own key pair."""
+        return Credentials(self.user, self.secret)
+
+    @property
+    def attributes(self) -> dict[str, str | int]:
+        """The fields that a probe can't see, without those left alone."""
+        fields = {"role": self.role, "user-id": self.user_id, "group-id": self.group_id}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+class Gap(Enum):
+    """What a request signed by the tenant says is missing."""
+
+    ACCEPTED = "accepted"
+    NO_USER = "no such user"
+    WRONG_SECRET = "the user has another secret"  # noqa: S105
+    NO_BUCKET = "no such bucket"
+    DENIED = "the tenant may not use the bucket"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The answer to one probe; `owner` is the bucket's where the answer names it."""
+
+    gap: Gap
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An existing user, as an administrator sees it."""
+
+    admin: bool
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """An existing bucket, as an administrator sees it; `owner` is None if nobody owns it."""
+
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a store can do at all."""
+
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How the operator reaches the store.
+
+    Args:
+        endpoint: URL of the S3 API, without a trailing slash.
+        admin_endpoint: URL of the admin API.
+        region: region of the signatures.
+        admin: the operator's own credentials.
+        ca_bundle: path of a PEM file; None is the system's.
+        tls_verify: False accepts any certificate.
+        pool_size: connections kept open at most.
+    """
+
+    endpoint: str
+    admin_endpoint: str
+    region: str
+    admin: Credentials
+    ca_bundle: str | None = None
+    tls_verify: bool = True
+    pool_size: int = 32
+
+
+class Backend(Protocol):
+    """One store. Every method raises :class:`backends.errors.StoreError` and nothing else.
+
+    A repair answers whether it changed anything. It is idempotent, and when the thing it was
+    to make already exists, or the thing it was to change is gone, it says False: the next
+    probe tells what is so. All may be called from several threads at once.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the store can do at all."""
+        ...
+
+    @property
+    def administrator(self) -> str:
+        """The user that owns what the operator's own credentials create."""
+        ...
+
+    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        """One request, signed as the tenant, for the tenant's bucket."""
+        ...
+
+    def find_user(self, name: str, deadline: Deadline) -> User | None:
+        """The user, or None; may cost as much as the store has users: rare paths only."""
+        ...
+
+    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+        """The bucket, or None."""
+        ...
+
+    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+        """Whether any bucket names this user as its owner, be there such a user or not."""
+        ...
+
+    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+        """Makes the user with its secret, role and ids."""
+        ...
+
+    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+        """Gives the user the claim's secret, and the role and ids that the claim names."""
+        ...
+
+    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+        """Makes the bucket, owned by the claim's user."""
+        ...
+
+    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+        """Makes the claim's user the bucket's owner."""
+        ...
+
+    def check(self, deadline: Deadline) -> None:
+        """Proves that the store is there and that the operator is an administrator."""
+        ...
+
+    def close(self) -> None:
+        """Closes the connections."""
+        ...

@@ -1,0 +1,179 @@
+"""What can go wrong with a store, and the one place that says so in our own terms.
+
+StoreError
+├── TransientError           worth another try later
+│   ├── Unavailable          refused, reset, name not found, TLS, 503
+│   ├── TimedOut             no answer within the sync's time
+│   ├── ServerFault          another 5xx, or an answer that makes no sense
+│   ├── CredentialsRejected  the operator's own key is unknown, wrong or not an administrator's
+│   ├── Misconfigured        wrong region, no admin API, single-account mode
+│   └── ClockSkew            the store refuses our time
+└── PermanentError           another try answers the same
+    ├── Rejected             the store refuses the value
+    └── Unsupported          the store can't do that
+
+Every message is one sentence for a person, without a credential and without anything that
+changes from try to try: it becomes the message annotation of the Secret.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import botocore.exceptions
+import urllib3.exceptions
+
+
+class StoreError(Exception):
+    """Base of all errors of a store; ``str()`` of it is a sentence for a person."""
+
+
+class TransientError(StoreError):
+    """Another try may go better."""
+
+
+class Unavailable(TransientError):
+    """The store can't be reached, or says that it is too busy."""
+
+
+class TimedOut(TransientError):
+    """The store did not answer in time."""
+
+
+class ServerFault(TransientError):
+    """The store failed, or its answer makes no sense."""
+
+
+class CredentialsRejected(TransientError):
+    """The store refuses the operator's own credentials."""
+
+
+class Misconfigured(TransientError):
+    """The operator and the store are not set up for one another."""
+
+
+class ClockSkew(TransientError):
+    """The clocks of the operator and the store are too far apart."""
+
+
+class PermanentError(StoreError):
+    """Another try answers the same until the Secret changes."""
+
+
+class Rejected(PermanentError):
+    """The store refuses a value of the Secret."""
+
+
+class Unsupported(PermanentError):
+    """The store has no such feature."""
+
+
+_BUSY = frozenset({"SlowDown", "ServiceUnavailable", "ServerBusy", "TooManyRequests"})
+_REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_WORDS = re.compile(r"[^\x20-\x7e]+")
+
+
+def own_words(text: str, limit: int = 200) -> str:
+    """A store's own message made fit to be quoted: printable, one line, cut to `limit`."""
+    text = " ".join(_WORDS.sub(" ", text).split()).rstrip(".")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def error_for(status: int, code: str, message: str, *, admin: bool) -> StoreError:
+    """The error that an answer means which the caller doesn't know better.
+
+    Args:
+        status: HTTP status of the answer.
+        code: the S3 error code, empty when the answer had none.
+        message: the store's own message.
+        admin: whether the request was signed with the operator's own credentials.
+    """
+    if code == "RequestTimeTooSkewed":
+        return ClockSkew(
+            "The store refuses the request's time: synchronise the clocks of the store and of "
+            "the operator's node."
+        )
+    if code == "AuthorizationHeaderMalformed":
+        return Misconfigured(
+            f"The store refuses the signature's region, set S3_REGION to the store's: "
+            f"{own_words(message)}."
+        )
+    if status in {429, 503} or code in _BUSY:
+        return Unavailable("The store answers that it is too busy.")
+    if admin and (code in _REFUSED or code == "XAdminAccessDenied"):
+        if code == "InvalidAccessKeyId":
+            why = "it doesn't know the access key"
+        elif code == "SignatureDoesNotMatch":
+            why = "the secret key is wrong"
+        else:
+            why = "they are not an administrator's"
+        return CredentialsRejected(f"The store refuses the operator's own credentials: {why}.")
+    if admin and (status in {405, 501} or code in {"MethodNotAllowed", "NotImplemented"}):
+        return Misconfigured(
+            "The store has no such admin API at S3_ADMIN_ENDPOINT_URL: check BACKEND_NAME and "
+            "the admin endpoint."
+        )
+    if status == 400 and code:
+        return Rejected(f"The store refuses the request, {code}: {own_words(message)}.")
+    if code:
+        return ServerFault(f"The store answered {status} {code}.")
+    return ServerFault(f"The store answered {status} without an S3 error.")
+
+
+@contextmanager
+def foreign_errors() -> Iterator[None]:
+    """Turns urllib3's and botocore's errors into ours, most specific first.
+
+    Raises:
+        StoreError: in place of any library error; always ``raise … from``.
+    """
+    try:
+        yield
+    except botocore.exceptions.ClientError as error:
+        answer = error.response
+        raise error_for(
+            int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)),
+            str(answer.get("Error", {}).get("Code", "")),
+            str(answer.get("Error", {}).get("Message", "")),
+            admin=True,
+        ) from error
+    except urllib3.exceptions.NewConnectionError as error:
+        # Its base class is a time-out (urllib3 2.8), but nothing was waited for.
+        raise Unavailable(f"The store can't be reached: {_cause(error)}.") from error
+    except (
+        urllib3.exceptions.TimeoutError,
+        botocore.exceptions.ConnectTimeoutError,
+        botocore.exceptions.ReadTimeoutError,
+    ) as error:
+        raise TimedOut("The store did not answer within the time of one sync.") from error
+    except (
+        urllib3.exceptions.HTTPError,
+        botocore.exceptions.HTTPClientError,
+        botocore.exceptions.BotoCoreError,
+        OSError,
+    ) as error:
+        raise Unavailable(f"The store can't be reached: {_cause(error)}.") from error
+
+
+def _cause(error: BaseException) -> str:
+    """Which of the few ways a connection fails, in words that stay the same."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its TLS certificate is not trusted ({own_words(cause.verify_message)})"
+        if isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError):
+            return "the TLS handshake failed"
+        if isinstance(cause, socket.gaierror | urllib3.exceptions.NameResolutionError):
+            return "its name can't be resolved"
+        if isinstance(cause, ConnectionRefusedError):
+            return "the connection was refused"
+        if isinstance(cause, ConnectionError | urllib3.exceptions.ProtocolError):
+            return "the connection was reset"
+        cause = cause.__cause__ or cause.__context__
+    return "the connection failed"

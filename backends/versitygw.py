@@ -1,0 +1,260 @@
+"""VersityGW: its admin API is XML over S3-signed PATCH requests.
+
+Codes and behaviour below are those of VersityGW 1.8.0.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar
+from xml.etree.ElementTree import Element
+
+from backends import xmlbody
+from backends.base import (
+    Bucket,
+    Capabilities,
+    Claim,
+    Connection,
+    Credentials,
+    Gap,
+    Observer,
+    Probe,
+    User,
+)
+from backends.deadline import Deadline
+from backends.errors import Misconfigured, ServerFault, StoreError, TimedOut, error_for
+from backends.sensitive import Sensitive
+from backends.signing import Answer, SignedClient
+
+_GAPS = {
+    "InvalidAccessKeyId": Gap.NO_USER,
+    "SignatureDoesNotMatch": Gap.WRONG_SECRET,
+    "NoSuchBucket": Gap.NO_BUCKET,
+    "AccessDenied": Gap.DENIED,
+}
+_NEW_USER_ROLE = "user"
+# The signature is checked before the bucket is looked for.
+_ANY_BUCKET = "any-bucket"
+# list-users and list-buckets answer with everything at once.
+_LISTING_LIMIT = 256 * 1024 * 1024
+
+
+class VersityGW:
+    """The backend for VersityGW with an IAM service; see :class:`backends.base.Backend`."""
+
+    name: ClassVar[str] = "versitygw"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        roles=frozenset({"user", "userplus", "admin"})
+    )
+
+    def __init__(self, connection: Connection, observe: Observer) -> None:
+        self._admin = connection.admin
+        self._s3 = SignedClient(connection.endpoint, connection, observe)
+        # The admin API may have a port of its own (--admin-port).
+        self._api = (
+            self._s3
+            if connection.admin_endpoint == connection.endpoint
+            else SignedClient(connection.admin_endpoint, connection, observe)
+        )
+        # The gateway's IAM services read, change and write the whole list of accounts.
+        self._account_writes = threading.Lock()
+
+    @property
+    def administrator(self) -> str:
+        """The operator's own access key: what it creates belongs to that account."""
+        return self._admin.access_key
+
+    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        """Reads the bucket's ACL as the tenant; the answer names the owner."""
+        answer = self._acl("probe", claim.bucket, claim.credentials, deadline)
+        if answer.ok:
+            return Probe(Gap.ACCEPTED, _owner(answer))
+        if answer.code == "XAdminUserNotFound":
+            raise _single_account()
+        if answer.code in _GAPS:
+            return Probe(_GAPS[answer.code])
+        raise _error(answer, admin=False)
+
+    def find_user(self, name: str, deadline: Deadline) -> User | None:
+        """Looks through list-users, and asks for the root account, which isn't in it.
+
+        The gateway tells an unknown access key from a wrong secret: one that it knows but
+        doesn't list is the root account's, an administrator.
+        """
+        for account in self._list("users", "Accounts", deadline):
+            if account.findtext("Access") == name:
+                return User(admin=account.findtext("Role") == "admin")
+        stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
+        answer = self._acl("find_user", _ANY_BUCKET, stranger, deadline)
+        if answer.code == "SignatureDoesNotMatch":
+            return User(admin=True)
+        if answer.code == "InvalidAccessKeyId":
+            return None
+        raise _error(answer, admin=False)
+
+    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+        """Reads the bucket's ACL as the administrator."""
+        answer = self._acl("read_owner", name, self._admin, deadline)
+        if answer.ok:
+            return Bucket(_owner(answer))
+        if answer.code == "NoSuchBucket":
+            return None
+        raise _error(answer, admin=True)
+
+    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+        """Looks through list-buckets: a deleted user's buckets keep its name."""
+        return any(
+            bucket.findtext("Owner") == user
+            for bucket in self._list("buckets", "Buckets", deadline)
+        )
+
+    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+        """One request, or two when ids are set.
+
+        create-user puts the ids into the IAM service but not into the gateway's cache, where
+        they read as 0 for up to 120 s; update-user refreshes the cache.
+        """
+        fields = {
+            "Access": claim.user,
+            "Secret": claim.secret.reveal(),
+            **_attributes(claim),
+        }
+        fields.setdefault("Role", _NEW_USER_ROLE)
+        with self._account_write(deadline):
+            answer = self._call("create-user", deadline, body=xmlbody.document("Account", fields))
+            if answer.code == "XAdminUserExists":
+                return False
+            _require(answer)
+            if claim.user_id is not None or claim.group_id is not None:
+                self._update(claim, deadline)
+        return True
+
+    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+        """Writes the secret and what the claim names of role and ids."""
+        with self._account_write(deadline):
+            return self._update(claim, deadline)
+
+    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+        """Makes the bucket with its owner in one request."""
+        answer = self._api.request(
+            "PATCH",
+            [claim.bucket, "create"],
+            operation="create_bucket",
+            credentials=self._admin,
+            deadline=deadline,
+            headers={"x-vgw-owner": claim.user},
+        )
+        if answer.code in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists", "XAdminUserNotFound"}:
+            return False
+        _require(answer)
+        return True
+
+    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+        """Gives the bucket away; drops its policy and ACL, so only when the owner differs."""
+        answer = self._call(
+            "change-bucket-owner", deadline, {"bucket": claim.bucket, "owner": claim.user}
+        )
+        if answer.code in {"NoSuchBucket", "XAdminUserNotFound"}:
+            return False
+        _require(answer)
+        return True
+
+    def check(self, deadline: Deadline) -> None:
+        """Lists the users: that takes an administrator and an IAM service."""
+        self._list("users", "Accounts", deadline)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._s3.close()
+        self._api.close()
+
+    def _acl(
+        self, operation: str, bucket: str, credentials: Credentials, deadline: Deadline
+    ) -> Answer:
+        return self._s3.request(
+            "GET",
+            [bucket],
+            operation=operation,
+            credentials=credentials,
+            deadline=deadline,
+            query={"acl": ""},
+        )
+
+    def _call(
+        self,
+        command: str,
+        deadline: Deadline,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        limit: int = 1024 * 1024,
+    ) -> Answer:
+        return self._api.request(
+            "PATCH",
+            [command],
+            operation=command.replace("-", "_"),
+            credentials=self._admin,
+            deadline=deadline,
+            query=query,
+            body=body,
+            limit=limit,
+        )
+
+    def _list(self, what: str, element: str, deadline: Deadline) -> Iterator[Element]:
+        answer = self._call(f"list-{what}", deadline, limit=_LISTING_LIMIT)
+        _require(answer)
+        return xmlbody.parse(answer.body).iter(element)
+
+    def _update(self, claim: Claim, deadline: Deadline) -> bool:
+        fields = {"Secret": claim.secret.reveal(), **_attributes(claim)}
+        answer = self._call(
+            "update-user",
+            deadline,
+            {"access": claim.user},
+            xmlbody.document("MutableProps", fields),
+        )
+        if answer.code == "XAdminUserNotFound":
+            return False
+        _require(answer)
+        return True
+
+    @contextmanager
+    def _account_write(self, deadline: Deadline) -> Iterator[None]:
+        if not self._account_writes.acquire(timeout=deadline.remaining()):
+            raise TimedOut("Other changes to the store's users took all of the sync's time.")
+        try:
+            yield
+        finally:
+            self._account_writes.release()
+
+
+def _attributes(claim: Claim) -> dict[str, str | int]:
+    names = {"role": "Role", "user-id": "UserID", "group-id": "GroupID"}
+    return {names[field]: value for field, value in claim.attributes.items()}
+
+
+def _owner(answer: Answer) -> str:
+    owner = xmlbody.parse(answer.body).findtext("Owner/ID")
+    if not owner:
+        raise ServerFault("The store's answer names no owner of the bucket.")
+    return owner
+
+
+def _require(answer: Answer) -> None:
+    if not answer.ok:
+        raise _error(answer, admin=True)
+
+
+def _error(answer: Answer, *, admin: bool) -> StoreError:
+    if answer.code == "XAdminMethodNotSupported":
+        return _single_account()
+    return error_for(answer.status, answer.code, answer.message, admin=admin)
+
+
+def _single_account() -> Misconfigured:
+    return Misconfigured(
+        "VersityGW runs in single-account mode and can have no users: start it with an IAM "
+        "service such as --iam-dir."
+    )

@@ -1,0 +1,109 @@
+"""The two Starlette applications: what Metacontroller calls, and what probes and Prometheus do."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from backends.sensitive import Sensitive
+from hooks import metrics as prometheus
+from hooks.auth import BearerTokens
+from hooks.decorator import NotAHookRequest, SyncRequest
+from hooks.logs import request_id
+from hooks.metrics import Metrics
+from hooks.syncer import Syncer
+from hooks.workers import Busy, Workers
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 4 * 1024 * 1024
+_BUSY = PlainTextResponse("busy", status_code=429, headers={"Retry-After": "1"})
+
+
+class Readiness:
+    """Whether the process takes calls: from the listeners being up to the drain."""
+
+    def __init__(self) -> None:
+        self.ready = False
+
+
+def hook_app(
+    syncer: Syncer,
+    workers: Workers,
+    metrics: Metrics,
+    *,
+    tokens: Sequence[Sensitive],
+    timeout: float,
+) -> Starlette:
+    """What Metacontroller calls.
+
+    Args:
+        syncer: does the work.
+        workers: the threads it is done in.
+        metrics: counted into.
+        tokens: bearer tokens, any of which is accepted; none accepts everybody.
+        timeout: seconds until an answer is given, whatever the store does.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            sync = SyncRequest.parse(await request.body())
+        except NotAHookRequest as error:
+            return PlainTextResponse(f"not a hook request: {error}", status_code=400)
+        try:
+            result = await workers.run(lambda: syncer.sync(sync), timeout)
+        except Busy:
+            return _BUSY
+        except TimeoutError:
+            result = syncer.timed_out(sync)
+        return Response(result.response.encode(), media_type="application/json")
+
+    async def sync(request: Request) -> Response:
+        with request_id(secrets.token_hex(8)), metrics.sync_duration.time():
+            try:
+                return await answer(request)
+            except HTTPException:
+                raise
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except Exception:
+                # Metacontroller quotes the body in an Event, so there is nothing in it.
+                metrics.internal_error()
+                log.exception("a hook call failed for a reason that is a bug of this operator")
+                return PlainTextResponse("internal error", status_code=500)
+
+    return Starlette(
+        routes=[Route("/sync", sync, methods=["POST"], max_body_size=BODY_LIMIT)],
+        middleware=[Middleware(BearerTokens, tokens=tokens)],
+    )
+
+
+def ops_app(metrics: Metrics, readiness: Readiness) -> Starlette:
+    """What the kubelet and Prometheus call; none of it asks the store."""
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "healthy"})
+
+    async def readyz(_: Request) -> Response:
+        if readiness.ready:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready"}, status_code=503)
+
+    def scrape(_: Request) -> Response:
+        return Response(metrics.render(), media_type=prometheus.CONTENT_TYPE)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", scrape),
+        ]
+    )

@@ -1,0 +1,114 @@
+"""Metacontroller's DecoratorController hook API, versions v1 and v2.
+
+The two differ in how attachments and related objects are keyed, which this hook doesn't read,
+and in how the answer is: v2 refuses unknown fields, so an answer holds only what v2 knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class NotAHookRequest(ValueError):
+    """The body isn't what Metacontroller sends for a Secret; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """The Secret that Metacontroller shows, as far as the hook looks at it."""
+
+    namespace: str
+    name: str
+    uid: str
+    annotations: Mapping[str, str]
+    data: Mapping[str, object] = field(repr=False)
+    deleting: bool = False
+
+    @classmethod
+    def parse(cls, body: bytes) -> SyncRequest:
+        """Reads a request's body.
+
+        Raises:
+            NotAHookRequest: not JSON, or not about a v1 Secret.
+        """
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            # json's own message quotes the document, and with it a credential.
+            raise NotAHookRequest("the body is not JSON") from None
+        if not isinstance(document, dict) or not isinstance(document.get("object"), dict):
+            raise NotAHookRequest("the body has no object")
+        return cls.of(document["object"])
+
+    @classmethod
+    def of(cls, secret: Mapping[str, Any]) -> SyncRequest:
+        """The same from a Secret as Kubernetes has it.
+
+        Raises:
+            NotAHookRequest: not a v1 Secret.
+        """
+        if secret.get("kind") != "Secret" or secret.get("apiVersion") != "v1":
+            raise NotAHookRequest("the object is not a v1 Secret")
+        metadata = secret.get("metadata")
+        if not isinstance(metadata, dict):
+            raise NotAHookRequest("the object has no metadata")
+        data = secret.get("data")
+        if data is not None and not isinstance(data, dict):
+            raise NotAHookRequest("the object's data is not a mapping")
+        return cls(
+            namespace=_text(metadata, "namespace"),
+            name=_text(metadata, "name"),
+            uid=_text(metadata, "uid"),
+            annotations=_texts(metadata, "annotations"),
+            data=data or {},
+            deleting=metadata.get("deletionTimestamp") is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResponse:
+    """What Metacontroller is to write on the Secret; None deletes a key.
+
+    Args:
+        annotations: annotations to set or delete.
+        labels: labels to set or delete.
+        resync_after: seconds until the next sync, None for the periodic one.
+    """
+
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    resync_after: float | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON-like data; ``{}`` changes nothing."""
+        answer: dict[str, Any] = {}
+        if self.annotations:
+            answer["annotations"] = dict(self.annotations)
+        if self.labels:
+            answer["labels"] = dict(self.labels)
+        if self.resync_after is not None:
+            answer["resyncAfterSeconds"] = self.resync_after
+        return answer
+
+    def encode(self) -> bytes:
+        """The answer's bytes, the same for the same answer."""
+        return json.dumps(self.document(), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _text(metadata: Mapping[str, Any], key: str) -> str:
+    value = metadata.get(key, "")
+    if not isinstance(value, str):
+        raise NotAHookRequest(f"metadata.{key} is not a string")
+    return value
+
+
+def _texts(metadata: Mapping[str, Any], key: str) -> Mapping[str, str]:
+    value = metadata.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise NotAHookRequest(f"metadata.{key} is not a mapping of strings")
+    return value

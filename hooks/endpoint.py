@@ -1,0 +1,30 @@
+"""Endpoint URLs, compared as the servers behind them would be."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def normalise(url: str) -> str:
+    """Scheme and host in lower case, the default port and trailing slashes dropped.
+
+    Raises:
+        ValueError: not an http or https URL of a host, or one with a user, a query or a
+            fragment. The text doesn't quote the URL, which may hold a password.
+    """
+    problem = "expected an http or https URL such as https://s3.example.com:7070"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(problem) from None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or url != url.strip():
+        raise ValueError(problem)
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"{problem}, without a user, a query or a fragment")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+        host = f"{host}:{port}"
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))

@@ -1,0 +1,164 @@
+"""The loop: probe as the tenant, repair the one gap that the answer names, probe again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from backends.base import Backend, Bucket, Claim, Gap, Probe
+from backends.deadline import Deadline
+from backends.errors import StoreError
+from hooks.grant import Evidence, Grants
+from hooks.outcome import Action, Conflict, Outcome, Reason, Refusal
+from hooks.takeover import Adoption, Takeover, Taking
+
+READY = "The store accepts the Secret's credentials and the bucket is the user's."
+
+
+def reconcile(
+    claim: Claim,
+    evidence: Evidence,
+    backend: Backend,
+    grants: Grants,
+    adoption: Adoption,
+    *,
+    applied: str,
+    deadline: Deadline,
+) -> Outcome:
+    """Makes the store what the claim says; never raises a store's error.
+
+    Killed between any two steps, the next call goes on from there: nothing is remembered but
+    what the store and the Secret's annotations say.
+
+    Args:
+        claim: what is to be.
+        evidence: the Secret's own grant.
+        backend: the store.
+        grants: verifies the grant.
+        adoption: what may be taken over.
+        applied: the Secret's applied annotation.
+        deadline: of the whole sync.
+    """
+    takeover = Takeover(claim, evidence, grants, backend, adoption, deadline)
+    run = _Run(claim, backend, deadline, takeover, applied == grants.applied(claim))
+    try:
+        return run.outcome()
+    except (Refusal, StoreError) as error:
+        return Outcome.of(error, tuple(run.actions))
+
+
+@dataclass
+class _Run:
+    claim: Claim
+    backend: Backend
+    deadline: Deadline
+    takeover: Takeover
+    applied: bool
+    actions: list[Action] = field(default_factory=list)
+
+    def outcome(self) -> Outcome:
+        repaired: set[Gap] = set()
+        while True:
+            probe = self.backend.probe(self.claim, self.deadline)
+            gap, bucket = self._judge(probe)
+            if gap is Gap.ACCEPTED:
+                self._apply()
+                return Outcome(Reason.PROVISIONED, READY, tuple(self.actions))
+            if gap in repaired:
+                # Repaired and still there: asked again later rather than repaired again, so
+                # the loop ends after as many turns as there are gaps.
+                return Outcome(
+                    Reason.NOT_YET_VISIBLE,
+                    f"Everything was applied, but the store still answers: {gap.value}.",
+                    tuple(self.actions),
+                )
+            repaired.add(gap)
+            self._repair(gap, bucket)
+
+    def _judge(self, probe: Probe) -> tuple[Gap, Bucket | None]:
+        """What is really missing, where the tenant's answer alone doesn't say."""
+        if probe.gap is Gap.ACCEPTED and probe.owner is not None:
+            bucket: Bucket | None = Bucket(probe.owner)
+        elif probe.gap is Gap.ACCEPTED and self.takeover.evidence.holds(
+            self.takeover.grants, self.claim
+        ):
+            return Gap.ACCEPTED, None
+        elif probe.gap in {Gap.ACCEPTED, Gap.DENIED}:
+            # A store without owners; or the tenant's own bucket policy may refuse the probe.
+            bucket = self.backend.find_bucket(self.claim.bucket, self.deadline)
+        else:
+            return probe.gap, None
+        if bucket is None:
+            return Gap.NO_BUCKET, None
+        return (Gap.ACCEPTED if bucket.owner == self.claim.user else Gap.DENIED), bucket
+
+    def _repair(self, gap: Gap, bucket: Bucket | None) -> None:
+        match gap:
+            case Gap.NO_USER:
+                self.takeover.authorise(Taking.NEW_USER)
+                self._create_user()
+            case Gap.WRONG_SECRET:
+                exists = self._refuse_administrator()
+                # One that another gateway deleted is still remembered by this one for a while.
+                self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
+                if exists:
+                    self._update_user()
+                else:
+                    self._create_user()
+            case Gap.NO_BUCKET:
+                self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
+            case Gap.DENIED:
+                if Action.CREATE_USER not in self.actions:
+                    self._refuse_administrator()
+                self.takeover.authorise(Taking.BUCKET, bucket)
+                self._do(Action.CHANGE_OWNER, self.backend.change_owner)
+
+    def _apply(self) -> None:
+        """Writes role and ids once, which no probe can see."""
+        if self.applied or not self.claim.attributes:
+            return
+        self._refuse_administrator()
+        self._update_user()
+
+    def _create_user(self) -> None:
+        if self._do(Action.CREATE_USER, self.backend.create_user):
+            self.applied = True
+
+    def _update_user(self) -> None:
+        if self._do(Action.UPDATE_USER, self.backend.update_user):
+            self.applied = True
+
+    def _refuse_administrator(self) -> bool:
+        """Whether there is such a user at all; it is no administrator.
+
+        Raises:
+            Conflict: it is one, or it was disabled, and so it is left alone.
+        """
+        user = self.backend.find_user(self.claim.user, self.deadline)
+        if user is None:
+            return False
+        if user.admin and not self._is_own_administrator():
+            raise Conflict(
+                Reason.ADMIN_USER,
+                "The access key is an administrator's on the store, which is never changed: "
+                "choose another.",
+            )
+        if user.disabled:
+            raise Conflict(
+                Reason.USER_DISABLED,
+                "The user was disabled on the store and stays so until an administrator enables "
+                "it there.",
+            )
+        return True
+
+    def _is_own_administrator(self) -> bool:
+        """One that this Secret was given, where the platform allows that role."""
+        return self.claim.role == "admin" and self.takeover.evidence.covers_user(
+            self.takeover.grants, self.claim
+        )
+
+    def _do(self, action: Action, repair: Callable[[Claim, Deadline], bool]) -> bool:
+        changed = repair(self.claim, self.deadline)
+        if changed:
+            self.actions.append(action)
+        return changed

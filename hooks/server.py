@@ -1,0 +1,184 @@
+"""Two listeners in one process: the hooks for Metacontroller, the ops port for everybody else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import math
+import os
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+
+from backends import REGISTRY
+from hooks import __version__
+from hooks.app import Readiness, hook_app, ops_app
+from hooks.metrics import Metrics
+from hooks.settings import Settings, SettingsError
+from hooks.syncer import Syncer
+from hooks.tls import Certificates
+from hooks.workers import Workers
+
+log = logging.getLogger(__name__)
+
+# Go's HTTP client keeps an idle connection for 90 s: closed sooner from here, its next call
+# would meet a closed socket.
+_KEEP_ALIVE = 120
+_OPS_GRACE = 1
+
+
+class ListenError(Exception):
+    """An address can't be listened on; the text names the variables."""
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, and returns when all calls in flight are answered.
+
+    That takes SYNC_TIMEOUT_SECONDS + 2 s at most.
+
+    Raises:
+        ListenError: an address is taken or isn't this machine's.
+        SettingsError: the TLS files can't be used.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+def exit_now(code: int) -> None:
+    """Ends the process without waiting for threads that still wait for the store."""
+    if any(thread.name.startswith("sync") for thread in threading.enumerate()):
+        logging.shutdown()
+        os._exit(code)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handling of its own: two servers end in an order of ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(settings: Settings) -> None:
+    certificates = _certificates(settings)
+    metrics = Metrics()
+    readiness = Readiness()
+    workers = Workers(settings.sync_concurrency)
+    backend = REGISTRY[settings.backend_name](
+        settings.connection, metrics.observer(settings.backend_name)
+    )
+    hooks = hook_app(
+        Syncer(settings, backend, metrics),
+        workers,
+        metrics,
+        tokens=settings.hook_tokens,
+        timeout=settings.sync_timeout,
+    )
+    with (
+        _listen("HOOK", settings.hook_host, settings.hook_port) as hook_socket,
+        _listen("METRICS", settings.metrics_host, settings.metrics_port) as ops_socket,
+    ):
+        hook_server = _server(hooks, math.ceil(settings.sync_timeout), certificates)
+        ops_server = _server(ops_app(metrics, readiness), _OPS_GRACE)
+        stop = _stop_event()
+        ops = asyncio.create_task(ops_server.serve([ops_socket]))
+        hook = asyncio.create_task(hook_server.serve([hook_socket]))
+        while not (ops_server.started and hook_server.started):
+            await asyncio.sleep(0.005)
+        readiness.ready = True
+        _log_start(settings, hook_socket, ops_socket)
+        await stop.wait()
+        readiness.ready = False
+        log.info("draining: no more calls are taken, those in flight are answered")
+        hook_server.should_exit = True
+        await hook
+        ops_server.should_exit = True
+        await ops
+    workers.close()
+    backend.close()
+    log.info("stopped")
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _server(app: Starlette, grace: int, certificates: Certificates | None = None) -> _Server:
+    context: Callable[..., ssl.SSLContext] | None = None
+    if certificates is not None:
+        context = functools.partial(_context, certificates)
+    return _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=grace,
+            ssl_context_factory=context,
+        )
+    )
+
+
+def _context(certificates: Certificates, *_: object) -> ssl.SSLContext:
+    return certificates.context
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    if settings.tls is None:
+        return None
+    try:
+        return Certificates(settings.tls)
+    except (OSError, ssl.SSLError):
+        problem = "needs a PEM certificate, HOOK_TLS_KEY_FILE its PEM key, the client CA is PEM"
+        raise SettingsError([f"HOOK_TLS_CERT_FILE: {problem}"]) from None
+
+
+def _listen(name: str, host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ListenError(
+            f"{name}_HOST, {name}_PORT: can't listen on {host}:{port} ({error.strerror})"
+        ) from None
+
+
+def _log_start(settings: Settings, hook: socket.socket, ops: socket.socket) -> None:
+    log.info(
+        "serving",
+        extra={
+            "fields": {
+                "version": __version__,
+                "backend": settings.backend_name,
+                "endpoint": settings.connection.endpoint,
+                "hook": _address(hook),
+                "ops": _address(ops),
+                "token": bool(settings.hook_tokens),
+                "tls": settings.tls is not None,
+                "mutual_tls": bool(settings.tls and settings.tls.client_ca),
+                "adoption": settings.adoption.value,
+            }
+        },
+    )
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"{host}:{port}"

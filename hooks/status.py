@@ -1,0 +1,179 @@
+"""An outcome written as the annotations and labels of the contract.
+
+Nothing here changes from one try to the next while the outcome stays the same: every change
+of an annotation makes Metacontroller sync again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from backends.base import Claim
+from hooks.decorator import SyncRequest, SyncResponse
+from hooks.grant import Evidence, Grants
+from hooks.outcome import Outcome, Reason, Status
+
+_MESSAGE_LENGTH = 512
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_TIME_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_SHORTEST_RETRY = 2.0
+_LONGEST_RETRY = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names of the annotations and labels, all under one prefix.
+
+    Args:
+        enabled: ANNOTATION_KEY; its part before ``/`` is the prefix.
+    """
+
+    enabled: str
+
+    def __getitem__(self, name: str) -> str:
+        return f"{self.enabled.partition('/')[0]}/{name}"
+
+    def enables(self, request: SyncRequest) -> bool:
+        """Whether the Secret asks for anything: only the exact word does."""
+        return request.annotations.get(self.enabled) == "true"
+
+    def observed(self, request: SyncRequest, name: str) -> str:
+        """An annotation of ours as it stands on the Secret, empty if it doesn't."""
+        return request.annotations.get(self[name], "")
+
+    def evidence(self, request: SyncRequest) -> Evidence:
+        """The Secret's grant and the names that it may be for."""
+        return Evidence(
+            uid=request.uid,
+            token=self.observed(request, "grant"),
+            bucket=self.observed(request, "bucket"),
+            user=self.observed(request, "user"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Writes answers.
+
+    Args:
+        keys: the annotations' names.
+        grants: issues the grant of a Secret that becomes Ready.
+        endpoint: the store's normalised endpoint.
+    """
+
+    keys: Keys
+    grants: Grants
+    endpoint: str
+
+    def answer(
+        self, request: SyncRequest, outcome: Outcome, claim: Claim | None, now: datetime
+    ) -> SyncResponse:
+        """The annotations and labels for an outcome.
+
+        Args:
+            request: the Secret as observed.
+            outcome: how the sync ended.
+            claim: what the Secret asks for; None if it can't be read.
+            now: the time, with a zone.
+        """
+        since = self._since(request, outcome, now)
+        annotations = {
+            "status": outcome.status.value,
+            "reason": outcome.reason.value,
+            "message": _one_line(outcome.message),
+            "last-transition-time": since.strftime(_TIME),
+            "endpoint": None if outcome.status is Status.SKIPPED else self.endpoint,
+            **self._holdings(request, outcome, claim, now),
+        }
+        labels: dict[str, str | None] = {
+            "status": outcome.status.value,
+            "bucket-hash": None,
+            "user-hash": None,
+        }
+        if claim is not None and outcome.status not in {Status.INVALID, Status.SKIPPED}:
+            labels["bucket-hash"] = name_hash(claim.bucket)
+            labels["user-hash"] = name_hash(claim.user)
+        return SyncResponse(
+            annotations=self._named(annotations),
+            labels=self._named(labels),
+            resync_after=resync_after(outcome.reason, (now - since).total_seconds(), request.uid),
+        )
+
+    def _named(self, values: Mapping[str, str | None]) -> dict[str, str | None]:
+        return {self.keys[name]: value for name, value in values.items()}
+
+    def _since(self, request: SyncRequest, outcome: Outcome, now: datetime) -> datetime:
+        """When the status became what it is."""
+        if self.keys.observed(request, "status") == outcome.status:
+            observed = _parse_time(self.keys.observed(request, "last-transition-time"))
+            if observed is not None:
+                return observed
+        return now
+
+    def _holdings(
+        self, request: SyncRequest, outcome: Outcome, claim: Claim | None, now: datetime
+    ) -> dict[str, str | None]:
+        """What the Secret was given."""
+        kept = {
+            name: self.keys.observed(request, name) or None
+            for name in ("bucket", "user", "grant", "applied")
+        }
+        if outcome.status is Status.RETRYING:
+            return kept
+        if outcome.status is not Status.READY or claim is None:
+            return {**kept, "bucket": None, "user": None}
+        grant = kept["grant"]
+        if not self.keys.evidence(request).holds(self.grants, claim):
+            grant = (
+                self.grants.issue(request.uid, claim.bucket, claim.user, int(now.timestamp()))
+                if request.uid
+                else None
+            )
+        return {
+            "bucket": claim.bucket,
+            "user": claim.user,
+            "grant": grant,
+            "applied": self.grants.applied(claim),
+        }
+
+
+def name_hash(name: str) -> str:
+    """What a look-up label holds: names may be longer than a label, or of other characters."""
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
+    """Seconds until the next try, None to wait for a change or the periodic sync.
+
+    Args:
+        reason: why the sync ended as it did.
+        elapsed: seconds since the status became what it is: the only memory of the tries.
+        uid: the Secret's; spreads the tries of many Secrets after one outage.
+    """
+    if reason.status is Status.RETRYING:
+        spread = 0.8 + 0.4 * (zlib.crc32(uid.encode()) % 1000) / 1000
+        return round(min(max(elapsed / 2 * spread, _SHORTEST_RETRY), _LONGEST_RETRY), 1)
+    if reason.status is Status.CONFLICT:
+        return _LONGEST_RETRY
+    return None
+
+
+def _parse_time(text: str) -> datetime | None:
+    if not _TIME_TEXT.fullmatch(text):
+        return None
+    try:
+        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _one_line(message: str) -> str:
+    message = " ".join(message.split())
+    if len(message) <= _MESSAGE_LENGTH:
+        return message
+    return message[: _MESSAGE_LENGTH - 1] + "…"

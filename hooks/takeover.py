@@ -1,0 +1,106 @@
+"""The one decision about taking over what may be somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from backends.base import Backend, Bucket, Claim
+from backends.deadline import Deadline
+from hooks.grant import Evidence, Grants
+from hooks.outcome import Conflict, Reason
+
+
+class Adoption(StrEnum):
+    """ADOPTION: what may be taken over that no Secret holds.
+
+    ``any``: everything. ``unowned``: a bucket whose owner is gone from the store. ``never``:
+    nothing.
+    """
+
+    ANY = "any"
+    UNOWNED = "unowned"
+    NEVER = "never"
+
+
+class Taking(Enum):
+    """What is about to be done."""
+
+    USER = "update an existing user's secret, role or ids"
+    NEW_USER = "make a user whose name may still own buckets"
+    BUCKET = "change the owner of an existing bucket"
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """Decides for one claim.
+
+    Args:
+        claim: what the Secret asks for.
+        evidence: its own grant.
+        grants: verifies it.
+        backend: the store.
+        adoption: the setting.
+        deadline: of the sync.
+    """
+
+    claim: Claim
+    evidence: Evidence
+    grants: Grants
+    backend: Backend
+    adoption: Adoption
+    deadline: Deadline
+
+    def authorise(self, taking: Taking, bucket: Bucket | None = None) -> None:
+        """Returns if the claim may have it; the order of the questions is part of the contract.
+
+        Args:
+            taking: what is to be done.
+            bucket: with :attr:`Taking.BUCKET`, the bucket as it is.
+
+        Raises:
+            Conflict: it may not.
+            StoreError: the store could not be asked.
+        """
+        owner = bucket.owner if bucket else None
+        # This Secret was given it: rotation, renaming, drift.
+        if taking is not Taking.BUCKET and self.evidence.covers_user(self.grants, self.claim):
+            return
+        if taking is not Taking.USER and self.evidence.covers_bucket(
+            self.grants, self.claim, owner
+        ):
+            return
+        # The administrator made the bucket, to hand it over.
+        if taking is Taking.BUCKET and owner == self.backend.administrator:
+            return
+        # Nobody holds it.
+        if self.adoption is Adoption.ANY:
+            return
+        if taking is Taking.USER:
+            raise Conflict(
+                Reason.USER_EXISTS,
+                "The user exists on the store with another secret, and ADOPTION forbids taking "
+                "it over: use its secret, or choose another access key.",
+            )
+        if taking is Taking.NEW_USER:
+            self._check_remains()
+        elif self.adoption is Adoption.NEVER or not self._is_orphan(owner):
+            raise Conflict(
+                Reason.BUCKET_OWNED,
+                "The bucket exists on the store with another owner, and ADOPTION forbids taking "
+                "it over: choose another name.",
+            )
+
+    def _check_remains(self) -> None:
+        """A deleted user's buckets go to whoever takes its name again."""
+        if self.adoption is Adoption.NEVER and self.backend.owns_buckets(
+            self.claim.user, self.deadline
+        ):
+            raise Conflict(
+                Reason.USER_EXISTS,
+                "A deleted user of this name still owns buckets on the store, and ADOPTION "
+                "forbids taking them over: choose another access key.",
+            )
+
+    def _is_orphan(self, owner: str | None) -> bool:
+        return owner is None or self.backend.find_user(owner, self.deadline) is None
