@@ -152,7 +152,11 @@ def _print_table(rows: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
     if not rows:
         print("no Secret found")
         return
-    table = Table("Secret", "Status", "Reason", "Would do" if dry_run else "Done", "Message")
+    table = Table()
+    for column in ("Secret", "Status", "Reason"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("Would do" if dry_run else "Done")
+    table.add_column("Message")
     for row in rows:
         table.add_row(
             row["secret"],

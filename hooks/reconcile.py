@@ -96,7 +96,9 @@ class _Run:
         match gap:
             case Gap.NO_USER:
                 self.takeover.authorise(Taking.NEW_USER)
-                self._create_user()
+                if not self._create_user():
+                    # It exists and yet isn't known to the probe: a disabled one looks so.
+                    self._refuse_administrator()
             case Gap.WRONG_SECRET:
                 exists = self._refuse_administrator()
                 # One that another gateway deleted is still remembered by this one for a while.
@@ -120,13 +122,13 @@ class _Run:
         self._refuse_administrator()
         self._update_user()
 
-    def _create_user(self) -> None:
-        if self._do(Action.CREATE_USER, self.backend.create_user):
-            self.applied = True
+    def _create_user(self) -> bool:
+        created = self._do(Action.CREATE_USER, self.backend.create_user)
+        self.applied = self.applied or created
+        return created
 
     def _update_user(self) -> None:
-        if self._do(Action.UPDATE_USER, self.backend.update_user):
-            self.applied = True
+        self.applied = self._do(Action.UPDATE_USER, self.backend.update_user) or self.applied
 
     def _refuse_administrator(self) -> bool:
         """Whether there is such a user at all; it is no administrator.

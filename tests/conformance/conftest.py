@@ -1,0 +1,52 @@
+"""One running store of each kind for the whole suite; names are unique to each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.conformance.subject import SUBJECTS, ModelSubject, RealSubject, Subject
+
+_numbers = itertools.count(1)
+_REAL = [pytest.param(name, marks=pytest.mark.server) for name in SUBJECTS]
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RealSubject]]:
+    """Starts a real store on its first use, and ends all of them with the session."""
+    subjects: dict[str, RealSubject] = {}
+    with ExitStack() as stack:
+
+        def start(name: str) -> RealSubject:
+            if name not in subjects:
+                folder = tmp_path_factory.mktemp(name)
+                subjects[name] = stack.enter_context(SUBJECTS[name](folder))
+            subjects[name].proxy.calm()
+            return subjects[name]
+
+        yield start
+
+
+@pytest.fixture(params=_REAL)
+def real(
+    request: pytest.FixtureRequest, started: Callable[[str], RealSubject]
+) -> Iterator[RealSubject]:
+    """A real store, for what only a server can show."""
+    subject = started(request.param)
+    yield subject
+    subject.proxy.calm()
+
+
+@pytest.fixture(params=["model", *_REAL])
+def subject(request: pytest.FixtureRequest, started: Callable[[str], RealSubject]) -> Subject:
+    """A store, the model in memory among them."""
+    return ModelSubject() if request.param == "model" else started(request.param)
+
+
+@pytest.fixture
+def name() -> str:
+    """A bucket's and user's name that no other test has."""
+    return f"n{next(_numbers):04}-team"

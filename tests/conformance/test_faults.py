@@ -1,0 +1,167 @@
+"""A store that is down, hangs or answers nonsense is never read as one that lacks something."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.conformance.subject import RealSubject
+from tests.support import Operator, Secret
+
+SECRET = "a-very-strong-and-long-password"
+OTHER_SECRET = "another-strong-and-long-password"
+READY = ("Ready", "Provisioned")
+
+FAULTS = {
+    "500": "BackendError",
+    "500-empty": "BackendError",
+    "503": "BackendUnavailable",
+    "503-html": "BackendUnavailable",
+    "429": "BackendUnavailable",
+    "garbage": "BackendError",
+    "bomb": "BackendError",
+    "empty": "BackendError",
+    "html-404": "BackendError",
+    "html-403": "BackendError",
+    "redirect": "BackendError",
+    "huge": "BackendError",
+    "reset": "BackendUnavailable",
+    "truncate": "BackendUnavailable",
+    "hang": "Timeout",
+    "drip": "Timeout",
+}
+
+
+def _operator(real: RealSubject, environ: dict[str, str] | None = None) -> Operator:
+    return real.operator({"SYNC_TIMEOUT_SECONDS": "1", **(environ or {})})
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.items())
+def test_a_fault_is_named_and_nothing_is_lost_or_written(
+    real: RealSubject, name: str, fault: str, reason: str
+) -> None:
+    operator = _operator(real)
+    secret = Secret.claiming(name, name, SECRET)
+    operator.sync(secret)
+    before = (real.users(), real.owners())
+    ready = dict(secret.annotations)
+    real.proxy.always = fault
+    started = time.monotonic()
+    result = operator.sync(secret)
+    assert time.monotonic() - started < 5
+    assert secret.state == ("Retrying", reason)
+    assert real.proxy.injected
+    assert result.response.resync_after is not None
+    assert 2 <= result.response.resync_after <= 300
+    for kept in ("bucket", "user", "grant", "applied", "endpoint"):
+        assert secret.annotations[kept] == ready[kept]
+    again = operator.sync(secret)
+    assert again.response.annotations == result.response.annotations
+    real.proxy.calm()
+    assert (real.users(), real.owners()) == before
+    operator.sync(secret)
+    assert secret.state == READY
+    assert secret.annotations["grant"] == ready["grant"]
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "lose"])
+@pytest.mark.parametrize("step", range(5))
+def test_a_fault_at_any_step_of_provisioning_ends_ready_after_it(
+    real: RealSubject, name: str, fault: str, step: int
+) -> None:
+    operator = _operator(real, {"SYNC_TIMEOUT_SECONDS": "0.5"})
+    secret = Secret.claiming(name, name, SECRET)
+    # A broken connection is tried once more, so those come twice.
+    twice = fault in {"reset", "truncate", "lose"}
+    real.proxy.faults.extend([""] * step + [fault] * (2 if twice else 1))
+    operator.sync(secret)
+    assert fault in real.proxy.injected
+    assert secret.annotations["status"] in {"Retrying", "Ready"}
+    real.proxy.calm()
+    operator.sync(secret)
+    assert secret.state == READY
+    assert real.owners()[name] == name
+    assert real.put(name, "key", b"body", as_user=(name, SECRET)) == ""
+
+
+def test_one_broken_connection_is_not_even_noticed(real: RealSubject, name: str) -> None:
+    operator = _operator(real)
+    secret = Secret.claiming(name, name, SECRET)
+    operator.sync(secret)
+    before = dict(secret.annotations)
+    real.proxy.faults.append("reset")
+    operator.sync(secret)
+    assert real.proxy.injected == ["reset"]
+    assert secret.annotations == before
+
+
+def test_a_store_that_is_down_and_back(real: RealSubject, name: str) -> None:
+    operator = real.operator({"S3_ENDPOINT_URL": real.store.url})
+    secret = Secret.claiming(name, name, SECRET)
+    operator.sync(secret)
+    real.store.process.kill()
+    operator.sync(secret)
+    assert secret.state == ("Retrying", "BackendUnavailable")
+    assert "refused" in secret.annotations["message"]
+    assert "s3_operator_backend_up 0.0" in operator.metrics.render().decode()
+    real.store.restart()
+    operator.sync(secret)
+    assert secret.state == READY
+    assert "s3_operator_backend_up 1.0" in operator.metrics.render().decode()
+
+
+def test_a_store_that_hangs_takes_no_more_than_the_syncs_time(real: RealSubject, name: str) -> None:
+    operator = real.operator({"S3_ENDPOINT_URL": real.store.url, "SYNC_TIMEOUT_SECONDS": "1"})
+    secret = Secret.claiming(name, name, SECRET)
+    real.store.process.pause()
+    try:
+        started = time.monotonic()
+        operator.sync(secret)
+        assert time.monotonic() - started < 1.5
+    finally:
+        real.store.process.resume()
+    assert secret.state == ("Retrying", "Timeout")
+    operator.sync(secret)
+    assert secret.state == READY
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"S3_ACCESS_KEY": "nobody"}, "doesn't know the access key"),
+        ({"S3_SECRET_KEY": "not-the-secret"}, "the secret key is wrong"),
+        ({"S3_ACCESS_KEY": "plain", "S3_SECRET_KEY": SECRET}, "not an administrator's"),
+    ],
+)
+def test_wrong_operator_credentials_are_named(
+    real: RealSubject, name: str, environ: dict[str, str], words: str
+) -> None:
+    if "plain" not in real.users():
+        real.create_user("plain", SECRET)
+    secret = Secret.claiming(name, name, OTHER_SECRET)
+    _operator(real, environ).sync(secret)
+    assert secret.state == ("Retrying", "OperatorCredentialsRejected")
+    assert words in secret.annotations["message"]
+    assert name not in real.users()
+
+
+def test_a_wrong_region_is_named_with_the_right_one(real: RealSubject, name: str) -> None:
+    secret = Secret.claiming(name, name, SECRET)
+    _operator(real, {"S3_REGION": "mars-north-1"}).sync(secret)
+    assert secret.state == ("Retrying", "OperatorMisconfigured")
+    assert "us-east-1" in secret.annotations["message"]
+
+
+def test_a_clock_that_is_off_is_named(
+    real: RealSubject, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datetime
+
+    import botocore.auth
+
+    now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=2)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: now)
+    secret = Secret.claiming(name, name, SECRET)
+    _operator(real).sync(secret)
+    assert secret.state == ("Retrying", "ClockSkew")

@@ -1,0 +1,163 @@
+"""A proxy in front of a real store that answers, or fails to, as it is told."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from hooks.processes import LOOPBACK
+
+GARBAGE = b"<AccessControlPolicy><Owner><ID>"
+HTML = b"<html><body>It works!</body></html>"
+BOMB = (
+    b'<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaa"><!ENTITY c "&a;&a;">]>'
+    b"<AccessControlPolicy><Owner><ID>&c;</ID></Owner></AccessControlPolicy>"
+)
+ERROR = (
+    b"<Error><Code>%s</Code><Message>said by the store</Message><RequestId>%d</RequestId></Error>"
+)
+
+# name: (status, body); an S3 error code as the body stands for such an error.
+ANSWERS: dict[str, tuple[int, bytes]] = {
+    "500": (500, b"InternalError"),
+    "500-empty": (500, b""),
+    "503": (503, b"SlowDown"),
+    "503-html": (503, HTML),
+    "429": (429, b"TooManyRequests"),
+    "garbage": (200, GARBAGE),
+    "bomb": (200, BOMB),
+    "empty": (200, b""),
+    "html-404": (404, HTML),
+    "html-403": (403, HTML),
+    "redirect": (307, b""),
+    "huge": (200, b"x" * (2 * 1024 * 1024)),
+}
+
+
+class FaultProxy:
+    """Passes requests on to a store; the next ones queued in `faults` go wrong instead.
+
+    A fault is a name of `ANSWERS`, or one of: ``reset`` (the connection), ``lose`` (the request
+    is carried out and its answer dropped), ``hang``, ``drip`` (a byte now and then),
+    ``truncate`` (less body than announced).
+
+    Args:
+        port: the store's, on the loopback address.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.faults: deque[str] = deque()
+        self.always: str | None = None
+        self.injected: list[str] = []
+        self.ended = threading.Event()
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _handle(self) -> None:
+                proxy._handle(self, port)
+
+            do_GET = do_PATCH = do_PUT = do_HEAD = do_DELETE = _handle  # noqa: N815
+
+            def log_message(self, format: str, *_: object) -> None:  # noqa: A002
+                pass
+
+        self._server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def calm(self) -> None:
+        """Forgets all faults."""
+        self.faults.clear()
+        self.injected.clear()
+        self.always = None
+
+    def _handle(self, handler: BaseHTTPRequestHandler, port: int) -> None:
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        fault = (self.faults.popleft() if self.faults else self.always) or None
+        if fault:
+            self.injected.append(fault)
+        if fault is None:
+            _answer(handler, *_forward(handler, port, body))
+        elif fault in ANSWERS:
+            status, text = ANSWERS[fault]
+            if text.isalpha():
+                text = ERROR % (text, time.monotonic_ns())
+            _answer(handler, status, text)
+        elif fault == "hang":
+            self.ended.wait(60)
+            handler.close_connection = True
+        elif fault == "truncate":
+            status, text = _forward(handler, port, body)
+            handler.send_response(status)
+            handler.send_header("Content-Length", str(len(text) + 100))
+            handler.end_headers()
+            handler.wfile.write(text)
+            handler.close_connection = True
+        elif fault == "drip":
+            handler.send_response(200)
+            handler.send_header("Content-Length", "1000")
+            handler.end_headers()
+            while not self.ended.wait(0.2):
+                try:
+                    handler.wfile.write(b"x")
+                except OSError:
+                    break
+            handler.close_connection = True
+        else:
+            if fault == "lose":
+                _forward(handler, port, body)
+            _reset(handler)
+
+
+def _forward(handler: BaseHTTPRequestHandler, port: int, body: bytes) -> tuple[int, bytes]:
+    # The Host header stays the proxy's: it is signed.
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+    try:
+        connection.putrequest(
+            handler.command, handler.path, skip_host=True, skip_accept_encoding=True
+        )
+        for name, value in handler.headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(body or None)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def _answer(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
+    handler.send_response(status)
+    if status == 307:
+        handler.send_header("Location", "http://127.0.0.1:9/")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def _reset(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True

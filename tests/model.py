@@ -1,0 +1,130 @@
+"""A store in memory: what the reconciling is tested on where no server is needed.
+
+The conformance suite runs on it too, so that it can't drift from what the real ones do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.deadline import Deadline
+
+ADMINISTRATOR = "operator-admin"
+
+
+@dataclass
+class Account:
+    """A user of the store."""
+
+    secret: str
+    role: str = "user"
+    user_id: int = 0
+    group_id: int = 0
+    disabled: bool = False
+
+
+@dataclass
+class ModelStore:
+    """An implementation of :class:`backends.base.Backend` with two dictionaries.
+
+    `names_owners` is False for a store whose probe doesn't name the bucket's owner.
+    """
+
+    name: ClassVar[str] = "model"
+    accounts: dict[str, Account] = field(default_factory=dict)
+    owners: dict[str, str | None] = field(default_factory=dict)
+    roles: frozenset[str] = frozenset({"user", "userplus", "admin"})
+    names_owners: bool = True
+    before: Callable[[str], None] = lambda operation: None
+    calls: list[str] = field(default_factory=list)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(roles=self.roles)
+
+    @property
+    def administrator(self) -> str:
+        return ADMINISTRATOR
+
+    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        self._called("probe")
+        account = self.accounts.get(claim.user)
+        if account is None or account.disabled:
+            return Probe(Gap.NO_USER)
+        if account.secret != claim.secret.reveal():
+            return Probe(Gap.WRONG_SECRET)
+        if claim.bucket not in self.owners:
+            return Probe(Gap.NO_BUCKET)
+        owner = self.owners[claim.bucket]
+        if owner != claim.user and account.role != "admin":
+            return Probe(Gap.DENIED)
+        return Probe(Gap.ACCEPTED, owner if self.names_owners else None)
+
+    def find_user(self, name: str, deadline: Deadline) -> User | None:
+        self._called("find_user")
+        if name == ADMINISTRATOR:
+            return User(admin=True)
+        account = self.accounts.get(name)
+        return User(account.role == "admin", account.disabled) if account else None
+
+    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+        self._called("find_bucket")
+        return Bucket(self.owners[name]) if name in self.owners else None
+
+    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+        self._called("owns_buckets")
+        return user in self.owners.values()
+
+    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+        self._called("create_user")
+        with self._lock:
+            if claim.user in self.accounts:
+                return False
+            self.accounts[claim.user] = Account(
+                claim.secret.reveal(),
+                claim.role or "user",
+                claim.user_id or 0,
+                claim.group_id or 0,
+            )
+        return True
+
+    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+        self._called("update_user")
+        account = self.accounts.get(claim.user)
+        if account is None:
+            return False
+        account.secret = claim.secret.reveal()
+        account.role = claim.role or account.role
+        account.user_id = claim.user_id or account.user_id
+        account.group_id = claim.group_id or account.group_id
+        return True
+
+    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+        self._called("create_bucket")
+        with self._lock:
+            if claim.bucket in self.owners or claim.user not in self.accounts:
+                return False
+            self.owners[claim.bucket] = claim.user
+        return True
+
+    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+        self._called("change_owner")
+        if claim.bucket not in self.owners or claim.user not in self.accounts:
+            return False
+        self.owners[claim.bucket] = claim.user
+        return True
+
+    def check(self, deadline: Deadline) -> None:
+        self._called("check")
+
+    def close(self) -> None:
+        self._called("close")
+
+    def _called(self, operation: str) -> None:
+        self.calls.append(operation)
+        self.before(operation)

@@ -1,0 +1,130 @@
+"""Secrets as Kubernetes shows them, and an operator that Metacontroller's part is played for."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from backends.base import Backend
+from hooks.decorator import SyncRequest
+from hooks.demo import apply_answer
+from hooks.metrics import Metrics
+from hooks.settings import Settings
+from hooks.syncer import Result, Syncer
+
+PREFIX = "s3-resource-operator.io/"
+ENVIRON = {
+    "S3_ENDPOINT_URL": "http://127.0.0.1:1",
+    "S3_ACCESS_KEY": "operator-admin",
+    "S3_SECRET_KEY": "the-operators-own-secret",
+    "SYNC_TIMEOUT_SECONDS": "5",
+}
+
+
+def encode(text: str) -> str:
+    """A value as a Secret's data holds it."""
+    return base64.b64encode(text.encode()).decode()
+
+
+class Secret:
+    """An annotated Secret; its fields are plain text here and base64 when shown."""
+
+    def __init__(self, name: str, /, **fields: str) -> None:
+        self.document: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": name,
+                "namespace": "team",
+                "uid": str(uuid.uuid4()),
+                "annotations": {f"{PREFIX}enabled": "true"},
+            },
+            "data": {},
+        }
+        self.set(**fields)
+
+    @classmethod
+    def claiming(cls, bucket: str, user: str, secret: str, **fields: str) -> Secret:
+        """One that names these three, and more fields with `_` for `-`."""
+        return cls(
+            f"{bucket}-{user}"[:60].lower(),
+            bucket_name=bucket,
+            access_key=user,
+            access_secret=secret,
+            **fields,
+        )
+
+    def set(self, **fields: str) -> None:
+        """Changes fields, as an edit of the Secret does."""
+        for field, value in fields.items():
+            self.document["data"][field.replace("_", "-")] = encode(value)
+
+    def set_raw(self, key: str, value: str) -> None:
+        """Sets one key by its very name."""
+        self.document["data"][key] = encode(value)
+
+    def plain(self, key: str) -> str:
+        """A field's value."""
+        return base64.b64decode(self.document["data"][key]).decode()
+
+    def made_again(self) -> Secret:
+        """A new Secret with the same data: deleting one takes its uid and annotations along."""
+        again = Secret(self.document["metadata"]["name"])
+        again.document["data"] = dict(self.document["data"])
+        return again
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Ours, without the prefix."""
+        annotations = self.document["metadata"]["annotations"]
+        return {key.removeprefix(PREFIX): value for key, value in annotations.items()}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Ours, without the prefix."""
+        labels = self.document["metadata"].get("labels", {})
+        return {key.removeprefix(PREFIX): value for key, value in labels.items()}
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Status and reason, as the annotations say."""
+        return self.annotations["status"], self.annotations["reason"]
+
+
+class Operator:
+    """The operator's own code around a backend, without HTTP.
+
+    Args:
+        backend: the store.
+        environ: variables that differ from `ENVIRON`.
+        metrics: what the backend's observer counts into.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        environ: Mapping[str, str] | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.metrics = metrics or Metrics()
+        self.environ = {**ENVIRON, **(environ or {})}
+        self.syncer = Syncer(Settings.load(self.environ), backend, self.metrics)
+
+    def sync(self, secret: Secret) -> Result:
+        """One hook call whose answer is written on the Secret, as Metacontroller does."""
+        result = self.syncer.sync(SyncRequest.of(secret.document))
+        apply_answer(secret.document, result.response.document())
+        return result
+
+    def requests(self) -> int:
+        """How many requests the store has got, as the metric says."""
+        return round(
+            sum(
+                sample.value
+                for family in self.metrics.registry.collect()
+                for sample in family.samples
+                if sample.name == "s3_operator_backend_requests_total"
+            )
+        )

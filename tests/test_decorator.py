@@ -1,0 +1,171 @@
+"""Metacontroller's requests as recorded, and answers in the terms that its hook API v2 allows."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hooks.decorator import NotAHookRequest, SyncRequest, SyncResponse
+
+RECORDED = Path(__file__).parent / "fixtures" / "metacontroller"
+ENABLED = "s3-resource-operator.io/enabled"
+# What hook API v2 unmarshals; it refuses an answer with any other field.
+ALLOWED = {"labels", "annotations", "status", "attachments", "resyncAfterSeconds", "finalized"}
+
+
+def recorded(name: str) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text())["body"]
+    return body
+
+
+def encode(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+def secret(**replaced: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"namespace": "default", "name": "a", "uid": "u"},
+        "data": {"access-secret": "aHVudGVyMg=="},
+        **replaced,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "secret_name", "bucket", "status", "deleting"),
+    [
+        ("sync-new", "my-app-s3-credentials", "my-app-backups", None, False),
+        ("sync-settled", "my-app-s3-credentials", "my-app-backups", "Ready", False),
+        ("sync-attachments", "conn-a", "conn-buck", "Ready", False),
+        ("finalize", "conn-a", "conn-buck", "Ready", True),
+    ],
+)
+def test_a_recorded_request_is_read(
+    name: str, secret_name: str, bucket: str, status: str | None, deleting: bool
+) -> None:
+    request = SyncRequest.parse(encode(recorded(name)))
+    assert (request.namespace, request.name) == ("default", secret_name)
+    assert request.uid == recorded(name)["object"]["metadata"]["uid"]
+    assert request.annotations[ENABLED] == "true"
+    assert request.annotations.get("s3-resource-operator.io/status") == status
+    assert base64.b64decode(str(request.data["bucket-name"])).decode() == bucket
+    assert request.deleting is deleting
+
+
+def test_attachments_as_version_1_keys_them_make_no_difference() -> None:
+    body = recorded("sync-attachments")
+    assert list(body["attachments"]["Secret.v1"]) == ["default/conn-a-s3"]
+    expected = SyncRequest.parse(encode(body))
+    child = body["attachments"]["Secret.v1"]["default/conn-a-s3"]
+    body["attachments"] = {"Secret.v1": {"conn-a-s3": child}}
+    body["related"] = {}
+    assert SyncRequest.parse(encode(body)) == expected
+
+
+@pytest.mark.parametrize("field", ["controller", "attachments", "related", "finalizing"])
+def test_what_the_hook_does_not_look_at_may_be_missing(field: str) -> None:
+    body = recorded("sync-new")
+    del body[field]
+    assert SyncRequest.parse(encode(body)).name == "my-app-s3-credentials"
+
+
+@pytest.mark.parametrize("data", [None, {}])
+def test_a_secret_without_data_is_one(data: object) -> None:
+    assert SyncRequest.parse(encode({"object": secret(data=data)})).data == {}
+
+
+def test_a_secret_without_annotations_is_one() -> None:
+    metadata = {"namespace": "default", "name": "a", "uid": "u", "annotations": None}
+    assert SyncRequest.parse(encode({"object": secret(metadata=metadata)})).annotations == {}
+
+
+def test_a_request_shows_no_data() -> None:
+    assert "aHVudGVyMg==" not in repr(SyncRequest.parse(encode({"object": secret()})))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"hunter2", id="a word"),
+        pytest.param(b"\xff\xfehunter2", id="not UTF-8"),
+        pytest.param(b'{"object": {"hunter2"', id="cut off"),
+        pytest.param(b'{"hunter2": 1} {}', id="two documents"),
+        pytest.param(b"[" * 100_000, id="deep lists"),
+        pytest.param(b'{"object":' * 100_000, id="deep objects"),
+        pytest.param(b"9" * 10_000, id="a huge number"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'["hunter2"]', id="a list"),
+        pytest.param(b'"hunter2"', id="a string"),
+        pytest.param(b"{}", id="an empty object"),
+        pytest.param(encode({"object": None}), id="no object"),
+        pytest.param(encode({"object": ["hunter2"]}), id="object a list"),
+        pytest.param(encode({"object": "hunter2"}), id="object a string"),
+        pytest.param(encode({"parent": secret()}), id="a CompositeController's request"),
+        pytest.param(encode({"object": secret(kind="ConfigMap")}), id="another kind"),
+        pytest.param(encode({"object": secret(apiVersion="v2")}), id="another version"),
+        pytest.param(encode({"object": secret(kind=["hunter2"])}), id="kind a list"),
+        pytest.param(encode({"object": secret(metadata=None)}), id="no metadata"),
+        pytest.param(encode({"object": secret(metadata=["hunter2"])}), id="metadata a list"),
+        pytest.param(encode({"object": secret(data=["hunter2"])}), id="data a list"),
+        pytest.param(encode({"object": secret(data="hunter2")}), id="data a string"),
+    ],
+)
+def test_what_is_no_hook_request_is_refused_and_not_quoted(body: bytes) -> None:
+    with pytest.raises(NotAHookRequest) as caught:
+        SyncRequest.parse(body)
+    assert str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    # Nor in what a logged traceback would show.
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ["hunter2"]),
+        ("name", None),
+        ("namespace", 1),
+        ("uid", {"hunter2": 1}),
+        ("annotations", ["hunter2"]),
+        ("annotations", "hunter2"),
+        ("annotations", {ENABLED: True}),
+        ("annotations", {ENABLED: None}),
+        ("annotations", {"a": {"hunter2": "b"}}),
+    ],
+)
+def test_metadata_of_another_type_is_refused_by_its_name(field: str, value: object) -> None:
+    metadata = {"namespace": "default", "name": "a", "uid": "u", field: value}
+    with pytest.raises(NotAHookRequest, match=rf"metadata\.{field} ") as caught:
+        SyncRequest.parse(encode({"object": secret(metadata=metadata)}))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_answer_of_nothing_is_an_empty_object() -> None:
+    assert SyncResponse().encode() == b"{}"
+
+
+def test_an_answer_has_only_what_version_2_allows_and_no_status() -> None:
+    answer = SyncResponse({"p/status": "Ready", "p/bucket": None}, {"p/status": "Ready"}, 2.5)
+    document = json.loads(answer.encode())
+    assert document.keys() <= ALLOWED - {"status"}
+    assert document == {
+        "annotations": {"p/status": "Ready", "p/bucket": None},
+        "labels": {"p/status": "Ready"},
+        "resyncAfterSeconds": 2.5,
+    }
+
+
+def test_a_retry_at_once_is_not_left_out() -> None:
+    assert json.loads(SyncResponse(resync_after=0.0).encode()) == {"resyncAfterSeconds": 0}
+
+
+def test_the_same_answer_is_the_same_bytes_in_whatever_order_it_was_made() -> None:
+    one = SyncResponse({"a": "1", "b": None}, {"c": "\u00e9"})
+    other = SyncResponse({"b": None, "a": "1"}, {"c": "\u00e9"})
+    assert one.encode() == other.encode()

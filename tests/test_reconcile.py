@@ -1,0 +1,124 @@
+"""The loop's own bounds; what it does to a store is in the conformance suite."""
+
+from __future__ import annotations
+
+import pytest
+
+from backends import errors
+from backends.base import Claim, Gap, Probe
+from backends.deadline import Deadline
+from hooks.outcome import Action, Status
+from tests.model import Account, ModelStore
+from tests.support import Operator, Secret
+
+SECRET = "a-very-strong-and-long-password"
+
+
+class Forgetful(ModelStore):
+    """A store whose caches haven't seen the repair yet."""
+
+    stuck: Gap = Gap.WRONG_SECRET
+
+    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        super().probe(claim, deadline)
+        return Probe(self.stuck)
+
+
+@pytest.mark.parametrize("gap", [Gap.NO_USER, Gap.WRONG_SECRET, Gap.NO_BUCKET])
+def test_a_repair_that_is_not_yet_visible_is_not_repeated(gap: Gap) -> None:
+    store = Forgetful(accounts={"user": Account("former")}, owners={"bucket": "somebody"})
+    store.stuck = gap
+    secret = Secret.claiming("bucket", "user", SECRET)
+    result = Operator(store).sync(secret)
+    assert result.response.resync_after is not None
+    writes = [call for call in store.calls if call.startswith(("create", "update", "change"))]
+    assert len(writes) <= 1
+    assert secret.state == ("Retrying", "NotYetVisible")
+    assert gap.value in secret.annotations["message"]
+
+
+def test_a_denied_probe_of_the_users_own_bucket_is_ready() -> None:
+    store = Forgetful(accounts={"user": Account(SECRET)}, owners={"bucket": "user"})
+    store.stuck = Gap.DENIED
+    secret = Secret.claiming("bucket", "user", SECRET)
+    Operator(store).sync(secret)
+    assert secret.annotations["status"] == "Ready"
+    assert store.calls == ["probe", "find_bucket"]
+
+
+def test_a_user_that_was_disabled_on_the_store_stays_disabled() -> None:
+    store = ModelStore(accounts={"user": Account(SECRET, disabled=True)})
+    secret = Secret.claiming("bucket", "user", SECRET)
+    Operator(store).sync(secret)
+    assert secret.state == ("Conflict", "UserDisabled")
+    assert store.accounts["user"].disabled
+
+
+@pytest.mark.parametrize("owner", [None, "somebody"])
+def test_a_store_without_owners_is_asked_once_and_trusted_with_the_grant(
+    owner: str | None,
+) -> None:
+    store = ModelStore(
+        accounts={"user": Account(SECRET, role="admin"), "somebody": Account("x")},
+        owners={"bucket": "user"},
+        names_owners=False,
+    )
+    operator = Operator(store)
+    secret = Secret.claiming("bucket", "user", SECRET)
+    operator.sync(secret)
+    assert secret.annotations["status"] == "Ready"
+    assert store.calls == ["probe", "find_bucket"]
+    store.calls.clear()
+    operator.sync(secret)
+    assert store.calls == ["probe"]
+    # Without the grant the accepted probe proves nothing: a broad policy may let it pass.
+    store.owners["bucket"] = owner
+    again = secret.made_again()
+    operator.sync(again)
+    assert again.state == ("Conflict", "AdminUser")
+    assert store.owners["bucket"] == owner
+
+
+def test_a_role_that_the_store_does_not_have_is_refused_before_anything_is_made() -> None:
+    store = ModelStore(roles=frozenset({"user"}))
+    secret = Secret.claiming("bucket", "user", SECRET, role="userplus")
+    Operator(store, {"ALLOWED_ROLES": "user,userplus"}).sync(secret)
+    assert secret.state == ("Invalid", "NotSupported")
+    assert store.calls == []
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (errors.Rejected("The store refuses it."), ("Invalid", "RejectedByBackend")),
+        (errors.Unsupported("The store can't do it."), ("Invalid", "NotSupported")),
+        (errors.ServerFault("The store failed."), ("Retrying", "BackendError")),
+    ],
+)
+def test_what_was_done_before_an_error_is_still_counted(
+    error: errors.StoreError, state: tuple[str, str]
+) -> None:
+    store = ModelStore()
+
+    def fail(operation: str) -> None:
+        if operation == "create_bucket":
+            raise error
+
+    store.before = fail
+    operator = Operator(store)
+    secret = Secret.claiming("bucket", "user", SECRET)
+    result = operator.sync(secret)
+    assert secret.state == state
+    assert result.outcome is not None
+    assert result.outcome.actions == (Action.CREATE_USER,)
+    assert "s3_operator_users_created_total 1.0" in operator.metrics.render().decode()
+
+
+def test_a_user_deleted_on_another_gateway_is_made_again() -> None:
+    store = Forgetful()
+    secret = Secret.claiming("bucket", "user", SECRET)
+    result = Operator(store).sync(secret)
+    assert result.outcome is not None
+    assert result.outcome.status is Status.RETRYING
+    assert result.outcome.actions == (Action.CREATE_USER,)
+    assert "user" in store.accounts

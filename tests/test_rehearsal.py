@@ -1,0 +1,167 @@
+"""`sync`, with and without --dry-run, through the command line and a real store."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hooks.cli import main
+from hooks.decorator import SyncRequest
+from hooks.rehearsal import Rehearsal
+from tests.conformance.subject import RealSubject, versitygw_subject
+from tests.model import Account, ModelStore
+from tests.support import PREFIX, Operator, Secret
+
+SECRET = "a-very-strong-and-long-password"
+OTHER_SECRET = "another-strong-and-long-password"
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubject]:
+    with versitygw_subject(tmp_path_factory.mktemp("versitygw")) as subject:
+        yield subject
+
+
+@pytest.fixture
+def environ(gateway: RealSubject, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in gateway.environ().items():
+        monkeypatch.setenv(name, value)
+
+
+def _manifest(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "annotations": {f"{PREFIX}enabled": "true"}},
+        "stringData": {"bucket-name": name, "access-key": name, "access-secret": SECRET},
+        **more,
+    }
+
+
+def _write(path: Path, *documents: dict[str, Any]) -> str:
+    path.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.server
+def test_dry_run_says_what_sync_then_does_and_writes_nothing(
+    gateway: RealSubject, environ: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _write(tmp_path / "secrets.yaml", _manifest("dry-one"), _manifest("dry-two"))
+    before = (gateway.users(), gateway.owners())
+    assert main(["sync", "-f", file, "--dry-run", "-o", "json"]) == 0
+    rehearsed = json.loads(capsys.readouterr().out)
+    assert (gateway.users(), gateway.owners()) == before
+    assert main(["sync", "-f", file, "-o", "json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert [row["actions"] for row in rehearsed] == [["create-user", "create-bucket"]] * 2
+    assert [row["actions"] for row in done] == [row["actions"] for row in rehearsed]
+    assert gateway.owners()["dry-two"] == "dry-two"
+    assert main(["sync", "-f", file, "-o", "json"]) == 0
+    assert [row["actions"] for row in json.loads(capsys.readouterr().out)] == [[], []]
+
+
+@pytest.mark.server
+def test_a_table_for_people_and_an_exit_code_for_scripts(
+    environ: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad = _manifest("table-bad", stringData={"bucket-name": "table-bad"})
+    other = _manifest("table-other", metadata={"name": "table-other"})
+    text = yaml.safe_dump_all([_manifest("table-good"), bad, other, {"kind": "ConfigMap"}])
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert main(["sync", "-f", "-"]) == 1
+    shown = capsys.readouterr().out
+    assert "table-good" in shown
+    assert "MissingField" in shown
+    assert "table-other" in shown
+    assert SECRET not in shown
+
+
+@pytest.mark.server
+def test_check_tells_what_is_wrong_with_the_store(
+    gateway: RealSubject,
+    environ: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert main(["check"]) == 0
+    assert "ok      admin rights" in capsys.readouterr().out
+    monkeypatch.setenv("S3_SECRET_KEY", "not-the-secret")
+    assert main(["check"]) == 1
+    assert "FAILED  admin rights" in capsys.readouterr().out
+    monkeypatch.setenv("S3_REGION", "mars-north-1")
+    assert main(["check"]) == 1
+    assert "FAILED  admin API" in capsys.readouterr().out
+
+
+def _nothing(store: ModelStore) -> None:
+    pass
+
+
+def _user(store: ModelStore) -> None:
+    store.accounts["user"] = Account(OTHER_SECRET)
+
+
+def _buckets(store: ModelStore) -> None:
+    store.accounts["other"] = Account(OTHER_SECRET)
+    store.owners["bucket"] = "other"
+
+
+def _both(store: ModelStore) -> None:
+    _user(store)
+    _buckets(store)
+
+
+def _all_there(store: ModelStore) -> None:
+    store.accounts["user"] = Account(SECRET)
+    store.owners["bucket"] = "user"
+
+
+def _admin(store: ModelStore) -> None:
+    store.accounts["user"] = Account(OTHER_SECRET, role="admin")
+
+
+@pytest.mark.parametrize("adoption", ["any", "unowned", "never"])
+@pytest.mark.parametrize("found", [_nothing, _user, _buckets, _both, _all_there, _admin])
+def test_a_rehearsal_foretells_the_outcome_of_every_story(
+    found: Callable[[ModelStore], None], adoption: str
+) -> None:
+    store = ModelStore()
+    found(store)
+    before = (repr(store.accounts), repr(store.owners))
+    environ = {"ADOPTION": adoption}
+    secret = Secret.claiming("bucket", "user", SECRET)
+    foretold = (
+        Operator(Rehearsal(store), environ).syncer.sync(SyncRequest.of(secret.document)).outcome
+    )
+    assert (repr(store.accounts), repr(store.owners)) == before
+    done = Operator(store, environ).sync(secret).outcome
+    assert foretold == done
+
+
+def test_two_secrets_of_one_file_see_one_another() -> None:
+    store = ModelStore()
+    operator = Operator(Rehearsal(store))
+    first = Secret.claiming("bucket", "user", SECRET)
+    second = Secret.claiming("bucket-2", "user", SECRET)
+    third = Secret.claiming("bucket", "user", OTHER_SECRET)
+    actions = [
+        outcome.actions
+        for secret in (first, second, third)
+        if (outcome := operator.sync(secret).outcome)
+    ]
+    assert actions == [
+        ("create-user", "create-bucket"),
+        ("create-bucket",),
+        ("update-user",),
+    ]
+    assert store.accounts == {}

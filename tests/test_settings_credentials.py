@@ -1,0 +1,169 @@
+"""Credentials of the environment: where they may stand, and that they show nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hooks.settings import Settings, SettingsError
+
+REQUIRED = {
+    "S3_ENDPOINT_URL": "https://s3.example.com:7070",
+    "S3_ACCESS_KEY": "operator-key",
+    "S3_SECRET_KEY": "operator-secret",
+}
+
+
+def load(**variables: str) -> Settings:
+    return Settings.load({**REQUIRED, **variables})
+
+
+def mistakes(**variables: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(**variables)
+    return caught.value.mistakes
+
+
+def named(found: list[str]) -> list[str]:
+    return [mistake.partition(":")[0] for mistake in found]
+
+
+@pytest.mark.parametrize("name", ["S3_ACCESS_KEY", "S3_SECRET_KEY"])
+def test_a_credential_of_nothing_but_a_newline_is_missing(name: str) -> None:
+    assert name in named(mistakes(**{name: "\n"}))
+
+
+def test_no_credential_stands_in_an_error(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("credential-in-token-file\n")
+    with pytest.raises(SettingsError) as caught:
+        load(
+            S3_ENDPOINT_URL="https://admin:credential-in-url@s3.example.com",
+            S3_ADMIN_ENDPOINT_URL="credential-in-admin-url",
+            S3_ACCESS_KEY="credential-one",
+            ROOT_ACCESS_KEY="credential-two",
+            S3_SECRET_KEY="credential-three",
+            ROOT_SECRET_KEY="credential-four",
+            SIGNING_KEY="credential-five",
+            SIGNING_KEY_FILE="/nonexistent/credential",
+            HOOK_TOKEN="credential-six",
+            HOOK_TOKEN_FILE=str(tmp_path / "token"),
+        )
+    assert len(caught.value.mistakes) >= 6
+    assert "credential-" not in str(caught.value)
+
+
+def test_settings_show_no_credential(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("credential-in-file")
+    settings = Settings.load(
+        {
+            "S3_ENDPOINT_URL": "http://s3.local",
+            "S3_ACCESS_KEY": "operator-key",
+            "S3_SECRET_KEY_FILE": str(tmp_path / "secret"),
+            "SIGNING_KEY": "credential-for-signing",
+            "HOOK_TOKEN": "credential-one\ncredential-two",
+        }
+    )
+    assert settings.connection.admin.secret.reveal() == "credential-in-file"
+    assert "credential" not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [("s", "s"), ("s\n", "s"), ("s\r\n", "s"), ("s\n\n", "s\n"), (" s ", " s ")],
+)
+def test_a_credential_may_come_from_a_file_less_its_last_newline(
+    tmp_path: Path, content: str, expected: str
+) -> None:
+    (tmp_path / "secret").write_bytes(content.encode())
+    settings = load(S3_SECRET_KEY="", S3_SECRET_KEY_FILE=str(tmp_path / "secret"))
+    assert settings.connection.admin.secret.reveal() == expected
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda s: s.connection.admin.access_key, id="S3_ACCESS_KEY"),
+        pytest.param(lambda s: s.connection.admin.secret.reveal(), id="S3_SECRET_KEY"),
+        pytest.param(lambda s: s.signing_key.reveal(), id="SIGNING_KEY"),
+        pytest.param(lambda s: s.hook_tokens[0].reveal(), id="HOOK_TOKEN"),
+    ],
+)
+def test_every_credential_has_a_file_variant(
+    tmp_path: Path, request: pytest.FixtureRequest, read: Callable[[Settings], str]
+) -> None:
+    name = request.node.callspec.id
+    (tmp_path / "file").write_text("from-the-file\n")
+    settings = load(**{name: "", f"{name}_FILE": str(tmp_path / "file")})
+    assert read(settings) == "from-the-file"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
+def test_a_credential_file_that_holds_nothing_usable_is_named(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    assert named(mistakes(S3_SECRET_KEY="", S3_SECRET_KEY_FILE=str(file))) == ["S3_SECRET_KEY_FILE"]
+
+
+def test_a_credential_and_its_file_together_are_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("operator-secret")
+    found = mistakes(S3_SECRET_KEY_FILE=str(tmp_path / "secret"))
+    assert named(found) == ["S3_SECRET_KEY"]
+    assert "S3_SECRET_KEY_FILE" in found[0]
+
+
+def test_the_root_names_are_accepted_too() -> None:
+    settings = Settings.load(
+        {
+            "S3_ENDPOINT_URL": "http://s3.local",
+            "ROOT_ACCESS_KEY": "root-key",
+            "ROOT_SECRET_KEY": "root-secret",
+        }
+    )
+    assert settings.connection.admin.access_key == "root-key"
+    assert settings.connection.admin.secret.reveal() == "root-secret"
+
+
+def test_both_names_with_one_value_agree() -> None:
+    settings = load(ROOT_ACCESS_KEY="operator-key", ROOT_SECRET_KEY="operator-secret\n")
+    assert settings.connection.admin.secret.reveal() == "operator-secret"
+
+
+@pytest.mark.parametrize("field", ["ACCESS_KEY", "SECRET_KEY"])
+def test_both_names_with_different_values_are_a_mistake_that_names_both(field: str) -> None:
+    found = mistakes(**{f"ROOT_{field}": "another"})
+    assert named(found) == [f"S3_{field}"]
+    assert f"ROOT_{field}" in found[0]
+
+
+def test_the_operators_own_access_key_is_no_tenants() -> None:
+    assert "operator-key" in load().rules.own_access_keys
+
+
+def test_every_line_of_the_token_is_accepted() -> None:
+    settings = load(HOOK_TOKEN="new\n\n  old \n")
+    assert [token.reveal() for token in settings.hook_tokens] == ["new", "old"]
+
+
+@pytest.mark.parametrize("value", ["\n\n", " ", " \n \n"])
+def test_a_token_of_blanks_does_not_open_the_hook_to_everybody(tmp_path: Path, value: str) -> None:
+    (tmp_path / "token").write_text(value)
+    found = mistakes(HOOK_TOKEN_FILE=str(tmp_path / "token"))
+    assert found[0].startswith("HOOK_TOKEN")
+
+
+def test_a_signing_key_of_its_own_outlives_the_admin_secret() -> None:
+    first = load(SIGNING_KEY="own").signing_key
+    assert load(SIGNING_KEY="own", S3_SECRET_KEY="rotated").signing_key == first
+    assert first.reveal() == "own"
+
+
+def test_the_derived_signing_key_changes_with_the_admin_secret_and_is_not_it() -> None:
+    derived = load().signing_key
+    assert derived == load().signing_key
+    assert derived != load(S3_SECRET_KEY="rotated").signing_key
+    assert "operator-secret" not in derived.reveal()

@@ -1,0 +1,161 @@
+"""What only VersityGW does; the rest is in the conformance suite."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backends import REGISTRY
+from hooks.metrics import Metrics
+from hooks.processes import Process, answers, free_port
+from hooks.settings import Settings
+from tests.conformance.subject import RealSubject, versitygw_subject
+from tests.servers.require import require
+from tests.support import ENVIRON, Operator, Secret
+
+pytestmark = pytest.mark.server
+
+SECRET = "a-very-strong-and-long-password"
+OTHER_SECRET = "another-strong-and-long-password"
+READY = ("Ready", "Provisioned")
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubject]:
+    with versitygw_subject(tmp_path_factory.mktemp("versitygw")) as subject:
+        yield subject
+
+
+def _deny_everything(bucket: str, user: str) -> str:
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Deny",
+                    "Principal": {"AWS": [user]},
+                    "Action": "s3:GetBucketAcl",
+                    "Resource": f"arn:aws:s3:::{bucket}",
+                }
+            ],
+        }
+    )
+
+
+def test_a_tenants_policy_that_denies_the_probe_stays_and_is_ready(gateway: RealSubject) -> None:
+    operator = gateway.operator()
+    secret = Secret.claiming("policy", "policy", SECRET)
+    operator.sync(secret)
+    policy = _deny_everything("policy", "policy")
+    with gateway.store.s3("policy", SECRET) as client:
+        client.put_bucket_policy(Bucket="policy", Policy=policy)
+    result = operator.sync(secret)
+    assert secret.state == READY
+    assert result.outcome is not None
+    assert result.outcome.actions == ()
+    with gateway.store.s3() as client:
+        kept = client.get_bucket_policy(Bucket="policy")["Policy"]
+    assert json.loads(kept) == json.loads(policy)
+
+
+def test_a_policy_outlives_rotation_and_role_changes(gateway: RealSubject) -> None:
+    operator = gateway.operator({"ALLOWED_ROLES": "user,userplus"})
+    secret = Secret.claiming("policy-2", "policy-2", SECRET)
+    operator.sync(secret)
+    policy = _deny_everything("policy-2", "nobody").replace('"nobody"', '"policy-2"')
+    with gateway.store.s3("policy-2", SECRET) as client:
+        client.put_bucket_policy(Bucket="policy-2", Policy=policy)
+    secret.set(access_secret=OTHER_SECRET, role="userplus")
+    operator.sync(secret)
+    assert secret.state == READY
+    with gateway.store.s3() as client:
+        assert client.get_bucket_policy(Bucket="policy-2")["Policy"]
+
+
+def test_a_stranger_whom_a_policy_lets_in_is_not_taken_for_the_owner(
+    gateway: RealSubject,
+) -> None:
+    operator = gateway.operator({"ADOPTION": "never"})
+    owner = Secret.claiming("shared", "shared-owner", SECRET)
+    stranger = Secret.claiming("shared", "shared-guest", OTHER_SECRET)
+    gateway.create_user("shared-guest", OTHER_SECRET)
+    operator.sync(owner)
+    policy = _deny_everything("shared", "shared-guest").replace("Deny", "Allow")
+    with gateway.store.s3("shared-owner", SECRET) as client:
+        client.put_bucket_policy(Bucket="shared", Policy=policy)
+    operator.sync(stranger)
+    assert stranger.state == ("Conflict", "BucketOwned")
+    assert gateway.owners()["shared"] == "shared-owner"
+
+
+def test_ids_are_there_at_once_for_the_gateway_too(gateway: RealSubject) -> None:
+    operator = gateway.operator()
+    secret = Secret.claiming("with-ids", "with-ids", SECRET, user_id="1001", group_id="2002")
+    operator.sync(secret)
+    user = gateway.users()["with-ids"]
+    assert (user.user_id, user.group_id) == (1001, 2002)
+    assert operator.requests() == gateway.provisioning + 1
+
+
+def test_the_root_account_is_an_administrator_though_no_list_names_it(
+    gateway: RealSubject,
+) -> None:
+    gateway.create_user("second-admin", SECRET, "admin")
+    operator = gateway.operator({"S3_ACCESS_KEY": "second-admin", "S3_SECRET_KEY": SECRET})
+    secret = Secret.claiming("of-root", gateway.store.access_key, OTHER_SECRET)
+    operator.sync(secret)
+    assert secret.state == ("Conflict", "AdminUser")
+    unowned = gateway.operator(
+        {"S3_ACCESS_KEY": "second-admin", "S3_SECRET_KEY": SECRET, "ADOPTION": "unowned"}
+    )
+    gateway.create_bucket("of-root")
+    other = Secret.claiming("of-root", "of-root", OTHER_SECRET)
+    unowned.sync(other)
+    assert other.state == ("Conflict", "BucketOwned")
+
+
+def test_an_admin_api_on_a_port_of_its_own(tmp_path: Path) -> None:
+    port = free_port()
+    with versitygw_subject(tmp_path, extra_args=["--admin-port", f"127.0.0.1:{port}"]) as gateway:
+        wrong = Secret.claiming("two-ports", "two-ports", SECRET)
+        gateway.operator().sync(wrong)
+        assert wrong.state == ("Retrying", "OperatorMisconfigured")
+        assert "S3_ADMIN_ENDPOINT_URL" in wrong.annotations["message"]
+        right = gateway.operator({"S3_ADMIN_ENDPOINT_URL": f"http://127.0.0.1:{port}"})
+        right.sync(wrong)
+        assert wrong.state == READY
+
+
+def test_single_account_mode_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    process = Process(
+        [str(require("versitygw")), "--port", f"127.0.0.1:{port}", "posix", str(tmp_path)],
+        log=tmp_path.with_suffix(".log"),
+        env={"ROOT_ACCESS_KEY": "operator-admin", "ROOT_SECRET_KEY": SECRET},
+    )
+    with process:
+        process.wait_for(lambda: answers(port), timeout=20, what="VersityGW to answer")
+        environ = {"S3_ENDPOINT_URL": f"http://127.0.0.1:{port}", "S3_SECRET_KEY": SECRET}
+        metrics = Metrics()
+        connection = Settings.load({**ENVIRON, **environ}).connection
+        backend = REGISTRY["versitygw"](connection, metrics.observer("versitygw"))
+        secret = Secret.claiming("single", "single", SECRET)
+        Operator(backend, environ, metrics).sync(secret)
+        assert secret.state == ("Retrying", "OperatorMisconfigured")
+        assert "single-account" in secret.annotations["message"]
+
+
+def test_account_writes_do_not_get_lost_when_many_come_at_once(gateway: RealSubject) -> None:
+    operator = gateway.operator({"SYNC_TIMEOUT_SECONDS": "20"})
+    secrets = [Secret.claiming(f"many-{n}", f"many-{n}", SECRET) for n in range(40)]
+    threads = [threading.Thread(target=operator.sync, args=(secret,)) for secret in secrets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [secret.state for secret in secrets] == [READY] * 40
+    assert {f"many-{n}" for n in range(40)} <= set(gateway.users())
