@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -50,6 +49,8 @@ _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 # What every store can create and a SigV4 header can carry: `/`, `,`, `=` and spaces end the
 # credential in the header (VersityGW 1.8 creates such users, they never authenticate).
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+:~-]{0,127}")
+# Control characters, and the two non-characters: XML can carry neither.
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _SECRET_LENGTH = 1024
 
@@ -190,14 +191,9 @@ def _decode(key: str, encoded: object) -> str:
         raise _malformed(key, "is not UTF-8 text") from None
     # `echo secret | base64` leaves a newline that nobody means.
     value = value[:-1] if value.endswith("\n") else value
-    if any(not _is_text(character) for character in value):
+    if _NOT_TEXT.search(value):
         raise _malformed(key, "must not contain control characters")
     return value
-
-
-def _is_text(character: str) -> bool:
-    # XML can carry neither control characters nor the two non-characters.
-    return unicodedata.category(character) != "Cc" and character not in "\ufffe\uffff"
 
 
 def _ambiguous(one: str, other: str) -> InvalidSecret:

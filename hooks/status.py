@@ -10,8 +10,8 @@ import hashlib
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from backends.base import Claim
 from hooks.decorator import SyncRequest, SyncResponse
@@ -30,13 +30,17 @@ class Keys:
     """The names of the annotations and labels, all under one prefix.
 
     Args:
-        enabled: ANNOTATION_KEY; its part before ``/`` is the prefix.
+        enabled: ANNOTATION_KEY; its part up to ``/`` is the prefix.
     """
 
     enabled: str
+    _prefix: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_prefix", self.enabled.partition("/")[0] + "/")
 
     def __getitem__(self, name: str) -> str:
-        return f"{self.enabled.partition('/')[0]}/{name}"
+        return self._prefix + name
 
     def enables(self, request: SyncRequest) -> bool:
         """Whether the Secret asks for anything: only the exact word does."""
@@ -167,7 +171,7 @@ def _parse_time(text: str) -> datetime | None:
     if not _TIME_TEXT.fullmatch(text):
         return None
     try:
-        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
 
