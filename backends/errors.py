@@ -18,6 +18,7 @@ changes from try to try: it becomes the message annotation of the Secret.
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 import ssl
@@ -161,19 +162,36 @@ def foreign_errors() -> Iterator[None]:
 
 def _cause(error: BaseException) -> str:
     """Which of the few ways a connection fails, in words that stay the same."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its TLS certificate is not trusted ({own_words(cause.verify_message)})"
-        if isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError):
-            return "the TLS handshake failed"
-        if isinstance(cause, socket.gaierror | urllib3.exceptions.NameResolutionError):
-            return "its name can't be resolved"
-        if isinstance(cause, ConnectionRefusedError):
-            return "the connection was refused"
-        if isinstance(cause, ConnectionError | urllib3.exceptions.ProtocolError):
-            return "the connection was reset"
-        cause = cause.__cause__ or cause.__context__
+    chain = _chain(error)
+    for untrusted in chain:
+        if isinstance(untrusted, ssl.SSLCertVerificationError):
+            why = own_words(untrusted.verify_message)
+            return f"its TLS certificate is not trusted ({why})"
+    for kinds, words in _WAYS:
+        if any(isinstance(cause, kinds) for cause in chain):
+            return words
     return "the connection failed"
+
+
+# Most specific first: the libraries wrap one another's errors.
+_WAYS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((ssl.SSLError, urllib3.exceptions.SSLError), "the TLS handshake failed"),
+    ((socket.gaierror, urllib3.exceptions.NameResolutionError), "its name can't be resolved"),
+    ((ConnectionRefusedError,), "the connection was refused"),
+    (
+        (ConnectionError, http.client.HTTPException, urllib3.exceptions.IncompleteRead),
+        "the connection was reset",
+    ),
+)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and all that led to it."""
+    chain: list[BaseException] = []
+    rest: list[BaseException | None] = [error]
+    while rest:
+        cause = rest.pop()
+        if cause is not None and cause not in chain:
+            chain.append(cause)
+            rest += [cause.__cause__, cause.__context__]
+    return chain

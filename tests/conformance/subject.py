@@ -163,10 +163,10 @@ class RealSubject:
         with self.store.s3() as client:
             client.create_bucket(Bucket=name)
         if owner:
-            self.store.set_owner(name, owner)
+            self.store.change_owner(name, owner)
 
     def set_owner(self, bucket: str, owner: str) -> None:
-        self.store.set_owner(bucket, owner)
+        self.store.change_owner(bucket, owner)
 
     def put(self, bucket: str, key: str, body: bytes, *, as_user: Credentials | None) -> str:
         return self.store.put(bucket, key, body, as_user=as_user)

@@ -1,0 +1,46 @@
+"""XML of stores, hostile ones among them."""
+
+from __future__ import annotations
+
+import pytest
+
+from backends import errors, xmlbody
+
+BOMB = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;">]><a>&c;</a>"""
+EXTERNAL = (
+    b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>"""
+)
+
+
+def test_values_are_encoded() -> None:
+    value = "</Secret><Role>admin</Role>&amp;\"'"
+    content = xmlbody.document("Account", {"Access": "user", "Secret": value, "UserID": 7})
+    root = xmlbody.parse(content)
+    assert [element.tag for element in root] == ["Access", "Secret", "UserID"]
+    assert root.findtext("Secret") == value
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not xml", b"<a>", b"\xff\xfe", b"<a/><b/>", BOMB, EXTERNAL, b"<a>\x00</a>"]
+)
+def test_what_is_not_plain_xml_is_an_answer_that_makes_no_sense(content: bytes) -> None:
+    with pytest.raises(errors.ServerFault):
+        xmlbody.parse(content)
+    assert xmlbody.error(content) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            b"<Error><Code>NoSuchBucket</Code><Message>gone</Message></Error>",
+            ("NoSuchBucket", "gone"),
+        ),
+        (b'<Error xmlns="urn:x"><Code>A.B</Code></Error>', ("A.B", "")),
+        (b"<Other><Code>NoSuchBucket</Code></Other>", ("", "")),
+        (b"<Error><Code>no such bucket!</Code></Error>", ("", "")),
+        (b"<Error/>", ("", "")),
+    ],
+)
+def test_an_s3_error_is_read_by_its_code(content: bytes, expected: tuple[str, str]) -> None:
+    assert xmlbody.error(content) == expected
