@@ -58,6 +58,9 @@ class SignedClient:
         self._region = connection.region
         self._observe = observe
         tls: dict[str, Any] = {}
+        if not connection.tls_verify:
+            # Whoever set S3_TLS_VERIFY=false knows it; the start log says it once.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         if parts.scheme == "https":
             tls = {
                 "cert_reqs": "CERT_REQUIRED" if connection.tls_verify else "CERT_NONE",

@@ -66,6 +66,7 @@ def demo(binary: str | None, picture: str | None) -> int:
         return 1
     console.print(f"Done in {time.monotonic() - started:.1f} s; everything is cleaned up.")
     if picture:
+        Path(picture).parent.mkdir(parents=True, exist_ok=True)
         Path(picture).write_text(_svg(console), encoding="utf-8")
     return 0
 
@@ -194,7 +195,7 @@ def _tell(console: Console, hook: _Hook, endpoint: str) -> None:
     secret = example_secret(first)
     console.print(
         "[bold]3[/]  a Secret asks for bucket [cyan]my-app-backups[/] and user "
-        "[cyan]my-app-user[/]; Metacontroller's call is made, and its answer written:"
+        "[cyan]my-app-user[/]; after the hook call it says:"
     )
     apply_answer(secret, hook.sync(secret))
     _require(secret["metadata"]["annotations"].get(f"{PREFIX}status") == "Ready", "not Ready")

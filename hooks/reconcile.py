@@ -96,6 +96,7 @@ class _Run:
         match gap:
             case Gap.NO_USER:
                 self.takeover.authorise(Taking.NEW_USER)
+                self._foresee_bucket()
                 if not self._create_user():
                     # It exists and yet isn't known to the probe: a disabled one looks so.
                     self._refuse_administrator()
@@ -114,6 +115,14 @@ class _Run:
                     self._refuse_administrator()
                 self.takeover.authorise(Taking.BUCKET, bucket)
                 self._do(Action.CHANGE_OWNER, self.backend.change_owner)
+
+    def _foresee_bucket(self) -> None:
+        """Makes no user for a bucket that it may not have: nothing half-made is left behind."""
+        if self.takeover.adoption is Adoption.ANY:
+            return
+        bucket = self.backend.find_bucket(self.claim.bucket, self.deadline)
+        if bucket is not None and bucket.owner != self.claim.user:
+            self.takeover.authorise(Taking.BUCKET, bucket)
 
     def _apply(self) -> None:
         """Writes role and ids once, which no probe can see."""

@@ -174,6 +174,7 @@ def _log_start(settings: Settings, hook: socket.socket, ops: socket.socket) -> N
                 "tls": settings.tls is not None,
                 "mutual_tls": bool(settings.tls and settings.tls.client_ca),
                 "adoption": settings.adoption.value,
+                "store_certificate_checked": settings.connection.tls_verify,
             }
         },
     )

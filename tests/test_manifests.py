@@ -166,6 +166,13 @@ def test_the_kustomization_lists_every_file_and_nothing_else() -> None:
     assert set(resources) == files
 
 
+def test_the_kustomization_uses_no_deprecated_field_and_leaves_selectors_alone() -> None:
+    document = kustomization()
+    fields = {"apiVersion", "kind", "resources", "labels", "images", "configMapGenerator"}
+    assert document.keys() == fields
+    assert document["labels"] == [{"pairs": {"app.kubernetes.io/part-of": NAME}}]
+
+
 def test_the_image_has_this_version_and_its_tag_stands_in_one_place() -> None:
     images = kustomization()["images"]
     assert images == [{"name": container()["image"], "newTag": __version__}]
@@ -598,7 +605,6 @@ def rendered() -> list[Document]:
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    # A deprecated field is a warning on standard error.
     assert result.stderr == ""
     return list(yaml.safe_load_all(result.stdout))
 

@@ -8,6 +8,7 @@ import pytest
 
 from hooks.settings import Settings, SettingsError
 from hooks.takeover import Adoption
+from tests.authority import Authority
 
 REQUIRED = {
     "S3_ENDPOINT_URL": "https://s3.example.com:7070",
@@ -220,11 +221,17 @@ def test_tls_files_that_are_no_whole_are_a_mistake(tmp_path: Path, given: tuple[
     assert named(mistakes(**variables)) == ["HOOK_TLS_CERT_FILE"]
 
 
-def test_the_ca_bundle_is_a_file_that_can_be_read(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("PEM")
-    path = str(tmp_path / "ca.pem")
-    assert load(S3_CA_BUNDLE=path).connection.ca_bundle == path
+def test_the_ca_bundle_is_a_file_of_certificates(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(Authority("one").pem() + Authority("two").pem())
+    assert load(S3_CA_BUNDLE=str(bundle)).connection.ca_bundle == str(bundle)
     assert named(mistakes(S3_CA_BUNDLE=str(tmp_path))) == ["S3_CA_BUNDLE"]
+
+
+@pytest.mark.parametrize("content", ["", "no PEM"])
+def test_a_ca_bundle_without_certificates_is_a_mistake(tmp_path: Path, content: str) -> None:
+    (tmp_path / "ca.pem").write_text(content)
+    assert named(mistakes(S3_CA_BUNDLE=str(tmp_path / "ca.pem"))) == ["S3_CA_BUNDLE"]
 
 
 def look(value: object, path: str) -> object:

@@ -128,7 +128,6 @@ def test_a_certificate_of_an_unknown_ca_is_not(secure_echo: Echo) -> None:
     assert secure_echo.requests == []
 
 
-@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_verification_can_be_switched_off(secure_echo: Echo) -> None:
     _send(_client(secure_echo, "https", tls_verify=False), "bucket")
     assert len(secure_echo.requests) == 1

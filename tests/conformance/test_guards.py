@@ -87,6 +87,7 @@ def test_adoption_decides_about_what_no_secret_was_given(
     assert secret.state == expected
     if expected != READY:
         assert subject.owners().get(name) == owner
+        assert (name in subject.users()) == (user is not None)
         assert "grant" not in secret.annotations
     if expected == EXISTS:
         user = subject.users().get(name)
