@@ -33,15 +33,17 @@ FAULTS = {
 }
 
 
-def _operator(real: RealSubject, environ: dict[str, str] | None = None) -> Operator:
-    return real.operator({"SYNC_TIMEOUT_SECONDS": "1", **(environ or {})})
+def _operator(real: RealSubject, fault: str) -> Operator:
+    """Only what is waited for to its end needs a short sync."""
+    waits = fault in {"hang", "drip"}
+    return real.operator({"SYNC_TIMEOUT_SECONDS": "1"} if waits else None)
 
 
 @pytest.mark.parametrize(("fault", "reason"), FAULTS.items())
 def test_a_fault_is_named_and_nothing_is_lost_or_written(
     real: RealSubject, name: str, fault: str, reason: str
 ) -> None:
-    operator = _operator(real)
+    operator = _operator(real, fault)
     secret = Secret.claiming(name, name, SECRET)
     operator.sync(secret)
     before = (real.users(), real.owners())
@@ -49,7 +51,7 @@ def test_a_fault_is_named_and_nothing_is_lost_or_written(
     real.proxy.always = fault
     started = time.monotonic()
     result = operator.sync(secret)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     assert secret.state == ("Retrying", reason)
     assert real.proxy.injected
     assert result.response.resync_after is not None
@@ -70,7 +72,7 @@ def test_a_fault_is_named_and_nothing_is_lost_or_written(
 def test_a_fault_at_any_step_of_provisioning_ends_ready_after_it(
     real: RealSubject, name: str, fault: str, step: int
 ) -> None:
-    operator = _operator(real, {"SYNC_TIMEOUT_SECONDS": "0.5"})
+    operator = _operator(real, fault)
     secret = Secret.claiming(name, name, SECRET)
     # A broken connection is tried once more, so those come twice.
     twice = fault in {"reset", "truncate", "lose"}
@@ -87,7 +89,7 @@ def test_a_fault_at_any_step_of_provisioning_ends_ready_after_it(
 
 
 def test_one_broken_connection_is_not_even_noticed(real: RealSubject, name: str) -> None:
-    operator = _operator(real)
+    operator = real.operator()
     secret = Secret.claiming(name, name, SECRET)
     operator.sync(secret)
     before = dict(secret.annotations)
@@ -141,7 +143,7 @@ def test_wrong_operator_credentials_are_named(
     if "plain" not in real.users():
         real.create_user("plain", SECRET)
     secret = Secret.claiming(name, name, OTHER_SECRET)
-    _operator(real, environ).sync(secret)
+    real.operator(environ).sync(secret)
     assert secret.state == ("Retrying", "OperatorCredentialsRejected")
     assert words in secret.annotations["message"]
     assert name not in real.users()
@@ -149,7 +151,7 @@ def test_wrong_operator_credentials_are_named(
 
 def test_a_wrong_region_is_named_with_the_right_one(real: RealSubject, name: str) -> None:
     secret = Secret.claiming(name, name, SECRET)
-    _operator(real, {"S3_REGION": "mars-north-1"}).sync(secret)
+    real.operator({"S3_REGION": "mars-north-1"}).sync(secret)
     assert secret.state == ("Retrying", "OperatorMisconfigured")
     assert "us-east-1" in secret.annotations["message"]
 
@@ -164,5 +166,5 @@ def test_a_clock_that_is_off_is_named(
     now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=2)
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: now)
     secret = Secret.claiming(name, name, SECRET)
-    _operator(real).sync(secret)
+    real.operator().sync(secret)
     assert secret.state == ("Retrying", "ClockSkew")
