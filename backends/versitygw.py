@@ -26,8 +26,9 @@ from backends.base import (
 )
 from backends.deadline import Deadline
 from backends.errors import Misconfigured, ServerFault, StoreError, TimedOut, error_for
+from backends.pool import Answer
 from backends.sensitive import Sensitive
-from backends.signing import Answer, SignedClient
+from backends.signing import SignedClient
 
 _GAPS = {
     "InvalidAccessKeyId": Gap.NO_USER,

@@ -64,6 +64,7 @@ def hook_app(
             return _BUSY
         except TimeoutError:
             result = syncer.timed_out(sync)
+        syncer.record(sync, result)
         return Response(result.response.encode(), media_type="application/json")
 
     async def sync(request: Request) -> Response:

@@ -49,7 +49,7 @@ class BearerTokens:
         scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return False
-        digest = _digest(token.strip().encode("latin-1"))
+        digest = _digest(token.strip(" \t").encode("latin-1"))
         # Every token is compared, whichever matches.
         return any([hmac.compare_digest(digest, valid) for valid in self._tokens])  # noqa: C419
 

@@ -105,7 +105,7 @@ def _check(settings: Settings) -> int:
 
 def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
     from hooks import manifest
-    from hooks.decorator import NotAHookRequest, SyncRequest
+    from hooks.decorator import SyncRequest
     from hooks.metrics import Metrics
     from hooks.outcome import Status
     from hooks.rehearsal import Rehearsal
@@ -132,7 +132,7 @@ def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
                     "response": result.response.document(),
                 }
             )
-    except (manifest.ManifestError, NotAHookRequest) as error:
+    except manifest.ManifestError as error:
         print(error, file=sys.stderr)
         return FAILED
     finally:

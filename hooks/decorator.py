@@ -100,8 +100,9 @@ class SyncResponse:
 
 def _text(metadata: Mapping[str, Any], key: str) -> str:
     value = metadata.get(key, "")
-    if not isinstance(value, str):
-        raise NotAHookRequest(f"metadata.{key} is not a string")
+    # JSON can escape half a character, which no encoding has and Kubernetes never sends.
+    if not isinstance(value, str) or not value.isascii():
+        raise NotAHookRequest(f"metadata.{key} is not a string of ASCII characters")
     return value
 
 

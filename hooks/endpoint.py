@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit, urlunsplit
 
+# A name, an IPv4 or an IPv6 address; urlsplit has looked at the brackets.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -20,11 +23,13 @@ def normalise(url: str) -> str:
         port = parts.port
     except ValueError:
         raise ValueError(problem) from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or url != url.strip():
+    host = parts.hostname or ""
+    if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host) or url != url.strip():
         raise ValueError(problem)
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError(f"{problem}, without a user, a query or a fragment")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if ":" in host:
+        host = f"[{host}]"
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         host = f"{host}:{port}"
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from backends.base import Claim
 from backends.sensitive import Sensitive
 
-_TOKEN = re.compile(r"v1\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
+_TOKEN = re.compile(r"v1\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{43})")
 
 
 class Grants:

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from hooks.decorator import NotAHookRequest, SyncRequest
+
 
 class ManifestError(Exception):
     """A file can't be read as manifests; the text names file and document."""
@@ -34,13 +36,17 @@ def read(files: Iterable[str]) -> Iterator[dict[str, Any]]:
             raise ManifestError(f"{name}: is not UTF-8 text") from None
         try:
             documents = list(yaml.safe_load_all(text))
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, *_NOT_YAML) as error:
             # The error's own text quotes the file, and with it credentials.
             mark = getattr(error, "problem_mark", None)
             where = f" (line {mark.line + 1})" if mark else ""
             raise ManifestError(f"{name}: is not valid YAML{where}") from None
         for number, document in enumerate(documents, 1):
             yield from _secrets(document, f"{name}, document {number}")
+
+
+# What PyYAML 6 raises for values that it can't make, and for deep nesting.
+_NOT_YAML = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
 
 
 def _secrets(document: object, where: str) -> Iterator[dict[str, Any]]:
@@ -50,8 +56,11 @@ def _secrets(document: object, where: str) -> Iterator[dict[str, Any]]:
         raise ManifestError(f"{where}: is not a Kubernetes object")
     if document.get("kind") in {"List", "SecretList"}:
         items = document.get("items")
+        # The API server leaves out what the list's kind says already.
+        secrets = document["kind"] == "SecretList"
+        kind = {"apiVersion": "v1", "kind": "Secret"} if secrets else {}
         for item in items if isinstance(items, list) else []:
-            yield from _secrets(item, where)
+            yield from _secrets({**kind, **item} if isinstance(item, dict) else item, where)
     elif document.get("kind") == "Secret":
         yield _stored(document, where)
 
@@ -65,9 +74,17 @@ def _stored(secret: dict[str, Any], where: str) -> dict[str, Any]:
     for key, value in _mapping(secret, "stringData", where).items():
         if not isinstance(value, str):
             raise ManifestError(f"{where}: stringData.{key} is not a string: put it into quotes")
-        data[key] = base64.b64encode(value.encode()).decode()
+        try:
+            data[key] = base64.b64encode(value.encode()).decode()
+        except UnicodeEncodeError:
+            raise ManifestError(f"{where}: stringData.{key} is not text") from None
     stored = {key: value for key, value in secret.items() if key != "stringData"}
-    return {**stored, "metadata": {"namespace": "default", **metadata}, "data": data}
+    stored = {**stored, "metadata": {"namespace": "default", **metadata}, "data": data}
+    try:
+        SyncRequest.of(stored)
+    except NotAHookRequest as error:
+        raise ManifestError(f"{where}: {error}") from None
+    return stored
 
 
 def _mapping(secret: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:

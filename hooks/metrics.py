@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -72,11 +73,14 @@ class Metrics:
         self._errors.labels(INTERNAL_ERROR)
 
     def processed(self, outcome: Outcome) -> None:
-        """Counts an answered sync and what it changed."""
+        """Counts an answered sync."""
         self._processed.labels(outcome.status.value).inc()
         if outcome.status in _FAILURES:
             self._errors.labels(outcome.reason.value).inc()
-        for action in outcome.actions:
+
+    def changed(self, actions: Iterable[Action]) -> None:
+        """Counts what was changed on the store, whether or not its answer was waited for."""
+        for action in actions:
             self._actions[action].inc()
 
     def internal_error(self) -> None:
@@ -102,7 +106,7 @@ class Metrics:
                 )
             counter.inc()
             histogram.observe(seconds)
-            self._up.set(0 if code in _DOWN or code.startswith("5") else 1)
+            self._up.set(0 if code in _DOWN else 1)
 
         return observe
 
@@ -119,4 +123,4 @@ class Metrics:
         )
 
 
-_DOWN = frozenset({"timeout", "unavailable"})
+_DOWN = frozenset({"timeout", "unavailable", "500", "502", "503", "504"})

@@ -132,6 +132,14 @@ def read(data: Mapping[str, object], rules: Rules) -> tuple[Claim, str | None]:
     return claim, endpoint
 
 
+def read_endpoint(data: Mapping[str, object]) -> str | None:
+    """The normalised endpoint alone, None if there is none or it is malformed."""
+    try:
+        return _endpoint(_Field.of(data, ENDPOINT))
+    except InvalidSecret:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Value:
     key: str

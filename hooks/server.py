@@ -154,9 +154,10 @@ def _listen(name: str, host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no host's name"
         raise ListenError(
-            f"{name}_HOST, {name}_PORT: can't listen on {host}:{port} ({error.strerror})"
+            f"{name}_HOST, {name}_PORT: can't listen on {host}:{port} ({why})"
         ) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -19,7 +20,9 @@ from hooks.takeover import Adoption
 
 T = TypeVar("T")
 
-_ANNOTATION_KEY = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([\w.-]{0,61}\w)?")
+_ANNOTATION_KEY = re.compile(
+    r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+)
 _RANGE = re.compile(r"\s*([0-9]{1,10})\s*(?:-\s*([0-9]{1,10})\s*)?")
 _LARGEST_ID = 2147483647
 _ROLES = ("user", "userplus", "admin")
@@ -95,7 +98,7 @@ class Settings:
         signing_key = read.credential("SIGNING_KEY")
         concurrency = read.integer("SYNC_CONCURRENCY", 32, 1, 1024)
         verify = read.boolean("S3_TLS_VERIFY", True)
-        ca_bundle = read.file("S3_CA_BUNDLE")
+        ca_bundle = read.ca_bundle("S3_CA_BUNDLE")
         settings = cls(
             annotation_key=read.text(
                 "ANNOTATION_KEY", "s3-resource-operator.io/enabled", _annotation_key
@@ -123,7 +126,7 @@ class Settings:
             signing_key=signing_key or Grants.derived(secret_key),
             hook_host=read.text("HOOK_HOST", "127.0.0.1", str),
             hook_port=read.integer("HOOK_PORT", 8080, 0, 65535),
-            hook_tokens=_tokens(read.credential("HOOK_TOKEN")),
+            hook_tokens=read.tokens("HOOK_TOKEN"),
             tls=read.tls(),
             metrics_host=read.text("METRICS_HOST", "0.0.0.0", str),  # noqa: S104
             metrics_port=read.integer("METRICS_PORT", 8000, 0, 65535),
@@ -228,12 +231,12 @@ class _Reader:
         """A credential under any of its names, or in the file that NAME_FILE names."""
         found = {}
         for candidate in (name, *others):
-            value = self._environ.get(candidate, "")
+            value = _drop_newline(self._environ.get(candidate, ""))
             path = self.file(f"{candidate}_FILE")
             if value and path:
                 self.mistakes.append(f"{candidate}: set together with {candidate}_FILE")
             if value:
-                found[candidate] = _drop_newline(value)
+                found[candidate] = value
             elif path:
                 text = self._secret_text(f"{candidate}_FILE", path)
                 if text:
@@ -245,6 +248,25 @@ class _Reader:
         if required and not any(mistake.startswith(f"{name}_FILE:") for mistake in self.mistakes):
             self.mistakes.append(f"{name}: required, here or in the file that {name}_FILE names")
         return Sensitive("")
+
+    def tokens(self, name: str) -> tuple[Sensitive, ...]:
+        """The tokens of a credential that holds one a line."""
+        credential = self.credential(name)
+        lines = [line.strip() for line in credential.reveal().splitlines()]
+        tokens = tuple(Sensitive(line) for line in lines if line)
+        if not tokens and (credential or self._environ.get(name)):
+            self.mistakes.append(f"{name}: holds no token, but blanks")
+        return tokens
+
+    def ca_bundle(self, name: str) -> Path | None:
+        """A PEM file of CA certificates."""
+        path = self.file(name)
+        try:
+            if path and path.is_file():
+                ssl.create_default_context(cafile=path)
+        except (OSError, ssl.SSLError):
+            self.mistakes.append(f"{name}: must be a PEM file of CA certificates")
+        return path
 
     def tls(self) -> TLS | None:
         certificate = self.file("HOOK_TLS_CERT_FILE")
@@ -311,11 +333,6 @@ def _range(value: str) -> range:
         if 0 <= first <= last <= _LARGEST_ID:
             return range(first, last + 1)
     raise ValueError(f"must be ranges such as 1000-1999,3000, each within 0-{_LARGEST_ID}")
-
-
-def _tokens(credential: Sensitive) -> tuple[Sensitive, ...]:
-    lines = (line.strip() for line in credential.reveal().splitlines())
-    return tuple(Sensitive(line) for line in lines if line)
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,7 +16,7 @@ from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
 from hooks.outcome import Outcome, Reason, Refusal, Status
 from hooks.reconcile import reconcile
-from hooks.secret import InvalidSecret, Rules, read
+from hooks.secret import InvalidSecret, Rules, read, read_endpoint
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe
 
@@ -32,6 +32,7 @@ class Result:
 
     outcome: Outcome | None
     response: SyncResponse
+    seconds: float | None = None
 
 
 class Syncer:
@@ -67,7 +68,8 @@ class Syncer:
             return Result(None, SyncResponse())
         seconds = time.perf_counter() - started
         self._metrics.handle_duration.observe(seconds)
-        return self._answer(request, claim, outcome, seconds)
+        self._metrics.changed(outcome.actions)
+        return Result(outcome, self._answer(request, claim, outcome), seconds)
 
     def timed_out(self, request: SyncRequest) -> Result:
         """The answer when :meth:`sync` is not done in time, whatever keeps it."""
@@ -76,16 +78,28 @@ class Syncer:
         except InvalidSecret:
             claim = None
         error = TimedOut("The store did not answer within the time of one sync.")
-        return self._answer(request, claim, Outcome.of(error), None)
+        outcome = Outcome.of(error)
+        return Result(outcome, self._answer(request, claim, outcome))
+
+    def record(self, request: SyncRequest, result: Result) -> None:
+        """Counts and logs an answer that was given; one that came too late is not."""
+        if result.outcome is not None:
+            self._metrics.processed(result.outcome)
+            self._log(request, result.outcome, result.seconds)
 
     def _handle(self, request: SyncRequest) -> tuple[Claim | None, Outcome | None]:
         """Claim and outcome; no outcome if another operator reports on the Secret."""
+        if self._is_reported_on_by_another(request):
+            return None, None
         try:
             claim, endpoint = read(request.data, self._rules)
         except InvalidSecret as error:
             return None, Outcome.of(error)
         if endpoint is not None and endpoint != self._rules.endpoint:
-            return claim, self._skip(request, endpoint)
+            # Every operator that sees the Secret has to write the same words here, or they
+            # would write over one another for ever: so neither's own endpoint is named.
+            message = "endpoint-url names a store that no operator has reported on: left alone."
+            return claim, Outcome(Reason.ENDPOINT_MISMATCH, message)
         if claim.role is not None and claim.role not in self._backend.capabilities.roles:
             return claim, _unsupported("role")
         deadline = Deadline(self._store_time)
@@ -103,23 +117,15 @@ class Syncer:
         except TimedOut as error:
             return claim, Outcome.of(error)
 
-    def _skip(self, request: SyncRequest, endpoint: str) -> Outcome | None:
-        if self._keys.observed(request, "endpoint") == endpoint:
-            return None
-        # Every operator that sees the Secret has to write the same words here, or they would
-        # write over one another for ever: so neither's own endpoint is named.
-        return Outcome(
-            Reason.ENDPOINT_MISMATCH,
-            "endpoint-url names a store that no operator has reported on: it is left alone.",
-        )
+    def _is_reported_on_by_another(self, request: SyncRequest) -> bool:
+        """Looked at before all else: what one operator allows, another may call Invalid."""
+        observed = self._keys.observed(request, "endpoint")
+        if observed in {"", self._rules.endpoint} or self._rules.endpoint is None:
+            return False
+        return observed == read_endpoint(request.data)
 
-    def _answer(
-        self, request: SyncRequest, claim: Claim | None, outcome: Outcome, seconds: float | None
-    ) -> Result:
-        self._metrics.processed(outcome)
-        self._log(request, outcome, seconds)
-        response = self._scribe.answer(request, outcome, claim, datetime.now(UTC))
-        return Result(outcome, response)
+    def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:
+        return self._scribe.answer(request, outcome, claim, datetime.now(UTC))
 
     def _log(self, request: SyncRequest, outcome: Outcome, seconds: float | None) -> None:
         observed = self._keys.observed

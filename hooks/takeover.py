@@ -63,12 +63,12 @@ class Takeover:
             StoreError: the store could not be asked.
         """
         owner = bucket.owner if bucket else None
-        # This Secret was given it: rotation, renaming, drift.
-        if taking is not Taking.BUCKET and self.evidence.covers_user(self.grants, self.claim):
-            return
-        if taking is not Taking.USER and self.evidence.covers_bucket(
-            self.grants, self.claim, owner
-        ):
+        # This Secret was given it: rotation, renaming, drift. A grant for a bucket says nothing
+        # about what else a user of a new name may still own.
+        if taking is Taking.BUCKET:
+            if self.evidence.covers_bucket(self.grants, self.claim, owner):
+                return
+        elif self.evidence.covers_user(self.grants, self.claim):
             return
         # The administrator made the bucket, to hand it over.
         if taking is Taking.BUCKET and owner == self.backend.administrator:

@@ -51,11 +51,12 @@ class Certificates:
     def _load(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # A resumed session would go on with a client certificate whose CA was taken away.
-        context.options |= ssl.OP_NO_TICKET
-        context.num_tickets = 0
         context.load_cert_chain(self._files.certificate, self._files.key)
         if self._files.client_ca:
+            # A resumed session would go on with a certificate whose CA was taken away since.
+            # TLS 1.2 also resumes from a cache that Python can't switch off.
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.num_tickets = 0
             context.load_verify_locations(self._files.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
         return context

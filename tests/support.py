@@ -114,7 +114,9 @@ class Operator:
 
     def sync(self, secret: Secret) -> Result:
         """One hook call whose answer is written on the Secret, as Metacontroller does."""
-        result = self.syncer.sync(SyncRequest.of(secret.document))
+        request = SyncRequest.of(secret.document)
+        result = self.syncer.sync(request)
+        self.syncer.record(request, result)
         apply_answer(secret.document, result.response.document())
         return result
 

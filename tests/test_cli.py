@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from backends.errors import CredentialsRejected, Misconfigured, StoreError
 from hooks import __version__
 from hooks.cli import main
 from hooks.processes import LOOPBACK, free_port
+from tests.model import ModelStore
 from tests.test_logs import logging_kept
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +44,14 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("S3_SECRET_KEY", "secret-of-the-operator")
     with logging_kept():
         yield
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    """A store in memory in the place of the configured one."""
+    store = ModelStore()
+    monkeypatch.setattr("hooks.cli.REGISTRY", {"versitygw": lambda *_: store})
+    return store
 
 
 def write(directory: Path, text: str, name: str = "secret.yaml") -> str:
@@ -129,6 +139,37 @@ def test_check_gives_up_on_a_store_that_says_nothing(
 
 
 @pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, ["ok configuration", "ok connectivity", "ok admin rights"]),
+        (
+            CredentialsRejected("The store refuses the operator's own credentials."),
+            ["ok configuration", "ok connectivity", "FAILED admin rights"],
+        ),
+        (
+            Misconfigured("The store has no such admin API."),
+            ["ok configuration", "ok connectivity", "FAILED admin API"],
+        ),
+    ],
+)
+def test_check_tells_how_far_it_got(
+    capsys: pytest.CaptureFixture[str],
+    model: ModelStore,
+    error: StoreError | None,
+    expected: list[str],
+) -> None:
+    def answer(_: str) -> None:
+        if error:
+            raise error
+
+    model.before = lambda operation: None if operation == "close" else answer(operation)
+    assert main(["check"]) == (1 if error else 0)
+    out = capsys.readouterr().out
+    assert [" ".join(line.split(":")[0].split()) for line in out.splitlines()] == expected
+    assert not error or str(error) in out
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("a: [hunter2", "not valid YAML (line 1)"),
@@ -187,6 +228,26 @@ def test_sync_shows_what_came_of_each_secret(
     ]
     assert "hunter2" not in out
     assert err == ""
+
+
+def test_sync_makes_what_the_secret_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: ModelStore
+) -> None:
+    assert main(["sync", "-f", write(tmp_path, MANIFEST), "-o", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["status"], row["dryRun"]) == ("Ready", False)
+    assert row["actions"] == ["create-user", "create-bucket"]
+    assert model.owners == {"my-bucket": "my-user"}
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: ModelStore
+) -> None:
+    assert main(["sync", "--dry-run", "-f", write(tmp_path, MANIFEST), "-o", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["status"], row["dryRun"]) == ("Ready", True)
+    assert row["actions"] == ["create-user", "create-bucket"]
+    assert (model.accounts, model.owners) == ({}, {})
 
 
 def test_sync_prints_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

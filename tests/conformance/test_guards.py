@@ -178,3 +178,18 @@ def test_a_bad_secret_costs_no_request_and_makes_nothing(
     assert secret.state == ("Invalid", reason)
     assert (set(subject.users()), set(subject.owners())) == before
     assert operator.requests() == 0
+
+
+@pytest.mark.parametrize(("adoption", "expected"), [("unowned", READY), ("never", EXISTS)])
+def test_a_grant_for_a_bucket_opens_no_deleted_users_buckets(
+    subject: Subject, name: str, adoption: str, expected: tuple[str, str]
+) -> None:
+    _bucket_of_a_deleted_user_of_this_name(subject, name)
+    operator = subject.operator({"ADOPTION": adoption})
+    secret = Secret.claiming(f"{name}-own", f"{name}-own", SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
+    secret.set(access_key=name)
+    operator.sync(secret)
+    assert secret.state == expected
+    assert (name in subject.users()) == (expected == READY)

@@ -1,0 +1,85 @@
+"""The server's end: calls in flight are answered, and nobody keeps it from ending."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from hooks.processes import LOOPBACK, answers, wait_until
+from tests.test_server import LONG, TOKEN, Server, secret_body, serving, status
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_call_in_flight_is_answered_before_the_server_ends(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with store_that_waits() as (listener, url), serving(tmp_path, S3_ENDPOINT_URL=url) as server:
+        with in_the_background(server) as call:
+            asked, _ = listener.accept()
+            os.kill(server.process.pid, number)
+            wait_until(lambda: not server.ready(), timeout=LONG, what="readyz to say no")
+            assert answers(server.ops_port, "/readyz", status=503)
+            assert answers(server.ops_port, "/healthz", status=200)
+            assert not call.done()
+            asked.close()
+            listener.close()
+            assert status(call.result(LONG)) == ("Retrying", "BackendUnavailable")
+        assert server.ended() == 0
+        messages = [line["message"] for line in server.lines()]
+        assert messages[-1] == "stopped"
+        assert "Traceback" not in server.process.log_text()
+
+
+def test_a_store_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    with (
+        store_that_waits() as (listener, url),
+        serving(tmp_path, S3_ENDPOINT_URL=url, SYNC_TIMEOUT_SECONDS="1") as server,
+        in_the_background(server) as call,
+    ):
+        asked, _ = listener.accept()
+        with asked:
+            os.kill(server.process.pid, signal.SIGTERM)
+            assert status(call.result(LONG)) == ("Retrying", "Timeout")
+            assert server.ended() == 0
+
+
+def test_callers_that_say_nothing_do_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    with serving(tmp_path, SYNC_TIMEOUT_SECONDS="1") as server:
+        address = (LOOPBACK, server.port)
+        half = f"POST /sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+        with (
+            socket.create_connection(address),
+            socket.create_connection((LOOPBACK, server.ops_port)) as idle,
+            socket.create_connection(address) as in_the_header,
+            socket.create_connection(address) as in_the_body,
+        ):
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(1000)
+            in_the_header.sendall(half.encode())
+            in_the_body.sendall(f"{half}Content-Length: 100\r\n\r\n{{".encode())
+            assert server.post(secret_body()).status == 200
+            os.kill(server.process.pid, signal.SIGTERM)
+            assert server.ended() == 0
+        assert "Traceback" not in server.process.log_text()
+
+
+@contextmanager
+def store_that_waits() -> Iterator[tuple[socket.socket, str]]:
+    """A store whose answer takes as long as the test likes, and its URL."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        listener.settimeout(LONG)
+        yield listener, f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def in_the_background(server: Server) -> Iterator[Future[urllib3.BaseHTTPResponse]]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(server.post, secret_body())
