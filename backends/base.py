@@ -36,6 +36,8 @@ class Claim:
     role: str | None = None
     user_id: int | None = None
     group_id: int | None = None
+    origin: str = ""
+    """Where it comes from, for a store that lets users be labelled."""
 
     @property
     def credentials(self) -> Credentials:
@@ -77,16 +79,39 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """An existing bucket, as an administrator sees it; `owner` is None if nobody owns it."""
+    """An existing bucket, as an administrator sees it.
 
-    owner: str | None
+    `owners` are all who have it as their own: none where nobody does, and more than one where
+    the store allows that or a change of owner was cut short.
+    """
+
+    owners: frozenset[str]
+
+    def is_owned_by(self, user: str) -> bool:
+        """Whether it is the user's and nobody else's."""
+        return self.owners == {user}
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a store can do at all."""
+    """What a store can do at all.
+
+    Args:
+        roles: what a user can be.
+        ids: whether a user has a user id and a group id.
+        rotation: whether a user's secret can be changed.
+        owner_in_probe: whether the tenant's own request tells who owns the bucket.
+    """
 
     roles: frozenset[str]
+    ids: bool
+    rotation: bool
+    owner_in_probe: bool
+
+    @property
+    def attributes(self) -> bool:
+        """Whether a user has anything besides a name and a secret."""
+        return self.ids or len(self.roles) > 1
 
 
 @dataclass(frozen=True, slots=True)

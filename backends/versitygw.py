@@ -48,7 +48,10 @@ class VersityGW:
 
     name: ClassVar[str] = "versitygw"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        roles=frozenset({"user", "userplus", "admin"})
+        roles=frozenset({"user", "userplus", "admin"}),
+        ids=True,
+        rotation=True,
+        owner_in_probe=True,
     )
 
     def __init__(self, connection: Connection, observe: Observer) -> None:
@@ -100,7 +103,7 @@ class VersityGW:
         """Reads the bucket's ACL as the administrator."""
         answer = self._acl("read_owner", name, self._admin, deadline)
         if answer.ok:
-            return Bucket(_owner(answer))
+            return Bucket(frozenset({_owner(answer)}))
         if answer.code == "NoSuchBucket":
             return None
         raise _error(answer, admin=True)

@@ -123,7 +123,7 @@ def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
             outcome = result.outcome
             rows.append(
                 {
-                    "secret": f"{request.namespace}/{request.name}",
+                    "secret": request.origin,
                     "status": outcome.status.value if outcome else None,
                     "reason": outcome.reason.value if outcome else None,
                     "message": outcome.message if outcome else "not this operator's",

@@ -27,6 +27,11 @@ class SyncRequest:
     data: Mapping[str, object] = field(repr=False)
     deleting: bool = False
 
+    @property
+    def origin(self) -> str:
+        """Namespace and name, for people."""
+        return f"{self.namespace}/{self.name}"
+
     @classmethod
     def parse(cls, body: bytes) -> SyncRequest:
         """Reads a request's body.

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 
 from backends.base import Claim
@@ -95,9 +96,9 @@ class Evidence:
             self._valid(grants, bucket, claim.user) for bucket in {claim.bucket, self.bucket}
         )
 
-    def covers_bucket(self, grants: Grants, claim: Claim, owner: str | None) -> bool:
+    def covers_bucket(self, grants: Grants, claim: Claim, owners: Set[str]) -> bool:
         """Whether this Secret was given the bucket, with whatever user."""
-        users = {claim.user, self.user, owner or ""}
+        users = {claim.user, self.user, *owners}
         return any(self._valid(grants, claim.bucket, user) for user in users)
 
     def _valid(self, grants: Grants, bucket: str, user: str) -> bool:

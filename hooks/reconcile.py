@@ -63,7 +63,7 @@ class _Run:
             gap, bucket = self._judge(probe)
             if gap is Gap.ACCEPTED:
                 self._apply()
-                return Outcome(Reason.PROVISIONED, READY, tuple(self.actions))
+                return Outcome(Reason.PROVISIONED, self._ready(), tuple(self.actions))
             if gap in repaired:
                 # Repaired and still there: asked again later rather than repaired again, so
                 # the loop ends after as many turns as there are gaps.
@@ -75,10 +75,16 @@ class _Run:
             repaired.add(gap)
             self._repair(gap, bucket)
 
+    def _ready(self) -> str:
+        claim = self.claim
+        if self.backend.capabilities.ids or {claim.user_id, claim.group_id} == {None}:
+            return READY
+        return f"{READY} This store has no user ids and group ids: the Secret's are ignored."
+
     def _judge(self, probe: Probe) -> tuple[Gap, Bucket | None]:
         """What is really missing, where the tenant's answer alone doesn't say."""
         if probe.gap is Gap.ACCEPTED and probe.owner is not None:
-            bucket: Bucket | None = Bucket(probe.owner)
+            bucket: Bucket | None = Bucket(frozenset({probe.owner}))
         elif probe.gap is Gap.ACCEPTED and self.takeover.evidence.holds(
             self.takeover.grants, self.claim
         ):
@@ -90,7 +96,7 @@ class _Run:
             return probe.gap, None
         if bucket is None:
             return Gap.NO_BUCKET, None
-        return (Gap.ACCEPTED if bucket.owner == self.claim.user else Gap.DENIED), bucket
+        return (Gap.ACCEPTED if bucket.is_owned_by(self.claim.user) else Gap.DENIED), bucket
 
     def _repair(self, gap: Gap, bucket: Bucket | None) -> None:
         match gap:
@@ -121,12 +127,12 @@ class _Run:
         if self.takeover.adoption is Adoption.ANY:
             return
         bucket = self.backend.find_bucket(self.claim.bucket, self.deadline)
-        if bucket is not None and bucket.owner != self.claim.user:
+        if bucket is not None and not bucket.is_owned_by(self.claim.user):
             self.takeover.authorise(Taking.BUCKET, bucket)
 
     def _apply(self) -> None:
         """Writes role and ids once, which no probe can see."""
-        if self.applied or not self.claim.attributes:
+        if self.applied or not (self.claim.attributes and self.backend.capabilities.attributes):
             return
         self._refuse_administrator()
         self._update_user()

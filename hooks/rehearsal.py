@@ -38,8 +38,8 @@ class Rehearsal:
         bucket = self.find_bucket(claim.bucket, deadline)
         if bucket is None:
             return Probe(Gap.NO_BUCKET)
-        if bucket.owner == claim.user:
-            return Probe(Gap.ACCEPTED, bucket.owner)
+        if bucket.is_owned_by(claim.user):
+            return Probe(Gap.ACCEPTED, claim.user)
         return Probe(Gap.DENIED)
 
     def find_user(self, name: str, deadline: Deadline) -> User | None:
@@ -51,7 +51,7 @@ class Rehearsal:
     def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The store's, with the owner that it would have."""
         if name in self._owners:
-            return Bucket(self._owners[name])
+            return Bucket(frozenset({self._owners[name]}))
         return self._backend.find_bucket(name, deadline)
 
     def owns_buckets(self, user: str, deadline: Deadline) -> bool:

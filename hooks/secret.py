@@ -82,7 +82,7 @@ class Rules:
     endpoint: str | None = None
 
 
-def read(data: Mapping[str, object], rules: Rules) -> tuple[Claim, str | None]:
+def read(data: Mapping[str, object], rules: Rules, origin: str = "") -> tuple[Claim, str | None]:
     """Reads a Secret's data.
 
     Checks run in a fixed order: fields present, fields well formed, reserved names, roles and
@@ -128,6 +128,7 @@ def read(data: Mapping[str, object], rules: Rules) -> tuple[Claim, str | None]:
         role=role.text if role else None,
         user_id=numbers[user_id.key] if user_id else None,
         group_id=numbers[group_id.key] if group_id else None,
+        origin=origin,
     )
     return claim, endpoint
 

@@ -92,7 +92,7 @@ class Syncer:
         if self._is_reported_on_by_another(request):
             return None, None
         try:
-            claim, endpoint = read(request.data, self._rules)
+            claim, endpoint = read(request.data, self._rules, request.origin)
         except InvalidSecret as error:
             return None, Outcome.of(error)
         if endpoint is not None and endpoint != self._rules.endpoint:
@@ -143,7 +143,7 @@ class Syncer:
             outcome.status.value if good else f"{outcome.status.value}: {outcome.message}",
             extra={
                 "fields": {
-                    "secret": f"{request.namespace}/{request.name}",
+                    "secret": request.origin,
                     "status": outcome.status.value,
                     "reason": outcome.reason.value,
                     "action": ",".join(outcome.actions) or "none",

@@ -62,16 +62,16 @@ class Takeover:
             Conflict: it may not.
             StoreError: the store could not be asked.
         """
-        owner = bucket.owner if bucket else None
+        owners = bucket.owners if bucket else frozenset()
         # This Secret was given it: rotation, renaming, drift. A grant for a bucket says nothing
         # about what else a user of a new name may still own.
         if taking is Taking.BUCKET:
-            if self.evidence.covers_bucket(self.grants, self.claim, owner):
+            if self.evidence.covers_bucket(self.grants, self.claim, owners):
                 return
         elif self.evidence.covers_user(self.grants, self.claim):
             return
         # The administrator made the bucket, to hand it over.
-        if taking is Taking.BUCKET and owner == self.backend.administrator:
+        if taking is Taking.BUCKET and owners == {self.backend.administrator}:
             return
         # Nobody holds it.
         if self.adoption is Adoption.ANY:
@@ -84,7 +84,7 @@ class Takeover:
             )
         if taking is Taking.NEW_USER:
             self._check_remains()
-        elif self.adoption is Adoption.NEVER or not self._is_orphan(owner):
+        elif self.adoption is Adoption.NEVER or not self._are_gone(owners):
             raise Conflict(
                 Reason.BUCKET_OWNED,
                 "The bucket exists on the store with another owner, and ADOPTION forbids taking "
@@ -102,5 +102,5 @@ class Takeover:
                 "forbids taking them over: choose another access key.",
             )
 
-    def _is_orphan(self, owner: str | None) -> bool:
-        return owner is None or self.backend.find_user(owner, self.deadline) is None
+    def _are_gone(self, owners: frozenset[str]) -> bool:
+        return all(self.backend.find_user(owner, self.deadline) is None for owner in owners)

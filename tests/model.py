@@ -45,7 +45,9 @@ class ModelStore:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(roles=self.roles)
+        return Capabilities(
+            roles=self.roles, ids=True, rotation=True, owner_in_probe=self.names_owners
+        )
 
     @property
     def administrator(self) -> str:
@@ -74,7 +76,10 @@ class ModelStore:
 
     def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         self._called("find_bucket")
-        return Bucket(self.owners[name]) if name in self.owners else None
+        if name not in self.owners:
+            return None
+        owner = self.owners[name]
+        return Bucket(frozenset({owner} if owner else set()))
 
     def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         self._called("owns_buckets")

@@ -109,7 +109,7 @@ def test_a_grant_covers_what_it_was_given_for(
     evidence = Evidence(UID, GRANTS.issue(UID, bucket, user, NOW), bucket, user)
     assert evidence.holds(GRANTS, CLAIM) is holds
     assert evidence.covers_user(GRANTS, CLAIM) is covers_user
-    assert evidence.covers_bucket(GRANTS, CLAIM, owner=None) is covers_bucket
+    assert evidence.covers_bucket(GRANTS, CLAIM, owners=set()) is covers_bucket
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_grant_covers_what_it_was_given_for(
 def test_annotations_prove_nothing_without_a_valid_grant(evidence: Evidence) -> None:
     assert not evidence.holds(GRANTS, CLAIM)
     assert not evidence.covers_user(GRANTS, CLAIM)
-    assert not evidence.covers_bucket(GRANTS, CLAIM, owner="user")
+    assert not evidence.covers_bucket(GRANTS, CLAIM, owners={"user"})
 
 
 def test_a_forged_annotation_does_not_widen_a_grant() -> None:
@@ -133,14 +133,14 @@ def test_a_forged_annotation_does_not_widen_a_grant() -> None:
         evidence = Evidence(UID, own, bucket, user)
         assert not evidence.holds(GRANTS, CLAIM)
         assert not evidence.covers_user(GRANTS, CLAIM)
-        assert not evidence.covers_bucket(GRANTS, CLAIM, owner="user")
+        assert not evidence.covers_bucket(GRANTS, CLAIM, owners={"user"})
 
 
 def test_a_bucket_is_covered_by_its_owners_name_when_the_annotation_is_gone() -> None:
     evidence = Evidence(UID, GRANTS.issue(UID, "bucket", "former", NOW))
-    assert evidence.covers_bucket(GRANTS, CLAIM, owner="former")
-    assert not evidence.covers_bucket(GRANTS, CLAIM, owner="somebody")
-    assert not evidence.covers_bucket(GRANTS, CLAIM, owner=None)
+    assert evidence.covers_bucket(GRANTS, CLAIM, owners={"former"})
+    assert not evidence.covers_bucket(GRANTS, CLAIM, owners={"somebody"})
+    assert not evidence.covers_bucket(GRANTS, CLAIM, owners=set())
 
 
 @pytest.mark.parametrize(
