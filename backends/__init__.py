@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from backends.base import Backend, Connection, Observer
-from backends.versitygw import VersityGW
 
-REGISTRY: Mapping[str, Callable[[Connection, Observer], Backend]] = {
-    VersityGW.name: VersityGW,
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a store's backend is; imported when it is used, since some bring much along."""
+
+    module: str
+    name: str
+
+    def __call__(self, connection: Connection, observe: Observer) -> Backend:
+        """The backend, connected to nothing yet."""
+        backend: Backend = getattr(importlib.import_module(self.module), self.name)(
+            connection, observe
+        )
+        return backend
+
+
+REGISTRY: Mapping[str, Entry] = {
+    "versitygw": Entry("backends.versitygw", "VersityGW"),
+    "minio": Entry("backends.minio", "MinIO"),
+    "garage": Entry("backends.garage", "Garage"),
 }
 """Every store by the name that BACKEND_NAME takes."""
 

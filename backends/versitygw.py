@@ -24,6 +24,7 @@ from backends.base import (
     Probe,
     User,
 )
+from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
 from backends.errors import Misconfigured, ServerFault, StoreError, TimedOut, error_for
 from backends.pool import Answer
@@ -46,13 +47,7 @@ _LISTING_LIMIT = 256 * 1024 * 1024
 class VersityGW:
     """The backend for VersityGW with an IAM service; see :class:`backends.base.Backend`."""
 
-    name: ClassVar[str] = "versitygw"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        roles=frozenset({"user", "userplus", "admin"}),
-        ids=True,
-        rotation=True,
-        owner_in_probe=True,
-    )
+    capabilities: ClassVar[Capabilities] = CAPABILITIES["versitygw"]
 
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin

@@ -92,9 +92,17 @@ class Settings:
             SettingsError: with all mistakes.
         """
         read = _Reader(environ)
-        endpoint = read.url("S3_ENDPOINT_URL", required=True)
-        access_key = read.credential("S3_ACCESS_KEY", "ROOT_ACCESS_KEY", required=True)
-        secret_key = read.credential("S3_SECRET_KEY", "ROOT_SECRET_KEY", required=True)
+        backend_name = read.choice("BACKEND_NAME", "versitygw", tuple(REGISTRY))
+        # Garage's administration is a token's, with an API of its own.
+        by_token = backend_name == "garage"
+        endpoint = read.url("S3_ENDPOINT_URL", "the URL of the store's S3 API")
+        admin_endpoint = read.url(
+            "S3_ADMIN_ENDPOINT_URL", "the URL of Garage's admin API" if by_token else None
+        )
+        access_key = read.credential("S3_ACCESS_KEY", "ROOT_ACCESS_KEY", required=not by_token)
+        secret_key = read.credential("S3_SECRET_KEY", "ROOT_SECRET_KEY", required=not by_token)
+        token = read.credential("S3_ADMIN_TOKEN", required=by_token)
+        admin_secret = token if by_token else secret_key
         signing_key = read.credential("SIGNING_KEY")
         concurrency = read.integer("SYNC_CONCURRENCY", 32, 1, 1024)
         verify = read.boolean("S3_TLS_VERIFY", True)
@@ -103,12 +111,12 @@ class Settings:
             annotation_key=read.text(
                 "ANNOTATION_KEY", "s3-resource-operator.io/enabled", _annotation_key
             ),
-            backend_name=read.choice("BACKEND_NAME", "versitygw", tuple(REGISTRY)),
+            backend_name=backend_name,
             connection=Connection(
                 endpoint=endpoint,
-                admin_endpoint=read.url("S3_ADMIN_ENDPOINT_URL") or endpoint,
-                region=read.text("S3_REGION", "us-east-1", _region),
-                admin=Credentials(access_key.reveal(), secret_key),
+                admin_endpoint=admin_endpoint or endpoint,
+                region=read.text("S3_REGION", "garage" if by_token else "us-east-1", _region),
+                admin=Credentials(access_key.reveal(), admin_secret),
                 ca_bundle=str(ca_bundle) if ca_bundle else None,
                 tls_verify=verify,
                 pool_size=concurrency,
@@ -119,11 +127,11 @@ class Settings:
                 group_ids=read.list("ALLOWED_GROUP_IDS", f"1-{_LARGEST_ID}", _range),
                 reserved_access_keys=read.list("RESERVED_ACCESS_KEYS", "", str),
                 reserved_buckets=read.list("RESERVED_BUCKETS", "", str),
-                own_access_keys=frozenset({access_key.reveal()}),
+                own_access_keys=frozenset({access_key.reveal()} - {""}),
                 endpoint=endpoint if read.boolean("ENFORCE_ENDPOINT_CHECK", True) else None,
             ),
             adoption=Adoption(read.choice("ADOPTION", "any", tuple(Adoption))),
-            signing_key=signing_key or Grants.derived(secret_key),
+            signing_key=signing_key or Grants.derived(admin_secret),
             hook_host=read.text("HOOK_HOST", "127.0.0.1", str),
             hook_port=read.integer("HOOK_PORT", 8080, 0, 65535),
             hook_tokens=read.tokens("HOOK_TOKEN"),
@@ -208,12 +216,13 @@ class _Reader:
             self.mistakes.append(f"{name}: {error}")
             return ()
 
-    def url(self, name: str, *, required: bool = False) -> str:
+    def url(self, name: str, required: str | None) -> str:
+        """A URL, normalised; `required` says what it is if there has to be one."""
         value = self._get(name)
         if value:
             return self._checked(name, value, normalise, "")
         if required:
-            self.mistakes.append(f"{name}: required, the URL of the store's S3 API")
+            self.mistakes.append(f"{name}: required, {required}")
         return ""
 
     def file(self, name: str) -> Path | None:

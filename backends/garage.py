@@ -1,0 +1,243 @@
+"""Garage: its admin API is JSON with a bearer token, on a port of its own.
+
+Codes and behaviour below are those of Garage 2.5.0, admin API v2.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote, urlencode
+
+from backends.base import Bucket, Capabilities, Claim, Connection, Gap, Observer, Probe, User
+from backends.capabilities import CAPABILITIES
+from backends.deadline import Deadline
+from backends.errors import CredentialsRejected, ServerFault, Unsupported, error_for
+from backends.pool import Answer, HttpPool
+from backends.signing import SignedClient
+
+_FULL = {"read": True, "write": True, "owner": True}
+# No access key can have this name. A bucket without an owner was made through the admin API:
+# one that is made with a key has that key as its owner.
+_ADMINISTRATOR = "(administrator)"
+_NEW_KEY = "set a new access key in the Secret, the bucket and its objects follow"
+
+
+class Garage:
+    """The backend for Garage; see :class:`backends.base.Backend`."""
+
+    capabilities: ClassVar[Capabilities] = CAPABILITIES["garage"]
+
+    def __init__(self, connection: Connection, observe: Observer) -> None:
+        self._token = connection.admin.secret
+        self._s3 = SignedClient(connection.endpoint, connection, observe)
+        self._api = HttpPool(connection.admin_endpoint, connection, observe, _error)
+
+    @property
+    def administrator(self) -> str:
+        """Whoever has the admin token."""
+        return _ADMINISTRATOR
+
+    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        """Asks for the bucket's location as the tenant.
+
+        Garage answers AccessDenied for a key that it doesn't know, a wrong secret and a missing
+        permission alike: only then the admin API is asked which it is.
+        """
+        answer = self._s3.request(
+            "GET",
+            [claim.bucket],
+            operation="probe",
+            credentials=claim.credentials,
+            deadline=deadline,
+            query={"location": ""},
+        )
+        if answer.ok:
+            return Probe(Gap.ACCEPTED)
+        if answer.code == "NoSuchBucket":
+            return Probe(Gap.NO_BUCKET)
+        if answer.code != "AccessDenied":
+            raise error_for(answer.status, answer.code, answer.message, admin=False)
+        key = self._key(claim.user, deadline)
+        if key is None:
+            return Probe(Gap.NO_USER)
+        if key.get("secretAccessKey") != claim.secret.reveal():
+            return Probe(Gap.WRONG_SECRET)
+        return Probe(Gap.DENIED)
+
+    def find_user(self, name: str, deadline: Deadline) -> User | None:
+        """The key; none is ever an administrator. An expired one counts as disabled."""
+        key = self._key(name, deadline)
+        return None if key is None else User(admin=False, disabled=bool(key.get("expired")))
+
+    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+        """The bucket with the keys that have the owner permission on it."""
+        answer = self._call("GET", "GetBucketInfo", deadline, query={"globalAlias": name})
+        if answer.code == "NoSuchBucket":
+            return None
+        owners = _owners(_document(answer))
+        return Bucket(owners or frozenset({_ADMINISTRATOR}))
+
+    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+        """Whether the key owns one; a deleted key's permissions are gone with it."""
+        key = self._key(user, deadline)
+        buckets = key.get("buckets", []) if key else []
+        return any(bucket.get("permissions", {}).get("owner") for bucket in buckets)
+
+    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+        """Imports the key under the Secret's own access key and secret.
+
+        Raises:
+            Unsupported: the access key was deleted once, and can never be used again.
+            Rejected: its format, or the secret's, is not one that Garage imports.
+        """
+        answer = self._call(
+            "POST",
+            "ImportKey",
+            deadline,
+            body={
+                "accessKeyId": claim.user,
+                "secretAccessKey": claim.secret.reveal(),
+                "name": claim.origin or claim.user,
+            },
+        )
+        if answer.code == "KeyAlreadyExists":
+            if self._key(claim.user, deadline) is not None:
+                return False
+            raise Unsupported(
+                f"The access key was deleted on Garage, which never takes one again: {_NEW_KEY}."
+            )
+        _document(answer)
+        return True
+
+    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+        """Nothing about a key that a Secret names can be changed.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported(f"Garage can't change the secret of an access key: {_NEW_KEY}.")
+
+    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+        """Makes the bucket and gives it to the key.
+
+        Not atomic: cut short, it leaves a bucket that is the administrator's, for the next
+        sync to go on with.
+        """
+        answer = self._call("POST", "CreateBucket", deadline, body={"globalAlias": claim.bucket})
+        if answer.code == "BucketAlreadyExists":
+            return False
+        self._give(_document(answer), claim.user, deadline)
+        return True
+
+    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+        """Gives the claim's key all permissions, then takes them from every other owner."""
+        answer = self._call("GET", "GetBucketInfo", deadline, query={"globalAlias": claim.bucket})
+        if answer.code == "NoSuchBucket":
+            return False
+        bucket = _document(answer)
+        if not self._give(bucket, claim.user, deadline):
+            return False
+        for former in sorted(_owners(bucket) - {claim.user}):
+            denied = self._permit("DenyBucketKey", bucket, former, deadline)
+            if denied.code != "NoSuchAccessKey":
+                _document(denied)
+        return True
+
+    def check(self, deadline: Deadline) -> None:
+        """Asks for the cluster's health: that takes the token."""
+        _document(self._call("GET", "GetClusterHealth", deadline))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._s3.close()
+        self._api.close()
+
+    def _key(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
+        query = {"id": name, "showSecretKey": "true"}
+        answer = self._call("GET", "GetKeyInfo", deadline, query=query)
+        return None if answer.code == "NoSuchAccessKey" else _document(answer)
+
+    def _give(self, bucket: Mapping[str, Any], user: str, deadline: Deadline) -> bool:
+        answer = self._permit("AllowBucketKey", bucket, user, deadline)
+        if answer.code == "NoSuchAccessKey":
+            return False
+        _document(answer)
+        return True
+
+    def _permit(
+        self, command: str, bucket: Mapping[str, Any], user: str, deadline: Deadline
+    ) -> Answer:
+        if not isinstance(bucket.get("id"), str):
+            raise ServerFault("The store's answer names no id of the bucket.")
+        body = {"bucketId": bucket["id"], "accessKeyId": user, "permissions": _FULL}
+        return self._call("POST", command, deadline, body=body)
+
+    def _call(
+        self,
+        method: str,
+        command: str,
+        deadline: Deadline,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        target = f"{self._api.prefix}/v2/{command}"
+        if query:
+            target += "?" + urlencode(query, quote_via=quote)
+        headers = {
+            "Authorization": f"Bearer {self._token.reveal()}",
+            "Content-Type": "application/json",
+        }
+        return self._api.send(
+            method,
+            target,
+            lambda: headers,
+            operation=command,
+            deadline=deadline,
+            body=b"" if body is None else json.dumps(body).encode(),
+        )
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    """The answer's JSON object.
+
+    Raises:
+        StoreError: the answer is an error, or something else than JSON.
+    """
+    if not answer.ok:
+        if answer.code == "AccessDenied":
+            raise CredentialsRejected(
+                "The store refuses the operator's own credentials: S3_ADMIN_TOKEN is not an "
+                "admin token of this Garage."
+            )
+        raise error_for(answer.status, answer.code, answer.message, admin=True)
+    document = _parse(answer.body)
+    if document is None:
+        raise ServerFault("The store's answer is not the JSON that was expected.")
+    return document
+
+
+def _parse(content: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _error(content: bytes) -> tuple[str, str]:
+    document = _parse(content) or {}
+    code, message = document.get("code"), document.get("message")
+    return (
+        code if isinstance(code, str) and code.isalnum() else "",
+        message if isinstance(message, str) else "",
+    )
+
+
+def _owners(bucket: Mapping[str, Any]) -> frozenset[str]:
+    keys = bucket.get("keys")
+    if not isinstance(keys, list):
+        raise ServerFault("The store's answer names no keys of the bucket.")
+    return frozenset(key["accessKeyId"] for key in keys if key.get("permissions", {}).get("owner"))
