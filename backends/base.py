@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -13,6 +13,21 @@ from backends.sensitive import Sensitive
 Observer = Callable[[str, str, float], None]
 """Called after each request with the operation, the HTTP status or what took its place
 (``timeout``, ``unavailable``), and the seconds it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A server's answer, read to its end; `code` and `message` are those of an error."""
+
+    status: int
+    body: bytes = field(repr=False)
+    code: str = ""
+    message: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server did what was asked."""
+        return 200 <= self.status < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +97,16 @@ class Bucket:
     """An existing bucket, as an administrator sees it.
 
     `owners` are all who have it as their own: none where nobody does, and more than one where
-    the store allows that or a change of owner was cut short.
+    the store allows that or a change of owner was cut short. It is not `intact` where an owner
+    lacks a part of what belongs to one, since somebody took that away.
     """
 
     owners: frozenset[str]
+    intact: bool = True
 
     def is_owned_by(self, user: str) -> bool:
-        """Whether it is the user's and nobody else's."""
-        return self.owners == {user}
+        """Whether it is the user's and nobody else's, with all that belongs to it."""
+        return self.intact and self.owners == {user}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +170,17 @@ class Backend(Protocol):
     @property
     def administrator(self) -> str:
         """The user that owns what the operator's own credentials create."""
+        ...
+
+    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
+        """URL and headers of the probe's GET request, signed as the tenant, not yet sent."""
+        ...
+
+    def accepts(self, answer: Answer, claim: Claim) -> bool:
+        """Whether that request's answer alone says that nothing is missing.
+
+        On a store whose answer names no owner, that is so only for a claim with a valid grant.
+        """
         ...
 
     def probe(self, claim: Claim, deadline: Deadline) -> Probe:

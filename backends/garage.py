@@ -6,21 +6,39 @@ Codes and behaviour below are those of Garage 2.5.0, admin API v2.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from backends.base import Bucket, Capabilities, Claim, Connection, Gap, Observer, Probe, User
+from backends.base import (
+    Answer,
+    Bucket,
+    Capabilities,
+    Claim,
+    Connection,
+    Gap,
+    Observer,
+    Probe,
+    User,
+)
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
-from backends.errors import CredentialsRejected, ServerFault, Unsupported, error_for
-from backends.pool import Answer, HttpPool
-from backends.signing import SignedClient
+from backends.errors import (
+    CredentialsRejected,
+    ServerFault,
+    StoreError,
+    Unsupported,
+    error_for,
+)
+from backends.pool import HttpPool
+from backends.signing import SignedClient, is_location
 
 _FULL = {"read": True, "write": True, "owner": True}
 # No access key can have this name. A bucket without an owner was made through the admin API:
 # one that is made with a key has that key as its owner.
 _ADMINISTRATOR = "(administrator)"
+_EXPECTED_REGION = re.compile(r"expected: '[0-9]+/([^/' ]+)/")
 _NEW_KEY = "set a new access key in the Secret, the bucket and its objects follow"
 
 
@@ -39,28 +57,30 @@ class Garage:
         """Whoever has the admin token."""
         return _ADMINISTRATOR
 
+    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
+        """The bucket's location, as the tenant."""
+        return self._s3.prepare([claim.bucket], claim.credentials, {"location": ""})
+
+    def accepts(self, answer: Answer, claim: Claim) -> bool:
+        """Whether the store told the location; who owns the bucket it doesn't tell."""
+        return answer.ok and is_location(answer)
+
     def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Asks for the bucket's location as the tenant.
 
         Garage answers AccessDenied for a key that it doesn't know, a wrong secret and a missing
         permission alike: only then the admin API is asked which it is.
         """
-        answer = self._s3.request(
-            "GET",
-            [claim.bucket],
-            operation="probe",
-            credentials=claim.credentials,
-            deadline=deadline,
-            query={"location": ""},
-        )
+        answer = self._s3.location("probe", claim.bucket, claim.credentials, deadline)
         if answer.ok:
             return Probe(Gap.ACCEPTED)
         if answer.code == "NoSuchBucket":
             return Probe(Gap.NO_BUCKET)
         if answer.code != "AccessDenied":
-            raise error_for(answer.status, answer.code, answer.message, admin=False)
+            raise _s3_error(answer)
         key = self._key(claim.user, deadline)
-        if key is None:
+        # Whatever else is wrong with an expired key: it is as good as none.
+        if key is None or key.get("expired"):
             return Probe(Gap.NO_USER)
         if key.get("secretAccessKey") != claim.secret.reveal():
             return Probe(Gap.WRONG_SECRET)
@@ -77,7 +97,9 @@ class Garage:
         if answer.code == "NoSuchBucket":
             return None
         owners = _owners(_document(answer))
-        return Bucket(owners or frozenset({_ADMINISTRATOR}))
+        if not owners:
+            return Bucket(frozenset({_ADMINISTRATOR}))
+        return Bucket(frozenset(owners), intact=all(owners.values()))
 
     def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether the key owns one; a deleted key's permissions are gone with it."""
@@ -132,18 +154,21 @@ class Garage:
         return True
 
     def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
-        """Gives the claim's key all permissions, then takes them from every other owner."""
+        """Takes all permissions from every other owner, then gives them to the claim's key.
+
+        Cut short in between, the bucket is the administrator's and the tenant is refused, so
+        the next sync goes on. The other way round it would leave two owners, one of them with
+        a grant: its accepted probe would be believed, and the other never be found again.
+        """
         answer = self._call("GET", "GetBucketInfo", deadline, query={"globalAlias": claim.bucket})
         if answer.code == "NoSuchBucket":
             return False
         bucket = _document(answer)
-        if not self._give(bucket, claim.user, deadline):
-            return False
-        for former in sorted(_owners(bucket) - {claim.user}):
+        for former in sorted(set(_owners(bucket)) - {claim.user}):
             denied = self._permit("DenyBucketKey", bucket, former, deadline)
             if denied.code != "NoSuchAccessKey":
                 _document(denied)
-        return True
+        return self._give(bucket, claim.user, deadline)
 
     def check(self, deadline: Deadline) -> None:
         """Asks for the cluster's health: that takes the token."""
@@ -236,8 +261,29 @@ def _error(content: bytes) -> tuple[str, str]:
     )
 
 
-def _owners(bucket: Mapping[str, Any]) -> frozenset[str]:
+def _owners(bucket: Mapping[str, Any]) -> dict[str, bool]:
+    """Every key with the owner permission, and whether it has the two others as well."""
     keys = bucket.get("keys")
     if not isinstance(keys, list):
         raise ServerFault("The store's answer names no keys of the bucket.")
-    return frozenset(key["accessKeyId"] for key in keys if key.get("permissions", {}).get("owner"))
+    granted = {key["accessKeyId"]: key.get("permissions", {}) for key in keys}
+    return {
+        name: bool(permissions.get("read") and permissions.get("write"))
+        for name, permissions in granted.items()
+        if permissions.get("owner")
+    }
+
+
+def _s3_error(answer: Answer) -> StoreError:
+    """What an answer of the S3 API means that the probe doesn't know.
+
+    Two of Garage's errors are told apart by their words only, and one names today's date, which
+    no message may.
+    """
+    if answer.code == "AuthorizationHeaderMalformed":
+        region = _EXPECTED_REGION.search(answer.message)
+        words = f"it expects {region[1]}" if region else "it expects another"
+        return error_for(answer.status, answer.code, words, admin=False)
+    if answer.code == "InvalidRequest" and "Date is too old" in answer.message:
+        return error_for(answer.status, "RequestTimeTooSkewed", answer.message, admin=False)
+    return error_for(answer.status, answer.code, answer.message, admin=False)

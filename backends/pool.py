@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import ProtocolError
 
-from backends.base import Connection, Observer
+from backends.base import Answer, Connection, Observer
 from backends.deadline import Deadline
 from backends.errors import ServerFault, TimedOut, TransientError, foreign_errors
 
 ANSWER_LIMIT = 1024 * 1024
 _CHUNK = 64 * 1024
-_USER_AGENT = "s3-resource-operator"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A server's answer, read to its end; `code` and `message` are those of an error."""
-
-    status: int
-    body: bytes = field(repr=False)
-    code: str = ""
-    message: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the server did what was asked."""
-        return 200 <= self.status < 300
+USER_AGENT = "s3-resource-operator"
 
 
 class HttpPool:
@@ -75,11 +59,12 @@ class HttpPool:
         deadline: Deadline,
         body: bytes = b"",
         limit: int = ANSWER_LIMIT,
+        repeat: bool = True,
     ) -> Answer:
         """Sends one request and reads the answer.
 
         A connection that breaks is tried once more: the server may just have closed it for
-        idleness, and every operation of a backend is idempotent.
+        idleness, and nearly every operation of a backend is idempotent.
 
         Args:
             method: HTTP method.
@@ -89,6 +74,7 @@ class HttpPool:
             deadline: the time left for the whole sync.
             body: sent.
             limit: how many bytes of an answer are read at most.
+            repeat: False where a second answer would tell something else than a lost first.
 
         Raises:
             Unavailable: no connection, or it broke twice.
@@ -98,7 +84,7 @@ class HttpPool:
         try:
             return self._observed(operation, method, target, headers(), body, deadline, limit)
         except TransientError as error:
-            if not isinstance(error.__cause__, ProtocolError):
+            if not (repeat and isinstance(error.__cause__, ProtocolError)):
                 raise
         return self._observed(operation, method, target, headers(), body, deadline, limit)
 
@@ -133,7 +119,7 @@ class HttpPool:
             method,
             target,
             body=body or None,
-            headers={**headers, "User-Agent": _USER_AGENT},
+            headers={**headers, "User-Agent": USER_AGENT},
             retries=False,
             redirect=False,
             timeout=urllib3.Timeout(total=deadline.remaining()),

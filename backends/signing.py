@@ -14,9 +14,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as SigningCredentials
 
 from backends import xmlbody
-from backends.base import Connection, Credentials, Observer
+from backends.base import Answer, Connection, Credentials, Observer
 from backends.deadline import Deadline
-from backends.pool import ANSWER_LIMIT, Answer, HttpPool
+from backends.errors import ServerFault
+from backends.pool import ANSWER_LIMIT, HttpPool
 
 
 class SignedClient:
@@ -44,6 +45,7 @@ class SignedClient:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         limit: int = ANSWER_LIMIT,
+        repeat: bool = True,
     ) -> Answer:
         """Signs and sends one request and reads the answer; see :meth:`HttpPool.send`.
 
@@ -57,13 +59,12 @@ class SignedClient:
             headers: further headers, signed.
             body: sent and signed.
             limit: how many bytes of an answer are read at most.
+            repeat: whether a connection that breaks is tried once more.
 
         Raises:
             TransientError: no connection, no answer in time, or one over `limit`.
         """
-        target = self._pool.prefix + "/" + "/".join(quote(part, safe="") for part in path)
-        if query is not None:
-            target += "?" + urlencode(sorted(query.items()), quote_via=quote, safe="")
+        target = self._target(path, query)
         return self._pool.send(
             method,
             target,
@@ -72,11 +73,46 @@ class SignedClient:
             deadline=deadline,
             body=body,
             limit=limit,
+            repeat=repeat,
         )
+
+    def location(
+        self, operation: str, bucket: str, credentials: Credentials, deadline: Deadline
+    ) -> Answer:
+        """Asks where a bucket is: the least that takes a signature and a right to the bucket.
+
+        Raises:
+            ServerFault: 200, but not from an S3 API; some proxies say it about anything.
+            TransientError: see :meth:`HttpPool.send`.
+        """
+        answer = self.request(
+            "GET",
+            [bucket],
+            operation=operation,
+            credentials=credentials,
+            deadline=deadline,
+            query={"location": ""},
+        )
+        if answer.ok and not is_location(answer):
+            raise ServerFault("The store's answer is not the XML that was expected.")
+        return answer
+
+    def prepare(
+        self, path: Sequence[str], credentials: Credentials, query: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, str]]:
+        """URL and headers of a signed GET request, for a caller that sends it itself."""
+        target = self._target(path, query)
+        return self._pool.origin + target, self._sign("GET", target, credentials, {}, b"")
 
     def close(self) -> None:
         """Closes the idle connections."""
         self._pool.close()
+
+    def _target(self, path: Sequence[str], query: Mapping[str, str] | None) -> str:
+        target = self._pool.prefix + "/" + "/".join(quote(part, safe="") for part in path)
+        if query is not None:
+            target += "?" + urlencode(sorted(query.items()), quote_via=quote, safe="")
+        return target
 
     def _sign(
         self,
@@ -90,3 +126,11 @@ class SignedClient:
         signer = SigningCredentials(credentials.access_key, credentials.secret.reveal())
         S3SigV4Auth(signer, "s3", self._region).add_auth(request)
         return dict(request.headers.items())
+
+
+def is_location(answer: Answer) -> bool:
+    """Whether an answer tells a bucket's location; some proxies say 200 about anything."""
+    try:
+        return xmlbody.parse(answer.body).tag == "LocationConstraint"
+    except ServerFault:
+        return False

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from backends import xmlbody
 from backends.base import (
+    Answer,
     Bucket,
     Capabilities,
     Claim,
@@ -27,7 +28,6 @@ from backends.base import (
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
 from backends.errors import Misconfigured, ServerFault, StoreError, TimedOut, error_for
-from backends.pool import Answer
 from backends.sensitive import Sensitive
 from backends.signing import SignedClient
 
@@ -65,6 +65,17 @@ class VersityGW:
     def administrator(self) -> str:
         """The operator's own access key: what it creates belongs to that account."""
         return self._admin.access_key
+
+    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
+        """The bucket's ACL, as the tenant."""
+        return self._s3.prepare([claim.bucket], claim.credentials, {"acl": ""})
+
+    def accepts(self, answer: Answer, claim: Claim) -> bool:
+        """Whether the ACL names the claim's user as the owner."""
+        try:
+            return answer.ok and _owner(answer) == claim.user
+        except ServerFault:
+            return False
 
     def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Reads the bucket's ACL as the tenant; the answer names the owner."""

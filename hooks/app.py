@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from hooks.auth import BearerTokens
 from hooks.decorator import NotAHookRequest, SyncRequest
 from hooks.logs import request_id
 from hooks.metrics import Metrics
+from hooks.shortcut import Shortcut
 from hooks.syncer import Syncer
 from hooks.workers import Busy, Workers
 
@@ -37,6 +39,7 @@ class Readiness:
 
 def hook_app(
     syncer: Syncer,
+    shortcut: Shortcut,
     workers: Workers,
     metrics: Metrics,
     *,
@@ -47,6 +50,7 @@ def hook_app(
 
     Args:
         syncer: does the work.
+        shortcut: answers for what is unchanged, without a thread.
         workers: the threads it is done in.
         metrics: counted into.
         tokens: bearer tokens, any of which is accepted; none accepts everybody.
@@ -58,8 +62,13 @@ def hook_app(
             sync = SyncRequest.parse(await request.body())
         except NotAHookRequest as error:
             return PlainTextResponse(f"not a hook request: {error}", status_code=400)
+        started = time.monotonic()
         try:
-            result = await workers.run(lambda: syncer.sync(sync), timeout)
+            with workers.place():
+                result = await shortcut.unchanged(sync)
+            if result is None:
+                left = timeout - (time.monotonic() - started)
+                result = await workers.run(lambda: syncer.sync(sync), left)
         except Busy:
             return _BUSY
         except TimeoutError:

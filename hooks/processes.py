@@ -196,15 +196,85 @@ def versitygw(
     listen = f"{LOOPBACK}:{port}"
     # Its other variables would quietly change which server this is.
     env = {key: value for key, value in os.environ.items() if not key.startswith(("VGW_", "ROOT_"))}
-    process = Process(
-        [str(binary), "--port", listen, "--iam-dir", str(users), *extra_args, "posix", str(files)],
-        log=directory / "versitygw.log",
-        env={**env, "ROOT_ACCESS_KEY": access_key, "ROOT_SECRET_KEY": secret_key},
-        name="versitygw",
+    command = [str(binary), "--port", listen, "--iam-dir", str(users), *extra_args]
+    return _started(
+        Process(
+            [*command, "posix", str(files)],
+            log=directory / "versitygw.log",
+            env={**env, "ROOT_ACCESS_KEY": access_key, "ROOT_SECRET_KEY": secret_key},
+            name="versitygw",
+        ),
+        lambda: answers(port),
+        "VersityGW to answer",
     )
+
+
+def minio(binary: Path, directory: Path, *, port: int, access_key: str, secret_key: str) -> Process:
+    """Start MinIO on files below `directory`, and wait until it is initialised on `port`.
+
+    Without its web console, and without the look for a newer release that it makes elsewhere.
+    """
+    env = {key: value for key, value in os.environ.items() if not key.startswith("MINIO_")}
+    settings = {
+        "MINIO_ROOT_USER": access_key,
+        "MINIO_ROOT_PASSWORD": secret_key,
+        # Without one, MinIO takes a signature for any region.
+        "MINIO_SITE_REGION": "us-east-1",
+        "MINIO_BROWSER": "off",
+        "MINIO_UPDATE": "off",
+    }
+    command = [str(binary), "server", "--quiet", "--address", f"{LOOPBACK}:{port}"]
+    return _started(
+        Process(
+            [*command, "--certs-dir", str(directory / "certs"), str(directory / "files")],
+            log=directory / "minio.log",
+            env={**env, **settings},
+            name="minio",
+        ),
+        lambda: answers(port, "/minio/health/cluster", status=200),
+        "MinIO to be initialised",
+    )
+
+
+def garage(
+    binary: Path, directory: Path, *, port: int, admin_port: int, admin_token: str
+) -> Process:
+    """Start a Garage of one node on files below `directory`, and wait until it is healthy."""
+    configuration = directory / "garage.toml"
+    configuration.write_text(
+        f"""metadata_dir = "{directory}/meta"
+data_dir = "{directory}/data"
+db_engine = "sqlite"
+replication_factor = 1
+rpc_bind_addr = "{LOOPBACK}:{free_port()}"
+
+[s3_api]
+s3_region = "garage"
+api_bind_addr = "{LOOPBACK}:{port}"
+
+[admin]
+api_bind_addr = "{LOOPBACK}:{admin_port}"
+"""
+    )
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GARAGE_")}
+    secrets = {"GARAGE_ADMIN_TOKEN": admin_token, "GARAGE_RPC_SECRET": os.urandom(32).hex()}
+    return _started(
+        Process(
+            [str(binary), "-c", str(configuration), "server", "--single-node"],
+            log=directory / "garage.log",
+            env={**env, **secrets},
+            name="garage",
+        ),
+        # Its health needs no token here, and is only good once the node has its layout.
+        lambda: answers(admin_port, "/health", status=200) and answers(port),
+        "Garage to be healthy",
+    )
+
+
+def _started(process: Process, ready: Callable[[], object], what: str) -> Process:
     process.start()
     try:
-        process.wait_for(lambda: answers(port), timeout=20, what="VersityGW to answer")
+        process.wait_for(ready, timeout=30, what=what)
     except BaseException:
         process.stop()
         raise

@@ -47,6 +47,13 @@ def reconcile(
         return Outcome.of(error, tuple(run.actions))
 
 
+def ready_message(claim: Claim, backend: Backend) -> str:
+    """What is said of a Secret that is Ready, with what the store has no use for."""
+    if backend.capabilities.ids or {claim.user_id, claim.group_id} == {None}:
+        return READY
+    return f"{READY} This store has no user ids and group ids: the Secret's are ignored."
+
+
 @dataclass
 class _Run:
     claim: Claim
@@ -63,7 +70,9 @@ class _Run:
             gap, bucket = self._judge(probe)
             if gap is Gap.ACCEPTED:
                 self._apply()
-                return Outcome(Reason.PROVISIONED, self._ready(), tuple(self.actions))
+                return Outcome(
+                    Reason.PROVISIONED, ready_message(self.claim, self.backend), tuple(self.actions)
+                )
             if gap in repaired:
                 # Repaired and still there: asked again later rather than repaired again, so
                 # the loop ends after as many turns as there are gaps.
@@ -74,12 +83,6 @@ class _Run:
                 )
             repaired.add(gap)
             self._repair(gap, bucket)
-
-    def _ready(self) -> str:
-        claim = self.claim
-        if self.backend.capabilities.ids or {claim.user_id, claim.group_id} == {None}:
-            return READY
-        return f"{READY} This store has no user ids and group ids: the Secret's are ignored."
 
     def _judge(self, probe: Probe) -> tuple[Gap, Bucket | None]:
         """What is really missing, where the tenant's answer alone doesn't say."""
@@ -115,6 +118,9 @@ class _Run:
                 else:
                     self._create_user()
             case Gap.NO_BUCKET:
+                # On a store without owners the bucket is made by changing the user.
+                if Action.CREATE_USER not in self.actions:
+                    self._refuse_administrator()
                 self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
             case Gap.DENIED:
                 if Action.CREATE_USER not in self.actions:

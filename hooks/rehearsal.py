@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from backends.base import Backend, Bucket, Capabilities, Claim, Gap, Probe, User
+from collections.abc import Mapping
+
+from backends.base import Answer, Backend, Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.deadline import Deadline
 
 
@@ -27,6 +29,14 @@ class Rehearsal:
     def administrator(self) -> str:
         """The store's."""
         return self._backend.administrator
+
+    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
+        """The store's."""
+        return self._backend.ask(claim)
+
+    def accepts(self, answer: Answer, claim: Claim) -> bool:
+        """The store's."""
+        return self._backend.accepts(answer, claim)
 
     def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """What the store would answer after the writes."""

@@ -19,10 +19,12 @@ import uvloop
 from starlette.applications import Starlette
 
 from backends import REGISTRY
+from backends.asyncpool import AsyncPool
 from hooks import __version__
 from hooks.app import Readiness, hook_app, ops_app
 from hooks.metrics import Metrics
 from hooks.settings import Settings, SettingsError
+from hooks.shortcut import Shortcut
 from hooks.syncer import Syncer
 from hooks.tls import Certificates
 from hooks.workers import Workers
@@ -75,8 +77,11 @@ async def _serve(settings: Settings) -> None:
     backend = REGISTRY[settings.backend_name](
         settings.connection, metrics.observer(settings.backend_name)
     )
+    pool = AsyncPool(settings.connection, metrics.observer(settings.backend_name))
+    syncer = Syncer(settings, backend, metrics)
     hooks = hook_app(
-        Syncer(settings, backend, metrics),
+        syncer,
+        Shortcut(syncer, backend, pool),
         workers,
         metrics,
         tokens=settings.hook_tokens,
@@ -103,6 +108,7 @@ async def _serve(settings: Settings) -> None:
         ops_server.should_exit = True
         await ops
     workers.close()
+    await pool.close()
     backend.close()
     log.info("stopped")
 

@@ -15,7 +15,7 @@ from hooks.grant import Grants
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
 from hooks.outcome import Outcome, Reason, Refusal, Status
-from hooks.reconcile import reconcile
+from hooks.reconcile import ready_message, reconcile
 from hooks.secret import InvalidSecret, Rules, read, read_endpoint
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe
@@ -42,6 +42,9 @@ class Syncer:
         settings: the operator's.
         backend: the store.
         metrics: counted into.
+
+    Attributes:
+        store_time: seconds of a sync that the store may take.
     """
 
     def __init__(self, settings: Settings, backend: Backend, metrics: Metrics) -> None:
@@ -49,7 +52,7 @@ class Syncer:
         self._metrics = metrics
         self._rules: Rules = settings.rules
         self._adoption = settings.adoption
-        self._store_time = max(settings.sync_timeout - _MARGIN, settings.sync_timeout / 2)
+        self.store_time = max(settings.sync_timeout - _MARGIN, settings.sync_timeout / 2)
         self._grants = Grants(settings.signing_key)
         self._keys = Keys(settings.annotation_key)
         self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
@@ -69,6 +72,34 @@ class Syncer:
         seconds = time.perf_counter() - started
         self._metrics.handle_duration.observe(seconds)
         self._metrics.changed(outcome.actions)
+        return Result(outcome, self._answer(request, claim, outcome), seconds)
+
+    def settled(self, request: SyncRequest) -> Claim | None:
+        """The claim of a Secret that needs nothing, if its annotations are right.
+
+        They say that it is Ready, and the grant proves that it was for just this claim.
+        """
+        observed = self._keys.observed
+        if request.deleting or not self._keys.enables(request):
+            return None
+        if observed(request, "status") != Status.READY:
+            return None
+        try:
+            claim, endpoint = read(request.data, self._rules, request.origin)
+        except InvalidSecret:
+            return None
+        if endpoint is not None and endpoint != self._rules.endpoint:
+            return None
+        if claim.role is not None and claim.role not in self._backend.capabilities.roles:
+            return None
+        if not self._keys.evidence(request).holds(self._grants, claim):
+            return None
+        return claim if observed(request, "applied") == self._grants.applied(claim) else None
+
+    def unchanged(self, request: SyncRequest, claim: Claim, seconds: float) -> Result:
+        """The answer for a settled Secret whose probe the store has accepted."""
+        self._metrics.handle_duration.observe(seconds)
+        outcome = Outcome(Reason.PROVISIONED, ready_message(claim, self._backend))
         return Result(outcome, self._answer(request, claim, outcome), seconds)
 
     def timed_out(self, request: SyncRequest) -> Result:
@@ -102,7 +133,7 @@ class Syncer:
             return claim, Outcome(Reason.ENDPOINT_MISMATCH, message)
         if claim.role is not None and claim.role not in self._backend.capabilities.roles:
             return claim, _unsupported("role")
-        deadline = Deadline(self._store_time)
+        deadline = Deadline(self.store_time)
         try:
             with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
                 return claim, reconcile(

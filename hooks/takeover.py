@@ -70,8 +70,12 @@ class Takeover:
                 return
         elif self.evidence.covers_user(self.grants, self.claim):
             return
-        # The administrator made the bucket, to hand it over.
-        if taking is Taking.BUCKET and owners == {self.backend.administrator}:
+        # The administrator made the bucket, to hand it over; or it is the user's already and
+        # only a part of what belongs to an owner is missing.
+        if taking is Taking.BUCKET and owners in (
+            {self.backend.administrator},
+            {self.claim.user},
+        ):
             return
         # Nobody holds it.
         if self.adoption is Adoption.ANY:

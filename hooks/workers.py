@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -54,6 +55,21 @@ class Workers:
         if not done:
             raise TimeoutError
         return waiter.result()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A call that needs no thread still counts among those that are served at a time.
+
+        Raises:
+            Busy: there is no place for it now.
+        """
+        if self._active >= self._limit:
+            raise Busy
+        self._active += 1
+        try:
+            yield
+        finally:
+            self._active -= 1
 
     def close(self) -> None:
         """Takes no more calls."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -50,9 +51,10 @@ class FaultProxy:
 
     Args:
         port: the store's, on the loopback address.
+        admin_port: where paths of Garage's admin API go, which no bucket's name can look like.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, admin_port: int | None = None) -> None:
         self.faults: deque[str] = deque()
         self.always: str | None = None
         self.injected: list[str] = []
@@ -63,9 +65,10 @@ class FaultProxy:
             protocol_version = "HTTP/1.1"
 
             def _handle(self) -> None:
-                proxy._handle(self, port)
+                admin = admin_port is not None and self.path.startswith("/v2/")
+                proxy._handle(self, admin_port if admin and admin_port else port)
 
-            do_GET = do_PATCH = do_PUT = do_HEAD = do_DELETE = _handle  # noqa: N815
+            do_GET = do_PATCH = do_POST = do_PUT = do_HEAD = do_DELETE = _handle  # noqa: N815
 
             def log_message(self, format: str, *_: object) -> None:  # noqa: A002
                 pass
@@ -87,6 +90,11 @@ class FaultProxy:
         self.ended.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def serve_tls(self, context: ssl.SSLContext) -> None:
+        """Speaks TLS from the next connection on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http://", "https://")
 
     def calm(self) -> None:
         """Forgets all faults."""

@@ -6,11 +6,11 @@ The conformance suite runs on it too, so that it can't drift from what the real 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.base import Answer, Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.deadline import Deadline
 
 ADMINISTRATOR = "operator-admin"
@@ -52,6 +52,12 @@ class ModelStore:
     @property
     def administrator(self) -> str:
         return ADMINISTRATOR
+
+    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
+        return f"http://127.0.0.1:1/{claim.bucket}", {}
+
+    def accepts(self, answer: Answer, claim: Claim) -> bool:
+        return answer.ok and self.owners.get(claim.bucket) == claim.user
 
     def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         self._called("probe")
