@@ -1,0 +1,102 @@
+"""The hook server alone: Metacontroller's calls, made directly."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from tests.bench.figures import Figures, Usage, timed
+from tests.servers.hook import Hook, running_hook
+from tests.servers.store import running_store
+
+CALLERS = (1, 10, 50)
+
+_REQUESTS = Path(__file__).parents[1] / "fixtures" / "metacontroller" / "sync-new.json"
+_DEFAULT_CONCURRENCY = 32
+
+
+def measure(versitygw: Path, directory: Path, count: int, callers: int) -> list[Figures]:
+    # More callers than it takes at once are told to come back later, as they should be.
+    settings = {"SYNC_CONCURRENCY": str(max(callers, _DEFAULT_CONCURRENCY)), "LOG_LEVEL": "WARNING"}
+    with (
+        running_store(versitygw, directory / "store") as store,
+        running_hook(store, directory / "hook", settings=settings) as hook,
+    ):
+        caller = _Caller(hook, callers)
+        try:
+            return [
+                _row(hook, caller, count, callers, "new"),
+                _row(hook, caller, count, callers, "unchanged"),
+            ]
+        finally:
+            caller.close()
+
+
+def _row(hook: Hook, caller: _Caller, count: int, callers: int, kind: str) -> Figures:
+    asked, usage = hook.store_requests(), Usage(hook.process.pid)
+    seconds, latencies = timed(caller.sync, range(count), callers=callers)
+    cpu, resident = usage.cpu_since_start(), usage.resident_bytes()
+    return Figures(
+        f"hook alone, {callers} caller{'s' if callers > 1 else ''}",
+        kind,
+        count,
+        seconds,
+        latencies,
+        store_requests=hook.store_requests() - asked,
+        hook_calls=count,
+        cpu_seconds=cpu,
+        resident_bytes=resident,
+    )
+
+
+class _Caller:
+    """Posts recorded calls for numbered Secrets, and keeps what the answers set on them."""
+
+    def __init__(self, hook: Hook, callers: int) -> None:
+        self._url = f"{hook.url}/sync"
+        self._headers = {
+            "Authorization": f"Bearer {hook.token}",
+            "Content-Type": "application/json",
+        }
+        self._pool = urllib3.PoolManager(maxsize=callers, block=True, retries=False, timeout=30)
+        self._recorded: dict[str, Any] = json.loads(_REQUESTS.read_text())["body"]
+        self._secrets: dict[int, dict[str, Any]] = {}
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def sync(self, number: int) -> None:
+        secret = self._secrets.get(number) or self._new(number)
+        answer = self._pool.request(
+            "POST",
+            self._url,
+            body=json.dumps({**self._recorded, "object": secret}),
+            headers=self._headers,
+        )
+        if answer.status != 200:
+            raise RuntimeError(f"the hook answered {answer.status}")
+        changes = answer.json()
+        for kind in ("annotations", "labels"):
+            marks = {key: value for key, value in changes[kind].items() if value is not None}
+            secret["metadata"].setdefault(kind, {}).update(marks)
+        if not secret["metadata"]["labels"].get("s3-resource-operator.io/status") == "Ready":
+            raise RuntimeError(f"not Ready: {changes['annotations']}")
+        self._secrets[number] = secret
+
+    def _new(self, number: int) -> dict[str, Any]:
+        secret: dict[str, Any] = copy.deepcopy(self._recorded["object"])
+        secret["metadata"] |= {"name": f"secret-{number}", "uid": f"uid-{number}"}
+        data = {
+            "bucket-name": f"bucket-{number}",
+            "access-key": f"user-{number}",
+            "access-secret": f"the secret of user number {number}",
+        }
+        secret["data"] = {
+            key: base64.b64encode(text.encode()).decode() for key, text in data.items()
+        }
+        return secret

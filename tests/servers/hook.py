@@ -1,0 +1,113 @@
+"""The hook server as its own process, as it runs in a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import urllib3
+from prometheus_client.parser import text_string_to_metric_families
+
+from hooks.processes import LOOPBACK, Process, answers, free_port
+from tests.servers.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+# What a program needs to run at all. The rest of the caller's environment stays out, so that a
+# variable of somebody's shell can't change what is tested.
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
+_KEPT_PREFIX = "COVERAGE_"
+
+
+class Hook:
+    """`python -m hooks serve` for one store; it keeps its ports and its token over restarts."""
+
+    def __init__(
+        self, store: Store, directory: Path, *, settings: Mapping[str, str] | None = None
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.ops_port = free_port()
+        self.token = secrets.token_urlsafe(24)
+        self.signing_key = secrets.token_urlsafe(24)
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key in _KEPT or key.startswith(_KEPT_PREFIX)
+        }
+        env = {
+            **kept,
+            "S3_ENDPOINT_URL": store.url,
+            "S3_ACCESS_KEY": store.access_key,
+            "S3_SECRET_KEY": store.secret_key,
+            "HOOK_PORT": str(self.port),
+            "HOOK_TOKEN": self.token,
+            "SIGNING_KEY": self.signing_key,
+            "METRICS_HOST": LOOPBACK,
+            "METRICS_PORT": str(self.ops_port),
+            **(settings or {}),
+        }
+        self.process = Process(
+            [sys.executable, "-m", "hooks", "serve"],
+            log=directory / "hook.log",
+            env=env,
+            cwd=ROOT,
+            name="hook",
+        )
+        self._pool = urllib3.PoolManager(retries=False, timeout=30)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def ops_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ops_port}"
+
+    def start(self) -> None:
+        self.process.start()
+        self.process.wait_for(self.ready, timeout=20, what="the hook server to be ready")
+
+    def ready(self) -> bool:
+        return answers(self.ops_port, "/readyz", status=200)
+
+    def stop(self) -> int | None:
+        return self.process.stop()
+
+    def close(self) -> None:
+        self._pool.clear()
+        self.process.stop()
+
+    def metrics_text(self) -> str:
+        return self._pool.request("GET", f"{self.ops_url}/metrics").data.decode()
+
+    def total(self, metric: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.metrics_text())
+            for sample in family.samples
+            if sample.name == metric and labels.items() <= sample.labels.items()
+        )
+
+    def store_requests(self, **labels: str) -> int:
+        return int(self.total("s3_operator_backend_requests_total", **labels))
+
+    def syncs(self) -> int:
+        return int(self.total("s3_operator_secrets_processed_total"))
+
+
+@contextlib.contextmanager
+def running_hook(
+    store: Store, directory: Path, *, settings: Mapping[str, str] | None = None
+) -> Iterator[Hook]:
+    hook = Hook(store, directory, settings=settings)
+    try:
+        hook.start()
+        yield hook
+    finally:
+        hook.close()

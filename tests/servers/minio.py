@@ -1,0 +1,134 @@
+"""A real MinIO, and what an administrator or a tenant sees of it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+from minio.credentials.providers import StaticProvider
+from minio.error import MinioAdminException
+from minio.minioadmin import MinioAdmin
+
+from hooks.processes import LOOPBACK, answers, minio
+from tests.servers.s3 import S3Store
+
+POLICY = "s3-resource-operator-bucket-"
+"""What the operator's policies are called, before the bucket's name."""
+
+
+@dataclass(frozen=True)
+class User:
+    role: str
+    policies: frozenset[str]
+    disabled: bool
+
+
+class MinioStore(S3Store):
+    """MinIO on files below `directory`."""
+
+    def __init__(self, binary: Path, directory: Path) -> None:
+        super().__init__("operator-admin", secrets.token_urlsafe(24))
+        self._pool = urllib3.PoolManager(timeout=10, retries=False)
+        self.process = minio(
+            binary,
+            directory,
+            port=self.port,
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+        )
+
+    def restart(self) -> None:
+        self.process.stop()
+        self.process.start()
+        self.process.wait_for(
+            lambda: answers(self.port, "/minio/health/cluster", status=200),
+            timeout=20,
+            what="MinIO to be initialised",
+        )
+
+    def stop(self) -> None:
+        self._pool.clear()
+        super().stop()
+
+    def admin(self, access_key: str | None = None, secret: str | None = None) -> MinioAdmin:
+        """The admin client, for the administrator unless other credentials are given."""
+        return MinioAdmin(
+            endpoint=f"{LOOPBACK}:{self.port}",
+            credentials=StaticProvider(access_key or self.access_key, secret or self.secret_key),
+            region=self.region,
+            secure=False,
+            http_client=self._pool,
+        )
+
+    def names(self) -> tuple[set[str], set[str]]:
+        with self.s3() as client:
+            buckets = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+        return set(json.loads(self.admin().user_list() or "{}")), buckets
+
+    def user(self, name: str) -> User | None:
+        try:
+            info = json.loads(self.admin().user_info(name))
+        except MinioAdminException:
+            return None
+        policies = frozenset(str(info.get("policyName") or "").split(",")) - {""}
+        role = "admin" if "consoleAdmin" in policies else "user"
+        return User(role, policies, info.get("status") == "disabled")
+
+    def owner(self, bucket: str) -> str | None:
+        found = json.loads(self.admin().get_policy_entities([], [], [POLICY + bucket]))
+        holders: list[str] = []
+        for mapping in found.get("policyMappings") or []:
+            holders += (mapping.get("users") or []) + (mapping.get("groups") or [])
+        return ",".join(sorted(holders)) or None
+
+    def create_user(self, name: str, secret: str, role: str = "user") -> None:
+        self.admin().user_add(name, secret)
+        if role == "admin":
+            self.attach("consoleAdmin", name)
+
+    def delete_user(self, name: str) -> None:
+        self.admin().user_remove(name)
+
+    def set_secret(self, name: str, secret: str) -> None:
+        self.admin().user_add(name, secret)
+
+    def create_bucket(self, name: str) -> None:
+        with self.s3() as client:
+            client.create_bucket(Bucket=name)
+
+    def change_owner(self, bucket: str, owner: str | None) -> None:
+        policy = POLICY + bucket
+        for former in (self.owner(bucket) or "").split(","):
+            if former:
+                self.detach(policy, former)
+        if owner is not None:
+            self.give(policy, ["s3:*"], [bucket, f"{bucket}/*"], owner)
+
+    def give(self, policy: str, actions: list[str], resources: list[str], user: str) -> None:
+        """Makes a policy and attaches it to a user."""
+        statement = {
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": [f"arn:aws:s3:::{resource}" for resource in resources],
+        }
+        self.admin().policy_add(policy, policy={"Version": "2012-10-17", "Statement": [statement]})
+        self.attach(policy, user)
+
+    def attach(self, policy: str, user: str) -> None:
+        self.admin().attach_policy([policy], user=user)
+
+    def detach(self, policy: str, user: str) -> None:
+        self.admin().detach_policy([policy], user=user)
+
+
+def refused(call: Callable[[], object]) -> str:
+    """The error code that an admin call ends with; "" if it goes well."""
+    try:
+        call()
+    except MinioAdminException as error:
+        return str(json.loads(error._body)["Code"])
+    return ""

@@ -1,0 +1,70 @@
+"""What a test does when a server that it needs is not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.servers.build import BuildError, find
+
+
+def require(name: str) -> Path:
+    """The program of a server that can be built here.
+
+    Without it the test is skipped, but under CI=true it fails: there, a missing server is a
+    broken set-up, which a skip would hide.
+    """
+    try:
+        found = find(name)
+    except BuildError as error:
+        pytest.fail(str(error), pytrace=False)
+    if found is not None:
+        return found
+    reason = f"{name} is not built: run `python -m tests.servers build {name}`"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+class NotInstalledError(Exception):
+    """Metacontroller can't be built here, and the user has not told where it is."""
+
+
+@dataclass(frozen=True)
+class MetacontrollerFiles:
+    program: Path
+    crds: Path
+
+
+def find_metacontroller() -> MetacontrollerFiles:
+    """Metacontroller's program and its CRDs, which come from its release, not from a build."""
+    named = os.environ.get("METACONTROLLER_BIN") or shutil.which("metacontroller")
+    if not named:
+        raise NotInstalledError(
+            "Metacontroller is not there: copy the program out of its release image (4.16 or "
+            "newer), then set METACONTROLLER_BIN to it or put it on PATH"
+        )
+    program = Path(named)
+    if not os.access(program, os.X_OK) or program.is_dir():
+        raise NotInstalledError(f"METACONTROLLER_BIN names {program}, which is no program")
+    crds = os.environ.get("METACONTROLLER_CRDS")
+    if not crds:
+        raise NotInstalledError(
+            "Metacontroller's CRDs are not there: set METACONTROLLER_CRDS to the "
+            "metacontroller-crds-v1.yaml of the same release"
+        )
+    if not Path(crds).is_file():
+        raise NotInstalledError(f"METACONTROLLER_CRDS names {crds}, which is no file")
+    return MetacontrollerFiles(program.resolve(), Path(crds).resolve())
+
+
+def require_metacontroller() -> MetacontrollerFiles:
+    """Like `find_metacontroller`; a missing one skips everywhere, as no build can provide it."""
+    try:
+        return find_metacontroller()
+    except NotInstalledError as error:
+        pytest.skip(str(error))
