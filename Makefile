@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
-STORES := versitygw
+STORES := versitygw minio garage
+# The store of `make demo`.
+BACKEND ?= versitygw
 SERVERS := $(STORES) etcd kube-apiserver
 
 .DEFAULT_GOAL := help
@@ -40,13 +42,14 @@ test: setup servers ## all tests, against real servers, with coverage
 	$(BIN)/pytest --cov --cov-report=term
 
 demo: setup ## see a Secret become a bucket and a user
-	@$(RUN) -m tests.servers build $(STORES)
-	@$(BIN)/s3-resource-operator demo --versitygw "$$($(RUN) -m tests.servers path versitygw)"
+	@$(RUN) -m tests.servers build $(BACKEND)
+	@$(BIN)/s3-resource-operator demo --backend $(BACKEND) \
+		--binary "$$($(RUN) -m tests.servers path $(BACKEND))"
 
 demo-svg: setup ## the demo as a picture for the README
-	@$(RUN) -m tests.servers build $(STORES)
-	@$(BIN)/s3-resource-operator demo --versitygw "$$($(RUN) -m tests.servers path versitygw)" \
-		--svg docs/demo.svg
+	@$(RUN) -m tests.servers build $(BACKEND)
+	@$(BIN)/s3-resource-operator demo --backend $(BACKEND) \
+		--binary "$$($(RUN) -m tests.servers path $(BACKEND))" --svg docs/demo.svg
 
 demo-cluster: setup servers ## the same through a real kube-apiserver and Metacontroller
 	@$(RUN) -m tests.e2e.demo_cluster

@@ -7,7 +7,6 @@ of the release of 2026-02-12.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -30,6 +29,7 @@ from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
 from backends.errors import error_for
 from backends.minio_api import AdminApi, Reply
+from backends.minio_policy import full_use, grants_administration, same
 from backends.sensitive import Sensitive
 from backends.signing import SignedClient, is_location
 
@@ -40,6 +40,8 @@ _GAPS = {
     "AccessDenied": Gap.DENIED,
 }
 _NO_SUCH_USER = "XMinioAdminNoSuchUser"
+# What user-info says of a service account.
+_NO_USER_BUT = "XMinioIAMActionNotAllowed"
 _NO_SUCH_GROUP = "XMinioAdminNoSuchGroup"
 _NO_SUCH_POLICY = "XMinioAdminNoSuchPolicy"
 _ALREADY_APPLIED = "XMinioAdminPolicyChangeAlreadyApplied"
@@ -101,7 +103,7 @@ class MinIO:
         for group in info.get("memberOf") or []:
             policies |= self._group_policies(str(group), deadline)
         return User(
-            admin=any(_grants_administration(self._policy(name, deadline)) for name in policies),
+            admin=any(grants_administration(self._policy(name, deadline)) for name in policies),
             disabled=info.get("status") == "disabled",
         )
 
@@ -114,7 +116,7 @@ class MinIO:
             raise error_for(answer.status, answer.code, answer.message, admin=True)
         owners = self._entities(name, deadline)
         written = self._policy(_POLICY_PREFIX + name, deadline) if owners else None
-        return Bucket(owners, intact=written is None or _means(written, _full_use(name)))
+        return Bucket(owners, intact=written is None or same(written, full_use(name)))
 
     def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether a policy of this operator's is attached to it; a deleted user's are not."""
@@ -189,7 +191,7 @@ class MinIO:
 
     def _user(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         return self._look_up(
-            "user-info", lambda admin: admin.user_info(name), deadline, _NO_SUCH_USER
+            "user-info", lambda admin: admin.user_info(name), deadline, _NO_SUCH_USER, _NO_USER_BUT
         )
 
     def _group_policies(self, group: str, deadline: Deadline) -> set[str]:
@@ -209,9 +211,9 @@ class MinIO:
         operation: str,
         function: Callable[[MinioAdmin], str],
         deadline: Deadline,
-        absent: str,
+        *absent: str,
     ) -> dict[str, Any] | None:
-        found = self._api.call(operation, function, deadline, expected=frozenset({absent}))
+        found = self._api.call(operation, function, deadline, expected=frozenset(absent))
         return None if found.code else found.document
 
     def _add_user(self, claim: Claim, deadline: Deadline) -> None:
@@ -225,7 +227,7 @@ class MinIO:
     def _write_policy(self, bucket: str, deadline: Deadline) -> None:
         self._api.call(
             "add-policy",
-            lambda admin: admin.policy_add(_POLICY_PREFIX + bucket, policy=_full_use(bucket)),
+            lambda admin: admin.policy_add(_POLICY_PREFIX + bucket, policy=full_use(bucket)),
             deadline,
         )
 
@@ -271,47 +273,3 @@ def _detaching(policy: str, entity: str) -> Callable[[MinioAdmin], str]:
 
 def _names(listed: object) -> set[str]:
     return set(str(listed or "").split(",")) - {""}
-
-
-def _full_use(bucket: str) -> dict[str, Any]:
-    """Everything on one bucket and its objects, nothing elsewhere."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["s3:*"],
-                "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-            }
-        ],
-    }
-
-
-def _means(policy: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two policies are the same; MinIO gives lists back in an order of its own."""
-    return bool(_sorted(policy) == _sorted(other))
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _sorted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return sorted((_sorted(item) for item in value), key=repr)
-    return value
-
-
-def _grants_administration(policy: Mapping[str, Any]) -> bool:
-    for statement in policy.get("Statement") or []:
-        # What allows all but something hardly ever leaves out all of administration.
-        broad = bool(statement.get("NotAction"))
-        if statement.get("Effect") == "Allow" and (
-            broad or any(map(_administers, statement.get("Action") or []))
-        ):
-            return True
-    return False
-
-
-def _administers(action: str) -> bool:
-    """Whether an action, or a pattern of some, is one of the admin API's."""
-    start = re.split(r"[*?]", action)[0]
-    return start.startswith("admin:") or (start != action and "admin:".startswith(start))

@@ -59,8 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     sync.add_argument("--dry-run", action="store_true", help="write nothing, say what would be")
     sync.add_argument("-o", "--output", choices=("table", "json"), default="table")
-    demo = commands.add_parser("demo", help="show it all with a VersityGW of its own")
-    demo.add_argument("--versitygw", metavar="PATH", help="the binary; else VERSITYGW_BIN, PATH")
+    demo = commands.add_parser("demo", help="show it all with a store of its own")
+    demo.add_argument("--backend", choices=sorted(REGISTRY), default="versitygw")
+    demo.add_argument(
+        "--binary", metavar="PATH", help="the store's program; else VERSITYGW_BIN and so on, PATH"
+    )
     demo.add_argument("--svg", metavar="FILE", help="also save what was shown as a picture")
     return parser
 
@@ -171,7 +174,7 @@ def _print_table(rows: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
 def _demo(arguments: argparse.Namespace) -> int:
     from hooks.demo import demo
 
-    return demo(arguments.versitygw, arguments.svg)
+    return demo(arguments.backend, arguments.binary, arguments.svg)
 
 
 def _backend(settings: Settings) -> Backend:

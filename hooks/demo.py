@@ -1,4 +1,4 @@
-"""The whole story in a few seconds: a VersityGW, the hook server, one Secret."""
+"""The whole story in a few seconds: a real store, the hook server, one Secret."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import sys
 import tempfile
 import time
@@ -24,12 +23,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from hooks.processes import LOOPBACK, Process, ProcessError, answers, free_port, versitygw
+from backends.capabilities import CAPABILITIES
+from hooks.demostore import DEMO_STORES, DemoStore, Running
+from hooks.processes import LOOPBACK, Process, ProcessError, answers, free_port
 
 PREFIX = "s3-resource-operator.io/"
 _BUCKET = "my-app-backups"
 _USER = "my-app-user"
-_REGION = "us-east-1"
+_OBJECT = b"hello from the Secret's own user"
 _WIDTH = 110
 
 
@@ -37,27 +38,30 @@ class DemoError(Exception):
     """Something was not as it should have been."""
 
 
-def demo(binary: str | None, picture: str | None) -> int:
+def demo(backend: str, binary: str | None, picture: str | None) -> int:
     """Runs the demo on free loopback ports in a folder of its own, and cleans up.
 
     Args:
-        binary: path of VersityGW; None looks at VERSITYGW_BIN and PATH.
+        backend: the store's name.
+        binary: path of the store's program; None looks at its variable and PATH.
         picture: where to save what was shown, as SVG.
 
     Returns:
         The exit code.
     """
     console = Console(record=True, width=_WIDTH, highlight=False, emoji=False)
-    found = binary or os.environ.get("VERSITYGW_BIN") or shutil.which("versitygw")
-    if not found or not Path(found).exists():
+    store = DEMO_STORES[backend]
+    found = store.find(binary)
+    if found is None:
         console.print(
-            "VersityGW is missing: set VERSITYGW_BIN, or run `make demo`, which builds it."
+            f"{store.title} is missing: set {store.variable}, or run `make demo "
+            f"BACKEND={backend}`, which builds it."
         )
         return 1
     started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="s3-resource-operator-") as folder:
-            _run(console, Path(found), Path(folder))
+            _run(console, store, found, Path(folder))
     except (DemoError, ProcessError, OSError, urllib3.exceptions.HTTPError) as error:
         console.print(f"[red]failed:[/] {error}")
         return 1
@@ -144,38 +148,25 @@ class _Hook:
         return samples
 
 
-def _run(console: Console, binary: Path, folder: Path) -> None:
-    administrator = ("admin", secrets.token_urlsafe(24))
-    token = secrets.token_urlsafe(24)
-    endpoint = f"http://{LOOPBACK}:{free_port()}"
-    console.print(f"[bold]1[/]  VersityGW starts on {endpoint}")
-    gateway = versitygw(
-        binary,
-        folder,
-        port=int(endpoint.rpartition(":")[2]),
-        access_key=administrator[0],
-        secret_key=administrator[1],
-    )
-    hook = _Hook(free_port(), free_port(), token)
-    with gateway, _hook_server(folder, endpoint, administrator, hook):
-        console.print(f"[bold]2[/]  the hook server starts on {LOOPBACK}:{hook.port}")
-        before = hook.metrics()
-        _tell(console, hook, endpoint)
-        _show_metrics(console, before, hook.metrics())
+def _run(console: Console, store: DemoStore, binary: Path, folder: Path) -> None:
+    running = store.start(binary, folder)
+    hook = _Hook(free_port(), free_port(), secrets.token_urlsafe(24))
+    with running.process:
+        console.print(f"[bold]1[/]  {store.title} starts on {running.endpoint}")
+        with _hook_server(folder, running, hook):
+            console.print(f"[bold]2[/]  the hook server starts on {LOOPBACK}:{hook.port}")
+            before = hook.metrics()
+            _tell(console, hook, store, running.endpoint)
+            _show_metrics(console, before, hook.metrics())
 
 
-def _hook_server(
-    folder: Path, endpoint: str, administrator: tuple[str, str], hook: _Hook
-) -> Process:
+def _hook_server(folder: Path, running: Running, hook: _Hook) -> Process:
     process = Process(
         [sys.executable, "-m", "hooks", "serve"],
         log=folder / "hook.log",
         env={
             **os.environ,
-            "BACKEND_NAME": "versitygw",
-            "S3_ENDPOINT_URL": endpoint,
-            "S3_ACCESS_KEY": administrator[0],
-            "S3_SECRET_KEY": administrator[1],
+            **running.environ,
             "HOOK_PORT": str(hook.port),
             "METRICS_HOST": LOOPBACK,
             "METRICS_PORT": str(hook.ops_port),
@@ -190,24 +181,22 @@ def _hook_server(
     return process
 
 
-def _tell(console: Console, hook: _Hook, endpoint: str) -> None:
+def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> None:
     first = secrets.token_urlsafe(24)
     secret = example_secret(first)
     console.print(
-        "[bold]3[/]  a Secret asks for bucket [cyan]my-app-backups[/] and user "
-        "[cyan]my-app-user[/]; after the hook call it says:"
+        f"[bold]3[/]  a Secret asks for bucket [cyan]{_BUCKET}[/] and user [cyan]{_USER}[/]; after "
+        "the hook call it says:"
     )
     apply_answer(secret, hook.sync(secret))
-    _require(secret["metadata"]["annotations"].get(f"{PREFIX}status") == "Ready", "not Ready")
+    _require_state(secret, "Ready", "Provisioned")
     _show_annotations(console, secret)
 
-    s3 = _s3(endpoint, first)
-    s3.put_object(Bucket=_BUCKET, Key="hello.txt", Body=b"hello from the Secret's own user")
-    body = s3.get_object(Bucket=_BUCKET, Key="hello.txt")["Body"].read()
-    _require(body == b"hello from the Secret's own user", "the object is another")
+    s3 = _s3(endpoint, store.region, _USER, first)
+    s3.put_object(Bucket=_BUCKET, Key="hello.txt", Body=_OBJECT)
+    _require(_read(s3) == _OBJECT, "the object is another")
     console.print(
-        "[bold]4[/]  the Secret's own credentials wrote and read [cyan]s3://my-app-backups/"
-        "hello.txt[/]"
+        f"[bold]4[/]  the Secret's own credentials wrote and read [cyan]s3://{_BUCKET}/hello.txt[/]"
     )
 
     before = hook.metrics()
@@ -221,24 +210,46 @@ def _tell(console: Console, hook: _Hook, endpoint: str) -> None:
     )
 
     second = secrets.token_urlsafe(24)
-    secret["data"]["access-secret"] = base64.b64encode(second.encode()).decode()
+    _edit(secret, "access-secret", second)
     apply_answer(secret, hook.sync(secret))
-    _require(secret["metadata"]["annotations"].get(f"{PREFIX}status") == "Ready", "not Ready")
-    refused = _refusal(_s3(endpoint, first))
-    body = _s3(endpoint, second).get_object(Bucket=_BUCKET, Key="hello.txt")["Body"].read()
-    _require(refused == "SignatureDoesNotMatch", f"the former secret got {refused or 'in'}")
+    if CAPABILITIES[store.name].rotation:
+        _require_state(secret, "Ready", "Provisioned")
+        refused = _refusal(s3)
+        body = _read(_s3(endpoint, store.region, _USER, second))
+        _require(refused == "SignatureDoesNotMatch", f"the former secret got {refused or 'in'}")
+        console.print(
+            "[bold]6[/]  access-secret rotated: the former one is refused "
+            f"([red]{refused}[/]), the new one reads {len(body)} bytes"
+        )
+        return
+    _require_state(secret, "Invalid", "NotSupported")
+    _require(_read(s3) == _OBJECT, "the former secret reads another object")
     console.print(
-        "[bold]6[/]  access-secret rotated: the former one is refused "
-        f"([red]{refused}[/]), the new one reads {len(body)} bytes"
+        "[bold]6[/]  access-secret changed: [red]Invalid/NotSupported[/], and the former one works "
+        f"on. The Secret says:\n     {secret['metadata']['annotations'][PREFIX + 'message']}"
+    )
+    _edit(secret, "access-key", f"{_USER}-2")
+    apply_answer(secret, hook.sync(secret))
+    _require_state(secret, "Ready", "Provisioned")
+    refused = _refusal(s3)
+    body = _read(_s3(endpoint, store.region, f"{_USER}-2", second))
+    _require(refused == "AccessDenied", f"the former access key got {refused or 'in'}")
+    console.print(
+        f"[bold]7[/]  access-key changed as well: the former one is refused ([red]{refused}[/]), "
+        f"the new one reads {len(body)} bytes"
     )
 
 
-def _s3(endpoint: str, access_secret: str) -> Any:
+def _edit(secret: dict[str, Any], key: str, value: str) -> None:
+    secret["data"][key] = base64.b64encode(value.encode()).decode()
+
+
+def _s3(endpoint: str, region: str, access_key: str, access_secret: str) -> Any:
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
-        region_name=_REGION,
-        aws_access_key_id=_USER,
+        region_name=region,
+        aws_access_key_id=access_key,
         aws_secret_access_key=access_secret,
         config=Config(
             s3={"addressing_style": "path"},
@@ -249,13 +260,24 @@ def _s3(endpoint: str, access_secret: str) -> Any:
     )
 
 
+def _read(s3: Any) -> bytes:
+    body: bytes = s3.get_object(Bucket=_BUCKET, Key="hello.txt")["Body"].read()
+    return body
+
+
 def _refusal(s3: Any) -> str:
     """The S3 error code of a read, empty if it went well."""
     try:
-        s3.get_object(Bucket=_BUCKET, Key="hello.txt")
+        _read(s3)
     except botocore.exceptions.ClientError as error:
         return str(error.response["Error"]["Code"])
     return ""
+
+
+def _require_state(secret: Mapping[str, Any], status: str, reason: str) -> None:
+    annotations = secret["metadata"]["annotations"]
+    found = (annotations.get(f"{PREFIX}status"), annotations.get(f"{PREFIX}reason"))
+    _require(found == (status, reason), f"the Secret is {found[0]}/{found[1]}")
 
 
 def _require(condition: bool, problem: str) -> None:

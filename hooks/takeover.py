@@ -102,8 +102,8 @@ class Takeover:
         ):
             raise Conflict(
                 Reason.USER_EXISTS,
-                "A deleted user of this name still owns buckets on the store, and ADOPTION "
-                "forbids taking them over: choose another access key.",
+                "A deleted or disabled user of this name still owns buckets on the store, and "
+                "ADOPTION forbids taking them over: choose another access key.",
             )
 
     def _are_gone(self, owners: frozenset[str]) -> bool:

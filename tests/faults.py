@@ -57,6 +57,7 @@ class FaultProxy:
     def __init__(self, port: int, admin_port: int | None = None) -> None:
         self.faults: deque[str] = deque()
         self.always: str | None = None
+        self.writes_only = False
         self.injected: list[str] = []
         self.ended = threading.Event()
         proxy = self
@@ -101,10 +102,13 @@ class FaultProxy:
         self.faults.clear()
         self.injected.clear()
         self.always = None
+        self.writes_only = False
 
     def _handle(self, handler: BaseHTTPRequestHandler, port: int) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        fault = (self.faults.popleft() if self.faults else self.always) or None
+        fault = None
+        if handler.command != "GET" or not self.writes_only:
+            fault = (self.faults.popleft() if self.faults else self.always) or None
         if fault:
             self.injected.append(fault)
         if fault is None:

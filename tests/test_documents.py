@@ -7,22 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from backends import REGISTRY
+from backends.capabilities import CAPABILITIES
 from hooks import secret
 from hooks.cli import main
 from hooks.metrics import Metrics
 from hooks.outcome import Reason, Status
 from hooks.settings import Settings
+from tests.conformance.traits import TRAITS
 from tests.test_manifests import NAME, Recorder, mounted_files
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text()
 MINIMAL = {
     "S3_ENDPOINT_URL": "http://127.0.0.1:7070",
     "S3_ACCESS_KEY": "operator",
     "S3_SECRET_KEY": "not-a-real-one",
 }
-NO_BACKEND_GIVES_THESE_YET = {Reason.NOT_SUPPORTED, Reason.USER_DISABLED}
 
 
 def section(title: str) -> str:
@@ -95,11 +97,7 @@ def test_the_status_table_lists_every_reason_under_its_status() -> None:
     for row in rows("What the operator writes onto it", "status"):
         status = row[0] or status
         told |= dict.fromkeys(names(row[1]), status)
-    assert told == {
-        reason.value: reason.status.value
-        for reason in Reason
-        if reason not in NO_BACKEND_GIVES_THESE_YET
-    }
+    assert told == {reason.value: reason.status.value for reason in Reason}
     assert set(told.values()) == {status.value for status in Status}
 
 
@@ -114,6 +112,23 @@ def test_the_metrics_table_lists_exactly_what_is_exported() -> None:
         for family in Metrics().registry.collect()
     }
     assert told == exported
+
+
+def test_the_table_of_the_stores_says_what_the_code_says_of_them() -> None:
+    text = (ROOT / "docs" / "backends.md").read_text()
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    names_of, *table = [[cell.strip(" |") for cell in line] for line in lines]
+    stores = [name.strip("`") for name in names_of if name]
+    assert stores == list(CAPABILITIES) == list(REGISTRY)
+    told = {row[0]: dict(zip(stores, row[1:], strict=True)) for row in table}
+    for name, can in CAPABILITIES.items():
+        assert told["rotation of a user's secret"][name].startswith("yes") == can.rotation
+        assert told["user id and group id"][name].startswith("yes") == can.ids
+        assert told["the tenant's own request names the owner"][name] == (
+            "yes" if can.owner_in_probe else "no"
+        )
+        assert set(names(told["roles"][name])) == can.roles
+        assert told["requests of a new Secret"][name] == str(TRAITS[name].provisioning)
 
 
 def test_the_fields_table_lists_exactly_the_keys_that_are_read() -> None:

@@ -54,15 +54,15 @@ def test_dry_run_says_what_sync_then_does_and_writes_nothing(
     gateway: RealSubject, environ: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = _write(tmp_path / "secrets.yaml", _manifest("dry-one"), _manifest("dry-two"))
-    before = (gateway.users(), gateway.owners())
+    before = gateway.names()
     assert main(["sync", "-f", file, "--dry-run", "-o", "json"]) == 0
     rehearsed = json.loads(capsys.readouterr().out)
-    assert (gateway.users(), gateway.owners()) == before
+    assert gateway.names() == before
     assert main(["sync", "-f", file, "-o", "json"]) == 0
     done = json.loads(capsys.readouterr().out)
     assert [row["actions"] for row in rehearsed] == [["create-user", "create-bucket"]] * 2
     assert [row["actions"] for row in done] == [row["actions"] for row in rehearsed]
-    assert gateway.owners()["dry-two"] == "dry-two"
+    assert gateway.owner("dry-two") == "dry-two"
     assert main(["sync", "-f", file, "-o", "json"]) == 0
     assert [row["actions"] for row in json.loads(capsys.readouterr().out)] == [[], []]
 

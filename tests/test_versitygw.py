@@ -89,16 +89,16 @@ def test_a_stranger_whom_a_policy_lets_in_is_not_taken_for_the_owner(
         client.put_bucket_policy(Bucket="shared", Policy=policy)
     operator.sync(stranger)
     assert stranger.state == ("Conflict", "BucketOwned")
-    assert gateway.owners()["shared"] == "shared-owner"
+    assert gateway.owner("shared") == "shared-owner"
 
 
 def test_ids_are_there_at_once_for_the_gateway_too(gateway: RealSubject) -> None:
     operator = gateway.operator()
     secret = Secret.claiming("with-ids", "with-ids", SECRET, user_id="1001", group_id="2002")
     operator.sync(secret)
-    user = gateway.users()["with-ids"]
+    user = gateway.user("with-ids")
     assert (user.user_id, user.group_id) == (1001, 2002)
-    assert operator.requests() == gateway.provisioning + 1
+    assert operator.requests() == gateway.traits.provisioning + 1
 
 
 def test_the_root_account_is_an_administrator_though_no_list_names_it(
@@ -158,4 +158,4 @@ def test_account_writes_do_not_get_lost_when_many_come_at_once(gateway: RealSubj
     for thread in threads:
         thread.join(60)
     assert [secret.state for secret in secrets] == [READY] * 40
-    assert {f"many-{n}" for n in range(40)} <= set(gateway.users())
+    assert {f"many-{n}" for n in range(40)} <= gateway.names()[0]

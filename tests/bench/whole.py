@@ -56,20 +56,30 @@ def _new(stack: Stack, count: int) -> Figures:
 
 
 def _unchanged(stack: Stack, count: int) -> Figures:
-    """All of them synced once more: from the first request to the store to the last."""
+    """All of them synced once more: from the first request to the store to the last.
+
+    The store writes a line for each request, so its log tells when, without taking time from what
+    is measured.
+    """
     asked, calls, usage = stack.hook.store_requests(), stack.hook.syncs(), _usage(stack)
-    seen = len(stack.store.request_lines())
-
-    def requests() -> int:
-        # Of the store's log, as asking the hook would take time from what is measured.
-        return len(stack.store.request_lines()) - seen
-
+    log = stack.store.process.log
+    quiet = log.stat().st_mtime
     stack.sync_all()
-    wait_until(lambda: requests() > 0, timeout=_LIMIT, what="the first request", interval=0.02)
-    started = time.perf_counter()
-    wait_until(lambda: requests() >= count, timeout=_LIMIT, what="the last request", interval=0.02)
-    seconds = time.perf_counter() - started
+    wait_until(
+        lambda: log.stat().st_mtime > quiet,
+        timeout=_LIMIT,
+        what="the first request",
+        interval=0.005,
+    )
+    first = log.stat().st_mtime
+    wait_until(
+        lambda: stack.hook.syncs() >= calls + count,
+        timeout=_LIMIT,
+        what="the last sync",
+        interval=0.3,
+    )
     stack.settle()
+    seconds = log.stat().st_mtime - first
     return _figures(stack, "unchanged", count, seconds, asked, calls, usage)
 
 

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 import pytest
 
 from tests.conformance.subject import SUBJECTS, ModelSubject, RealSubject, Subject
+from tests.conformance.traits import having
 
 _numbers = itertools.count(1)
-_REAL = [pytest.param(name, marks=pytest.mark.server) for name in SUBJECTS]
 
 
 @pytest.fixture(scope="session")
@@ -30,19 +30,19 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         yield start
 
 
-@pytest.fixture(params=_REAL)
+@pytest.fixture(params=having(real=True))
 def real(
     request: pytest.FixtureRequest, started: Callable[[str], RealSubject]
 ) -> Iterator[RealSubject]:
-    """A real store, for what only a server can show."""
+    """A real store, for what only a server can show; a test may name the stores it is for."""
     subject = started(request.param)
     yield subject
     subject.proxy.calm()
 
 
-@pytest.fixture(params=["model", *_REAL])
+@pytest.fixture(params=having())
 def subject(request: pytest.FixtureRequest, started: Callable[[str], RealSubject]) -> Subject:
-    """A store, the model in memory among them."""
+    """A store, the model in memory among them; a test may name the stores it is for."""
     return ModelSubject() if request.param == "model" else started(request.param)
 
 

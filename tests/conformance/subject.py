@@ -12,25 +12,63 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backends import REGISTRY
-from backends.base import Backend
+from backends.base import Backend, Observer
 from hooks.metrics import Metrics
 from hooks.settings import Settings
+from tests.conformance.traits import TRAITS, Traits
 from tests.faults import FaultProxy
 from tests.model import ADMINISTRATOR, Account, ModelStore
+from tests.servers.garage import GarageStore
+from tests.servers.minio import MinioStore
 from tests.servers.require import require
+from tests.servers.s3 import Credentials, S3Store
 from tests.servers.store import Store
 from tests.support import ENVIRON, Operator
 
-Credentials = tuple[str, str]
+
+class Killed(BaseException):
+    """The operator's process is gone; nothing in it can catch that."""
+
+
+class Lifetime:
+    """How long an operator lives, counted in its writes.
+
+    Args:
+        traits: tell a read from a write; whatever isn't known as a read is a write.
+        writes: how many it makes; None never ends it.
+    """
+
+    def __init__(self, traits: Traits, writes: int | None) -> None:
+        self._reads = traits.reads
+        self._left = writes
+
+    def ends_after(self, operation: str) -> None:
+        if self._left is not None and operation not in self._reads:
+            self._left -= 1
+            if self._left == 0:
+                raise Killed
+
+    def ends_before(self, operation: str) -> None:
+        """For a store that can't be observed after the fact."""
+        if self._left == 0:
+            raise Killed
+        if self._left is not None and operation not in self._reads:
+            self._left -= 1
 
 
 class Subject(Protocol):
     """One store under test."""
 
-    provisioning: int
-    """How many requests a new bucket with a new user costs at most."""
+    traits: Traits
 
-    def operator(self, environ: dict[str, str] | None = None) -> Operator: ...
+    def operator(
+        self, environ: dict[str, str] | None = None, *, writes: int | None = None
+    ) -> Operator:
+        """An operator for this store, which dies once it has made so many `writes`.
+
+        Reads leave a store as it is: these are all the places that make a difference.
+        """
+        ...
 
     def create_user(self, name: str, secret: str, role: str = "user") -> None: ...
 
@@ -38,13 +76,17 @@ class Subject(Protocol):
 
     def set_secret(self, name: str, secret: str) -> None: ...
 
-    def users(self) -> dict[str, Any]: ...
+    def names(self) -> tuple[set[str], set[str]]: ...
 
-    def owners(self) -> dict[str, str | None]: ...
+    def user(self, name: str) -> Any: ...
+
+    def accepts(self, name: str, secret: str) -> bool: ...
+
+    def owner(self, bucket: str) -> str | None: ...
 
     def create_bucket(self, name: str, owner: str | None = None) -> None: ...
 
-    def set_owner(self, bucket: str, owner: str) -> None: ...
+    def set_owner(self, bucket: str, owner: str | None) -> None: ...
 
     def put(self, bucket: str, key: str, body: bytes, *, as_user: Credentials | None) -> str: ...
 
@@ -54,16 +96,24 @@ class Subject(Protocol):
 class ModelSubject:
     """The model in memory: what holds for real stores has to hold for it."""
 
-    provisioning = 5
+    traits = TRAITS["model"]
 
     def __init__(self) -> None:
         self.store = ModelStore()
         self._objects: dict[tuple[str, str], bytes] = {}
 
-    def operator(self, environ: dict[str, str] | None = None) -> Operator:
+    def operator(
+        self, environ: dict[str, str] | None = None, *, writes: int | None = None
+    ) -> Operator:
         metrics = Metrics()
         observe = metrics.observer("model")
-        self.store.before = lambda operation: observe(operation, "200", 0.0)
+        life = Lifetime(self.traits, writes)
+
+        def before(operation: str) -> None:
+            life.ends_before(operation)
+            observe(operation, "200", 0.0)
+
+        self.store.before = before
         return Operator(self.store, environ, metrics)
 
     def create_user(self, name: str, secret: str, role: str = "user") -> None:
@@ -75,17 +125,23 @@ class ModelSubject:
     def set_secret(self, name: str, secret: str) -> None:
         self.store.accounts[name].secret = secret
 
-    def users(self) -> dict[str, Account]:
-        return self.store.accounts
+    def names(self) -> tuple[set[str], set[str]]:
+        return set(self.store.accounts), set(self.store.owners)
 
-    def owners(self) -> dict[str, str | None]:
-        return self.store.owners
+    def user(self, name: str) -> Account | None:
+        return self.store.accounts.get(name)
+
+    def accepts(self, name: str, secret: str) -> bool:
+        return self.store.accounts[name].secret == secret
+
+    def owner(self, bucket: str) -> str | None:
+        return self.store.owners.get(bucket)
 
     def create_bucket(self, name: str, owner: str | None = None) -> None:
         self.store.owners[name] = owner or ADMINISTRATOR
 
-    def set_owner(self, bucket: str, owner: str) -> None:
-        self.store.owners[bucket] = owner
+    def set_owner(self, bucket: str, owner: str | None) -> None:
+        self.store.owners[bucket] = owner or ADMINISTRATOR
 
     def put(self, bucket: str, key: str, body: bytes, *, as_user: Credentials | None) -> str:
         refusal = self._refusal(bucket, as_user)
@@ -117,31 +173,41 @@ class RealSubject:
         proxy: in front of it; the operator's way, not the test's.
     """
 
-    provisioning = 5
-
-    def __init__(self, backend: str, store: Store, proxy: FaultProxy) -> None:
+    def __init__(self, backend: str, store: S3Store, proxy: FaultProxy) -> None:
         self.backend_name = backend
+        self.traits = TRAITS[backend]
         self.store = store
         self.proxy = proxy
 
-    def operator(self, environ: dict[str, str] | None = None) -> Operator:
+    def operator(
+        self, environ: dict[str, str] | None = None, *, writes: int | None = None
+    ) -> Operator:
         variables = {**self.environ(), **(environ or {})}
         metrics = Metrics()
-        return Operator(self.connect(variables, metrics), variables, metrics)
+        observe = metrics.observer(self.backend_name)
+        life = Lifetime(self.traits, writes)
+
+        def observe_or_die(operation: str, code: str, seconds: float) -> None:
+            observe(operation, code, seconds)
+            life.ends_after(operation)
+
+        return Operator(self.connect(variables, observe_or_die), variables, metrics)
 
     def environ(self) -> dict[str, str]:
-        """The settings for this store."""
+        """The settings for this store, through the proxy; patient, for busy machines."""
         return {
             "BACKEND_NAME": self.backend_name,
-            "S3_ENDPOINT_URL": self.proxy.url,
-            "S3_ACCESS_KEY": self.store.access_key,
-            "S3_SECRET_KEY": self.store.secret_key,
+            "SYNC_TIMEOUT_SECONDS": "30",
+            **self.store.environ(self.proxy.url),
         }
 
-    def connect(self, environ: dict[str, str], metrics: Metrics | None = None) -> Backend:
+    def without_proxy(self) -> dict[str, str]:
+        """The settings that go past the proxy, for what is done to the server itself."""
+        return self.store.environ()
+
+    def connect(self, environ: dict[str, str], observe: Observer) -> Backend:
         """The backend alone, as the settings make it."""
         settings = Settings.load({**ENVIRON, **environ})
-        observe = (metrics or Metrics()).observer(self.backend_name)
         return REGISTRY[self.backend_name](settings.connection, observe)
 
     def create_user(self, name: str, secret: str, role: str = "user") -> None:
@@ -153,19 +219,25 @@ class RealSubject:
     def set_secret(self, name: str, secret: str) -> None:
         self.store.set_secret(name, secret)
 
-    def users(self) -> dict[str, Any]:
-        return dict(self.store.users())
+    def names(self) -> tuple[set[str], set[str]]:
+        return self.store.names()
 
-    def owners(self) -> dict[str, str | None]:
-        return dict(self.store.owners())
+    def user(self, name: str) -> Any:
+        return self.store.user(name)
+
+    def accepts(self, name: str, secret: str) -> bool:
+        answer = self.store.get("no-such-bucket", "key", as_user=(name, secret))
+        return answer not in self.traits.refused
+
+    def owner(self, bucket: str) -> str | None:
+        return self.store.owner(bucket)
 
     def create_bucket(self, name: str, owner: str | None = None) -> None:
-        with self.store.s3() as client:
-            client.create_bucket(Bucket=name)
+        self.store.create_bucket(name)
         if owner:
             self.store.change_owner(name, owner)
 
-    def set_owner(self, bucket: str, owner: str) -> None:
+    def set_owner(self, bucket: str, owner: str | None) -> None:
         self.store.change_owner(bucket, owner)
 
     def put(self, bucket: str, key: str, body: bytes, *, as_user: Credentials | None) -> str:
@@ -186,7 +258,31 @@ def versitygw_subject(folder: Path, extra_args: Sequence[str] = ()) -> Iterator[
         store.stop()
 
 
+@contextmanager
+def minio_subject(folder: Path) -> Iterator[RealSubject]:
+    """MinIO on files, with users in files."""
+    store = MinioStore(require("minio"), folder)
+    try:
+        with FaultProxy(store.port) as proxy:
+            yield RealSubject("minio", store, proxy)
+    finally:
+        store.stop()
+
+
+@contextmanager
+def garage_subject(folder: Path) -> Iterator[RealSubject]:
+    """Garage of one node; one proxy stands before both of its ports."""
+    store = GarageStore(require("garage"), folder)
+    try:
+        with FaultProxy(store.port, store.admin_port) as proxy:
+            yield RealSubject("garage", store, proxy)
+    finally:
+        store.stop()
+
+
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[RealSubject]]] = {
     "versitygw": versitygw_subject,
+    "minio": minio_subject,
+    "garage": garage_subject,
 }
 """Every real store by name; a further backend joins the suite here."""

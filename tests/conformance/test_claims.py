@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hooks.outcome import Action
 from tests.conformance.subject import Subject
+from tests.conformance.traits import NOT_SUPPORTED, READY, TRAITS, cases, having, lacking
 from tests.support import PREFIX, Secret
 
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
-READY = ("Ready", "Provisioned")
 
 
 def test_a_new_claim_gets_a_bucket_and_a_user(subject: Subject, name: str) -> None:
@@ -20,10 +22,10 @@ def test_a_new_claim_gets_a_bucket_and_a_user(subject: Subject, name: str) -> No
     assert secret.state == READY
     assert result.outcome is not None
     assert result.outcome.actions == (Action.CREATE_USER, Action.CREATE_BUCKET)
-    assert subject.owners()[name] == f"{name}-user"
+    assert subject.owner(name) == f"{name}-user"
     assert subject.put(name, "key", b"body", as_user=(f"{name}-user", SECRET)) == ""
     assert subject.get(name, "key", as_user=(f"{name}-user", SECRET)) == b"body"
-    assert operator.requests() <= subject.provisioning
+    assert operator.requests() == subject.traits.provisioning
 
 
 def test_an_unchanged_claim_costs_one_request_and_changes_nothing(
@@ -42,6 +44,7 @@ def test_an_unchanged_claim_costs_one_request_and_changes_nothing(
     assert first.outcome.actions == ()
 
 
+@pytest.mark.parametrize("subject", having("rotation"), indirect=True)
 def test_a_rotated_secret_locks_the_former_one_out(subject: Subject, name: str) -> None:
     operator = subject.operator()
     secret = Secret.claiming(name, name, SECRET)
@@ -53,9 +56,35 @@ def test_a_rotated_secret_locks_the_former_one_out(subject: Subject, name: str) 
     assert secret.state == READY
     assert result.outcome is not None
     assert result.outcome.actions == (Action.UPDATE_USER,)
-    assert subject.get(name, "key", as_user=(name, SECRET)) == "SignatureDoesNotMatch"
+    assert not subject.accepts(name, SECRET)
     assert subject.get(name, "key", as_user=(name, OTHER_SECRET)) == b"body"
     assert secret.annotations["grant"] == grant
+
+
+@pytest.mark.parametrize("subject", lacking("rotation"), indirect=True)
+def test_a_secret_that_cannot_be_rotated_is_refused_and_the_former_one_works_on(
+    subject: Subject, name: str
+) -> None:
+    operator = subject.operator()
+    secret = Secret.claiming(name, name, SECRET)
+    operator.sync(secret)
+    subject.put(name, "key", b"body", as_user=(name, SECRET))
+    grant = secret.annotations["grant"]
+    secret.set(access_secret=OTHER_SECRET)
+    for _ in range(2):
+        result = operator.sync(secret)
+        assert secret.state == NOT_SUPPORTED
+        assert result.outcome is not None
+        assert result.outcome.actions == ()
+    assert "set a new access key" in secret.annotations["message"]
+    assert subject.get(name, "key", as_user=(name, SECRET)) == b"body"
+    assert not subject.accepts(name, OTHER_SECRET)
+    assert secret.annotations["grant"] == grant
+    secret.set(access_key=f"{name}-new")
+    operator.sync(secret)
+    assert secret.state == READY
+    assert subject.get(name, "key", as_user=(f"{name}-new", OTHER_SECRET)) == b"body"
+    assert subject.get(name, "key", as_user=(name, SECRET)) == "AccessDenied"
 
 
 def test_another_access_key_takes_the_bucket_along(subject: Subject, name: str) -> None:
@@ -118,27 +147,21 @@ def test_a_claim_opens_no_other_bucket(subject: Subject, name: str) -> None:
     assert subject.put(f"{name}-theirs", "key", b"mine", as_user=me) == "AccessDenied"
 
 
-@pytest.mark.parametrize(
-    "secret_value",
-    [
-        "<&>\"'/?#%=+ ]]><!--",
-        "</Secret><Role>admin</Role><Secret>",
-        " leading and trailing ",
-        "pässwörd-日本語-🔑",
-        "&amp;&lt;%26%3C\\u0041${HOME}",
-        "x" * 512,
-    ],
-)
-def test_secrets_of_odd_characters_work(subject: Subject, name: str, secret_value: str) -> None:
+def _of_each(field: str) -> list[Any]:
+    return cases({name: getattr(traits, field) for name, traits in TRAITS.items()})
+
+
+@pytest.mark.parametrize(("subject", "value"), _of_each("secrets"), indirect=["subject"])
+def test_secrets_of_odd_characters_work(subject: Subject, name: str, value: str) -> None:
     operator = subject.operator()
-    secret = Secret.claiming(name, name, secret_value)
+    secret = Secret.claiming(name, name, value)
     operator.sync(secret)
     assert secret.state == READY
-    assert subject.put(name, "key", b"body", as_user=(name, secret_value)) == ""
-    assert subject.users()[name].role == "user"
+    assert subject.put(name, "key", b"body", as_user=(name, value)) == ""
+    assert subject.user(name).role == "user"
 
 
-@pytest.mark.parametrize("key", ["a", "team@example.com", "a+b:c~d_e.f-g", "_x", "A" * 128])
+@pytest.mark.parametrize(("subject", "key"), _of_each("keys"), indirect=["subject"])
 def test_access_keys_of_every_accepted_kind_work(subject: Subject, name: str, key: str) -> None:
     operator = subject.operator()
     secret = Secret.claiming(name, key, SECRET)
@@ -147,6 +170,58 @@ def test_access_keys_of_every_accepted_kind_work(subject: Subject, name: str, ke
     assert subject.put(name, "key", b"body", as_user=(key, SECRET)) == ""
 
 
+@pytest.mark.parametrize(("subject", "value"), _of_each("bad_secrets"), indirect=["subject"])
+def test_a_secret_that_the_store_refuses_is_told_in_its_own_words_and_makes_nothing(
+    subject: Subject, name: str, value: str
+) -> None:
+    _assert_refused(subject, Secret.claiming(name, name, value))
+
+
+@pytest.mark.parametrize(("subject", "key"), _of_each("bad_keys"), indirect=["subject"])
+def test_an_access_key_that_the_store_refuses_is_told_in_its_own_words_and_makes_nothing(
+    subject: Subject, name: str, key: str
+) -> None:
+    _assert_refused(subject, Secret.claiming(name, key, SECRET))
+
+
+def _assert_refused(subject: Subject, secret: Secret) -> None:
+    before = subject.names()
+    subject.operator().sync(secret)
+    assert secret.state == ("Invalid", "RejectedByBackend")
+    assert secret.annotations["message"].startswith("The store refuses the request, ")
+    assert secret.plain("access-secret") not in secret.annotations["message"]
+    assert subject.names() == before
+
+
+@pytest.mark.parametrize("subject", lacking("roles"), indirect=True)
+def test_a_role_that_the_store_has_not_is_refused_before_anything_is_asked(
+    subject: Subject, name: str
+) -> None:
+    operator = subject.operator({"ALLOWED_ROLES": "user,userplus,admin"})
+    for role in ("userplus", "admin"):
+        secret = Secret.claiming(name, name, SECRET, role=role)
+        operator.sync(secret)
+        assert secret.state == NOT_SUPPORTED
+        assert "role" in secret.annotations["message"]
+    assert operator.requests() == 0
+    plain = Secret.claiming(name, name, SECRET, role="user")
+    operator.sync(plain)
+    assert plain.state == READY
+
+
+@pytest.mark.parametrize("subject", lacking("ids"), indirect=True)
+def test_ids_that_the_store_has_not_are_ignored_and_it_says_so(subject: Subject, name: str) -> None:
+    operator = subject.operator()
+    secret = Secret.claiming(name, name, SECRET, user_id="1001", group_id="2002")
+    operator.sync(secret)
+    assert secret.state == READY
+    assert "the Secret's are ignored" in secret.annotations["message"]
+    before = operator.requests()
+    operator.sync(secret)
+    assert operator.requests() == before + 1
+
+
+@pytest.mark.parametrize("subject", having("roles", "ids"), indirect=True)
 def test_role_and_ids_are_written_once(subject: Subject, name: str) -> None:
     operator = subject.operator({"ALLOWED_ROLES": "user,userplus"})
     secret = Secret.claiming(name, name, SECRET)
@@ -155,7 +230,7 @@ def test_role_and_ids_are_written_once(subject: Subject, name: str) -> None:
     result = operator.sync(secret)
     assert result.outcome is not None
     assert result.outcome.actions == (Action.UPDATE_USER,)
-    user = subject.users()[name]
+    user = subject.user(name)
     assert (user.role, user.user_id, user.group_id) == ("userplus", 1001, 2002)
     before = operator.requests()
     operator.sync(secret)
@@ -163,14 +238,16 @@ def test_role_and_ids_are_written_once(subject: Subject, name: str) -> None:
     assert secret.state == READY
 
 
+@pytest.mark.parametrize("subject", having("roles", "ids"), indirect=True)
 def test_a_new_users_role_and_ids_come_with_it(subject: Subject, name: str) -> None:
     operator = subject.operator({"ALLOWED_ROLES": "user,userplus"})
     secret = Secret.claiming(name, name, SECRET, role="userplus", user_id="1001", group_id="7")
     operator.sync(secret)
-    user = subject.users()[name]
+    user = subject.user(name)
     assert (user.role, user.user_id, user.group_id) == ("userplus", 1001, 7)
 
 
+@pytest.mark.parametrize("subject", having("roles", "ids"), indirect=True)
 def test_fields_that_are_not_there_leave_an_existing_user_as_it_is(
     subject: Subject, name: str
 ) -> None:
@@ -182,7 +259,7 @@ def test_fields_that_are_not_there_leave_an_existing_user_as_it_is(
     secret.set(access_secret=OTHER_SECRET)
     operator.sync(secret)
     assert secret.state == READY
-    assert subject.users()[name].role == "userplus"
+    assert subject.user(name).role == "userplus"
 
 
 def test_a_secret_made_again_finds_everything_as_it_was(subject: Subject, name: str) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.stack import Programs, Stack, running_stack
+from tests.servers.garage import GarageStore
+from tests.servers.minio import MinioStore
 from tests.servers.require import require, require_metacontroller
+from tests.servers.s3 import S3Store
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +30,46 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture(scope="session", params=["minio", "garage"])
+def other_stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """The same with another store in VersityGW's place."""
+    kind: str = request.param
+    stores: dict[str, Callable[[Path, Path], S3Store]] = {
+        "minio": MinioStore,
+        "garage": GarageStore,
+    }
+    programs = Programs(
+        etcd=require("etcd"),
+        kube_apiserver=require("kube-apiserver"),
+        versitygw=require("versitygw"),
+        metacontroller=require_metacontroller(),
+    )
+    program = require(kind)
+    settings = {"LOG_LEVEL": "DEBUG", "BACKEND_NAME": kind}
+    with running_stack(
+        programs,
+        tmp_path_factory.mktemp(kind),
+        settings=settings,
+        other=lambda folder: stores[kind](program, folder),
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def other_namespace(other_stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
+    yield from _namespace(other_stack, request.node.name)
+
+
 @pytest.fixture
 def namespace(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of the test's own, which leaves no Secret behind."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:24].strip("-")
+    yield from _namespace(stack, request.node.name)
+
+
+def _namespace(stack: Stack, test: str) -> Iterator[str]:
+    name = re.sub(r"[^a-z0-9]+", "-", test.lower()).strip("-")[:24].strip("-")
     made = stack.cluster.namespace(f"{name}-{secrets.token_hex(3)}")
     yield made
     stack.cluster.api.delete_all("Secret", made)

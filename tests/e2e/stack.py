@@ -7,7 +7,7 @@ import itertools
 import re
 import secrets as random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests.servers.decorator import decorator, install
 from tests.servers.hook import Hook, running_hook
 from tests.servers.metacontroller import Metacontroller, running_metacontroller
 from tests.servers.require import MetacontrollerFiles
+from tests.servers.s3 import S3Store
 from tests.servers.store import Store, running_store
 
 PREFIX = "s3-resource-operator.io/"
@@ -61,16 +62,22 @@ class Tenant:
 
 class Stack:
     def __init__(
-        self, cluster: Cluster, store: Store, hook: Hook, metacontroller: Metacontroller
+        self, cluster: Cluster, s3: S3Store, hook: Hook, metacontroller: Metacontroller
     ) -> None:
         self.cluster = cluster
-        self.store = store
+        self.s3 = s3
         self.hook = hook
         self.metacontroller = metacontroller
         self.secrets_used: set[str] = set()
         """Every tenant's secret of this run: none may ever be seen outside a Secret's data."""
         self._revisions = itertools.count(1)
         self.sync_all()
+
+    @property
+    def store(self) -> Store:
+        """The store, where it is VersityGW."""
+        assert isinstance(self.s3, Store)
+        return self.s3
 
     def sync_all(self, *, every: int | None = None) -> None:
         """Have Metacontroller sync every Secret once more, and then `every` so many seconds."""
@@ -210,10 +217,10 @@ class Stack:
     def works(self, tenant: Tenant) -> bool:
         """Whether the tenant's own credentials write and read its bucket."""
         body = random.token_bytes(8)
-        refused = self.store.put(tenant.bucket, "works", body, as_user=tenant.credentials)
+        refused = self.s3.put(tenant.bucket, "works", body, as_user=tenant.credentials)
         if refused:
             return False
-        return self.store.get(tenant.bucket, "works", as_user=tenant.credentials) == body
+        return self.s3.get(tenant.bucket, "works", as_user=tenant.credentials) == body
 
     def events(self, namespace: str) -> list[str]:
         return [event["message"] for event in self.cluster.api.list("Event", namespace)]
@@ -231,7 +238,9 @@ class Stack:
 
     def leaks(self) -> list[str]:
         """Where a credential is to be seen that belongs in a Secret's data alone."""
-        credentials = {self.store.secret_key, self.hook.token, self.hook.signing_key}
+        settings = self.s3.environ()
+        admin = {settings[key] for key in ("S3_SECRET_KEY", "S3_ADMIN_TOKEN") if key in settings}
+        credentials = {*admin, self.hook.token, self.hook.signing_key}
         return self.places_of(self.secrets_used | credentials)
 
     def places_of(self, texts: Iterable[str]) -> list[str]:
@@ -268,8 +277,13 @@ def spellings(credential: str) -> set[str]:
 
 @contextmanager
 def running_stack(
-    programs: Programs, directory: Path, *, settings: Mapping[str, str] | None = None
+    programs: Programs,
+    directory: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    other: Callable[[Path], S3Store] | None = None,
 ) -> Iterator[Stack]:
+    """All servers; `other` starts another store than VersityGW."""
     with ExitStack() as stack:
         cluster = stack.enter_context(
             running_cluster(
@@ -278,7 +292,13 @@ def running_stack(
                 kube_apiserver=programs.kube_apiserver,
             )
         )
-        store = stack.enter_context(running_store(programs.versitygw, directory / "store"))
+        store: S3Store
+        if other is None:
+            store = stack.enter_context(running_store(programs.versitygw, directory / "store"))
+        else:
+            (directory / "store").mkdir()
+            store = other(directory / "store")
+            stack.callback(store.stop)
         hook = stack.enter_context(running_hook(store, directory / "hook", settings=settings))
         metacontroller = stack.enter_context(
             running_metacontroller(programs.metacontroller, cluster, directory / "metacontroller")

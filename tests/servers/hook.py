@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 
 from hooks.processes import LOOPBACK, Process, answers, free_port
-from tests.servers.store import Store
+from tests.servers.s3 import S3Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ class Hook:
     """`python -m hooks serve` for one store; it keeps its ports and its token over restarts."""
 
     def __init__(
-        self, store: Store, directory: Path, *, settings: Mapping[str, str] | None = None
+        self, store: S3Store, directory: Path, *, settings: Mapping[str, str] | None = None
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -41,9 +42,7 @@ class Hook:
         }
         env = {
             **kept,
-            "S3_ENDPOINT_URL": store.url,
-            "S3_ACCESS_KEY": store.access_key,
-            "S3_SECRET_KEY": store.secret_key,
+            **store.environ(),
             "HOOK_PORT": str(self.port),
             "HOOK_TOKEN": self.token,
             "SIGNING_KEY": self.signing_key,
@@ -85,6 +84,13 @@ class Hook:
     def metrics_text(self) -> str:
         return self._pool.request("GET", f"{self.ops_url}/metrics").data.decode()
 
+    def peak_memory(self) -> int:
+        """The most bytes that have ever been resident."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+        assert found is not None
+        return int(found[1]) * 1024
+
     def total(self, metric: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels."""
         return sum(
@@ -103,7 +109,7 @@ class Hook:
 
 @contextlib.contextmanager
 def running_hook(
-    store: Store, directory: Path, *, settings: Mapping[str, str] | None = None
+    store: S3Store, directory: Path, *, settings: Mapping[str, str] | None = None
 ) -> Iterator[Hook]:
     hook = Hook(store, directory, settings=settings)
     try:

@@ -110,16 +110,21 @@ class MinioStore(S3Store):
 
     def give(self, policy: str, actions: list[str], resources: list[str], user: str) -> None:
         """Makes a policy and attaches it to a user."""
-        statement = {
-            "Effect": "Allow",
-            "Action": actions,
-            "Resource": [f"arn:aws:s3:::{resource}" for resource in resources],
-        }
-        self.admin().policy_add(policy, policy={"Version": "2012-10-17", "Statement": [statement]})
+        self.write_policy(policy, actions, resources)
         self.attach(policy, user)
+
+    def write_policy(self, policy: str, actions: list[str], resources: list[str]) -> None:
+        statement: dict[str, object] = {"Effect": "Allow", "Action": actions}
+        if resources:
+            statement["Resource"] = [f"arn:aws:s3:::{resource}" for resource in resources]
+        self.admin().policy_add(policy, policy={"Version": "2012-10-17", "Statement": [statement]})
 
     def attach(self, policy: str, user: str) -> None:
         self.admin().attach_policy([policy], user=user)
+
+    def add_to_group(self, group: str, user: str) -> None:
+        # Annotated as a string, sent as it is: the server takes a list.
+        self.admin().group_add(group, [user])  # type: ignore[arg-type]
 
     def detach(self, policy: str, user: str) -> None:
         self.admin().detach_policy([policy], user=user)

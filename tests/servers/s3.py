@@ -62,8 +62,8 @@ class S3Store(ABC):
         """All users and all buckets."""
 
     @abstractmethod
-    def user(self, name: str) -> Any | None:
-        """One user with its `role`, or None."""
+    def user(self, name: str) -> Any:
+        """One user with its `role`, or None; what else it has differs."""
 
     @abstractmethod
     def owner(self, bucket: str) -> str | None:

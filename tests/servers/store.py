@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from hooks.processes import Process, answers, versitygw
 from tests.servers.s3 import S3Store
 
 REGION = S3Store.region
+
+_LOG_ENTRY = re.compile(r"\d\d:\d\d:\d\d \| vgw \| (?:(?!\d\d:\d\d:\d\d \| vgw).)*")
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class Store(S3Store):
         self.process.stop()
 
     def request_lines(self) -> list[str]:
-        """One line for each request it has answered, whoever asked."""
-        return [line for line in self.process.log_text().splitlines() if "| vgw |" in line]
+        """One entry for each request it has answered, whoever asked."""
+        # It writes an entry and the end of its line apart, so that two may share a line.
+        return _LOG_ENTRY.findall(self.process.log_text())
 
     def names(self) -> tuple[set[str], set[str]]:
         return set(self.users()), set(self.owners())

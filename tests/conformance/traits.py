@@ -1,0 +1,193 @@
+"""In what the stores differ, as data: a case that can't be on a store isn't made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from backends.base import Capabilities
+from backends.capabilities import CAPABILITIES
+
+State = tuple[str, str]
+
+READY = ("Ready", "Provisioned")
+OWNED = ("Conflict", "BucketOwned")
+NOT_SUPPORTED = ("Invalid", "NotSupported")
+_UNKNOWN_OR_WRONG = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_WRONG_KEYS = (
+    ({"S3_ACCESS_KEY": "nobody"}, "doesn't know the access key"),
+    ({"S3_SECRET_KEY": "not-the-secret"}, "the secret key is wrong"),
+    (
+        {"S3_ACCESS_KEY": "plain-user", "S3_SECRET_KEY": "a-plain-users-own-secret"},
+        "not an administrator's",
+    ),
+)
+_ODD_SECRETS = (
+    "<&>\"'/?#%=+ ]]><!--",
+    "</Secret><Role>admin</Role><Secret>",
+    " leading and trailing ",
+    "pässwörd-日本語-🔑",
+    "&amp;&lt;%26%3C\\u0041${HOME}",
+    '{"a": "b"}\\n",',
+    "x" * 512,
+)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """One store's.
+
+    `features`: ``administrators`` (a user can be one), ``names-again`` (a deleted user's name
+    can be made again), ``rotation``, ``ids``, ``roles``: the last three follow from the
+    capabilities.
+    """
+
+    capabilities: Capabilities
+    provisioning: int
+    """How many requests a new bucket with a new user costs."""
+    writes: int
+    """How many of them change the store."""
+    reads: frozenset[str]
+    """Requests that leave the store as it is, by their names in the metrics."""
+    refused: frozenset[str]
+    """The S3 errors that mean an unknown user or a wrong secret."""
+    features: frozenset[str]
+    keys: Sequence[str]
+    """Odd access keys that it takes."""
+    bad_keys: Sequence[str]
+    """Ones that it refuses, all the same well formed for a Secret."""
+    secrets: Sequence[str]
+    bad_secrets: Sequence[str]
+    wrong_credentials: Sequence[tuple[Mapping[str, str], str]]
+    """Settings that make the operator no administrator, and what the message has to say."""
+    adoption: Mapping[tuple[str, str], State] = field(default_factory=dict)
+    """What a case of adoption comes to where this is another state than elsewhere."""
+
+    def has(self, feature: str) -> bool:
+        if feature == "rotation":
+            return self.capabilities.rotation
+        if feature == "ids":
+            return self.capabilities.ids
+        if feature == "roles":
+            return len(self.capabilities.roles) > 1
+        return feature in self.features
+
+
+_VERSITYGW = Traits(
+    CAPABILITIES["versitygw"],
+    provisioning=5,
+    writes=2,
+    reads=frozenset(
+        {
+            *("probe", "find_user", "read_owner", "list_users", "list_buckets"),
+            # The model's own.
+            *("find_bucket", "owns_buckets"),
+        }
+    ),
+    refused=_UNKNOWN_OR_WRONG,
+    features=frozenset({"administrators", "names-again"}),
+    keys=["a", "team@example.com", "a+b:c~d_e.f-g", "_x", "A" * 128],
+    bad_keys=[],
+    secrets=_ODD_SECRETS,
+    bad_secrets=[],
+    wrong_credentials=_WRONG_KEYS,
+)
+
+TRAITS: Mapping[str, Traits] = {
+    "model": _VERSITYGW,
+    "versitygw": _VERSITYGW,
+    "minio": Traits(
+        CAPABILITIES["minio"],
+        provisioning=13,
+        writes=4,
+        reads=frozenset(
+            {
+                *("probe", "find_user", "find_bucket"),
+                *("user-info", "group", "policy-info", "policy-entities"),
+            }
+        ),
+        refused=_UNKNOWN_OR_WRONG,
+        features=frozenset({"administrators", "names-again"}),
+        keys=["a-b", "team@example.com", "a+b:c~d_e.f-g", "_xy", "A" * 128],
+        bad_keys=["a", "_x"],
+        secrets=_ODD_SECRETS,
+        bad_secrets=["short"],
+        wrong_credentials=_WRONG_KEYS,
+        adoption={
+            # Nobody's: MinIO doesn't say who made it.
+            ("an_administrators_bucket", "never"): OWNED,
+            # A deleted user's policies are gone with it.
+            ("a_bucket_of_a_deleted_user_of_this_name", "never"): READY,
+        },
+    ),
+    "garage": Traits(
+        CAPABILITIES["garage"],
+        provisioning=8,
+        writes=3,
+        reads=frozenset({"probe", "GetKeyInfo", "GetBucketInfo"}),
+        refused=frozenset({"AccessDenied"}),
+        features=frozenset(),
+        keys=["a_b.c-de", "A" * 128],
+        bad_keys=["a", "seven-7", "team@example.com", "a+b:c~d_e.f-g"],
+        secrets=["<&>\"'/?#%=+]]><!--", "</Secret><Role>admin</Role><Secret>", "x" * 512],
+        bad_secrets=["fifteen-letters", " leading and trailing ", "pässwörd-日本語-🔑-long"],
+        wrong_credentials=[({"S3_ADMIN_TOKEN": "not-the-token"}, "S3_ADMIN_TOKEN is not")],
+        adoption={
+            # A deleted key's permissions are gone with it, and then it is the administrator's.
+            ("an_orphaned_bucket", "never"): READY,
+            ("an_existing_user", "any"): NOT_SUPPORTED,
+            ("a_bucket_of_a_deleted_user_of_this_name", "any"): NOT_SUPPORTED,
+            ("a_bucket_of_a_deleted_user_of_this_name", "unowned"): NOT_SUPPORTED,
+            ("a_bucket_of_a_deleted_user_of_this_name", "never"): NOT_SUPPORTED,
+        },
+    ),
+}
+
+
+def parameter(name: str, *values: object, label: str = "") -> Any:
+    """A case on one store; real stores are marked."""
+    marks = [] if name == "model" else [pytest.mark.server]
+    label = f"{name}-{label}" if label else name
+    return pytest.param(name, *values, marks=marks, id=label)
+
+
+REAL = {name: traits for name, traits in TRAITS.items() if name != "model"}
+
+
+def having(*features: str, real: bool = False) -> list[Any]:
+    """The stores that have all of these features."""
+    return [parameter(name) for name in _stores(features, real=real)]
+
+
+def lacking(feature: str) -> list[Any]:
+    """The stores that don't have it."""
+    without = [name for name, traits in TRAITS.items() if not traits.has(feature)]
+    return [parameter(name) for name in without]
+
+
+def cases(
+    values: Mapping[str, Iterable[object]] | Iterable[tuple[str, object, Sequence[str]]],
+) -> list[Any]:
+    """Stores with values: those of each store, or labelled ones with the features they need."""
+    if isinstance(values, Mapping):
+        return [
+            parameter(name, value, label=str(number))
+            for name, all_values in values.items()
+            for number, value in enumerate(all_values)
+        ]
+    return [
+        parameter(name, value, label=label)
+        for label, value, features in values
+        for name in _stores(features)
+    ]
+
+
+def _stores(features: Iterable[str], *, real: bool = False) -> list[str]:
+    return [
+        name
+        for name, traits in TRAITS.items()
+        if all(map(traits.has, features)) and not (real and name == "model")
+    ]
