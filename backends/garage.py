@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
+from backends import jsonbody
 from backends.base import (
     Answer,
     Bucket,
@@ -238,27 +239,14 @@ def _document(answer: Answer) -> dict[str, Any]:
                 "admin token of this Garage."
             )
         raise error_for(answer.status, answer.code, answer.message, admin=True)
-    document = _parse(answer.body)
+    document = jsonbody.parse(answer.body)
     if document is None:
         raise ServerFault("The store's answer is not the JSON that was expected.")
     return document
 
 
-def _parse(content: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
 def _error(content: bytes) -> tuple[str, str]:
-    document = _parse(content) or {}
-    code, message = document.get("code"), document.get("message")
-    return (
-        code if isinstance(code, str) and code.isalnum() else "",
-        message if isinstance(message, str) else "",
-    )
+    return jsonbody.error(content, "code", "message")
 
 
 def _owners(bucket: Mapping[str, Any]) -> dict[str, bool]:

@@ -7,7 +7,6 @@ it is as bounded in time and size, and as observed, as every other request.
 from __future__ import annotations
 
 import io
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -20,6 +19,7 @@ from minio.credentials.providers import StaticProvider
 from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 
+from backends import jsonbody
 from backends.base import Answer, Connection, Observer
 from backends.deadline import Deadline
 from backends.errors import ServerFault, TimedOut, error_for
@@ -43,7 +43,7 @@ class Reply:
         Raises:
             ServerFault: it is none.
         """
-        document = _parse(self.text)
+        document = jsonbody.parse(self.text)
         if document is None:
             raise ServerFault("The store's answer is not the JSON that was expected.")
         return document
@@ -176,18 +176,5 @@ class _Transport(urllib3.PoolManager):
         )
 
 
-def _parse(content: str | bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
 def _error(content: bytes) -> tuple[str, str]:
-    document = _parse(content) or {}
-    code, message = document.get("Code"), document.get("Message")
-    return (
-        code if isinstance(code, str) and code.isalnum() else "",
-        message if isinstance(message, str) else "",
-    )
+    return jsonbody.error(content, "Code", "Message")

@@ -102,7 +102,7 @@ class GarageStore(S3Store):
         self.call("POST", "DeleteKey", {"id": name})
 
     def set_secret(self, name: str, secret: str) -> None:
-        raise NotImplementedError("Garage can't")
+        raise GarageRefusal(f"the secret of {name} can't be changed")
 
     def create_bucket(self, name: str) -> None:
         self.call("POST", "CreateBucket", body={"globalAlias": name})
