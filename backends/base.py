@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -51,6 +51,11 @@ class Claim:
     role: str | None = None
     user_id: int | None = None
     group_id: int | None = None
+    quota_bytes: int | None = None
+    """Zero takes an existing quota away."""
+    quota_objects: int | None = None
+    versioning: str | None = None
+    """``enabled`` or ``suspended``."""
     origin: str = ""
     """Where it comes from, for a store that lets users be labelled."""
 
@@ -61,9 +66,22 @@ class Claim:
 
     @property
     def attributes(self) -> dict[str, str | int]:
-        """The fields that a probe can't see, without those left alone."""
-        fields = {"role": self.role, "user-id": self.user_id, "group-id": self.group_id}
-        return {name: value for name, value in fields.items() if value is not None}
+        """The user's fields that a probe can't see, without those left alone."""
+        return _given(role=self.role, user_id=self.user_id, group_id=self.group_id)
+
+    @property
+    def bucket_attributes(self) -> dict[str, str | int]:
+        """The bucket's fields that a probe can't see, without those left alone."""
+        return _given(
+            quota_bytes=self.quota_bytes,
+            quota_objects=self.quota_objects,
+            versioning=self.versioning,
+        )
+
+
+def _given(**fields: str | int | None) -> dict[str, str | int]:
+    """Those that are there, by the names that a Secret has for them."""
+    return {name.replace("_", "-"): value for name, value in fields.items() if value is not None}
 
 
 class Gap(Enum):
@@ -118,12 +136,18 @@ class Capabilities:
         ids: whether a user has a user id and a group id.
         rotation: whether a user's secret can be changed.
         owner_in_probe: whether the tenant's own request tells who owns the bucket.
+        quota_bytes: whether a bucket's size can be limited.
+        quota_objects: whether the number of a bucket's objects can be limited.
+        versioning: whether a bucket can keep former versions of its objects.
     """
 
     roles: frozenset[str]
     ids: bool
     rotation: bool
     owner_in_probe: bool
+    quota_bytes: bool = False
+    quota_objects: bool = False
+    versioning: bool = False
 
     @property
     def attributes(self) -> bool:
@@ -159,7 +183,7 @@ class Backend(Protocol):
 
     A repair answers whether it changed anything. It is idempotent, and when the thing it was
     to make already exists, or the thing it was to change is gone, it says False: the next
-    probe tells what is so. All may be called from several threads at once.
+    probe tells what is so. All may be called by several tasks of one event loop at once.
     """
 
     @property
@@ -172,53 +196,42 @@ class Backend(Protocol):
         """The user that owns what the operator's own credentials create."""
         ...
 
-    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
-        """URL and headers of the probe's GET request, signed as the tenant, not yet sent."""
-        ...
-
-    def accepts(self, answer: Answer, claim: Claim) -> bool:
-        """Whether that request's answer alone says that nothing is missing.
-
-        On a store whose answer names no owner, that is so only for a claim with a valid grant.
-        """
-        ...
-
-    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """One request, signed as the tenant, for the tenant's bucket."""
         ...
 
-    def find_user(self, name: str, deadline: Deadline) -> User | None:
+    async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user, or None; may cost as much as the store has users: rare paths only."""
         ...
 
-    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+    async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The bucket, or None."""
         ...
 
-    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+    async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether any bucket names this user as its owner, be there such a user or not."""
         ...
 
-    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the user with its secret, role and ids."""
         ...
 
-    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the user the claim's secret, and the role and ids that the claim names."""
         ...
 
-    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the bucket, owned by the claim's user."""
         ...
 
-    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+    async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the claim's user the bucket's owner."""
         ...
 
-    def check(self, deadline: Deadline) -> None:
+    async def check(self, deadline: Deadline) -> None:
         """Proves that the store is there and that the operator is an administrator."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Closes the connections."""
         ...

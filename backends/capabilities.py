@@ -12,11 +12,22 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         ids=True,
         rotation=True,
         owner_in_probe=True,
+        versioning=True,
     ),
     "minio": Capabilities(
-        roles=frozenset({"user"}), ids=False, rotation=True, owner_in_probe=False
+        roles=frozenset({"user"}),
+        ids=False,
+        rotation=True,
+        owner_in_probe=False,
+        quota_bytes=True,
+        versioning=True,
     ),
     "garage": Capabilities(
-        roles=frozenset({"user"}), ids=False, rotation=False, owner_in_probe=False
+        roles=frozenset({"user"}),
+        ids=False,
+        rotation=False,
+        owner_in_probe=False,
+        quota_bytes=True,
+        quota_objects=True,
     ),
 }

@@ -2,7 +2,8 @@
 
 StoreError
 ├── TransientError           worth another try later
-│   ├── Unavailable          refused, reset, name not found, TLS, 503
+│   ├── Unavailable          refused, name not found, TLS, 503
+│   │   └── BrokenConnection reset, or closed before the answer was complete
 │   ├── TimedOut             no answer within the sync's time
 │   ├── ServerFault          another 5xx, or an answer that makes no sense
 │   ├── CredentialsRejected  the operator's own key is unknown, wrong or not an administrator's
@@ -18,15 +19,14 @@ changes from try to try: it becomes the message annotation of the Secret.
 
 from __future__ import annotations
 
-import http.client
 import re
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
 import botocore.exceptions
-import urllib3.exceptions
 
 
 class StoreError(Exception):
@@ -39,6 +39,10 @@ class TransientError(StoreError):
 
 class Unavailable(TransientError):
     """The store can't be reached, or says that it is too busy."""
+
+
+class BrokenConnection(Unavailable):
+    """The connection was there and broke: the server may have closed it for idleness."""
 
 
 class TimedOut(TransientError):
@@ -127,7 +131,7 @@ def error_for(status: int, code: str, message: str, *, admin: bool) -> StoreErro
 
 @contextmanager
 def foreign_errors() -> Iterator[None]:
-    """Turns urllib3's and botocore's errors into ours, most specific first.
+    """Turns aiohttp's and botocore's errors into ours, most specific first.
 
     Raises:
         StoreError: in place of any library error; always ``raise … from``.
@@ -142,17 +146,20 @@ def foreign_errors() -> Iterator[None]:
             str(answer.get("Error", {}).get("Message", "")),
             admin=True,
         ) from error
-    except urllib3.exceptions.NewConnectionError as error:
-        # Its base class is a time-out (urllib3 2.8), but nothing was waited for.
-        raise Unavailable(f"The store can't be reached: {_cause(error)}.") from error
     except (
-        urllib3.exceptions.TimeoutError,
+        TimeoutError,
         botocore.exceptions.ConnectTimeoutError,
         botocore.exceptions.ReadTimeoutError,
     ) as error:
         raise TimedOut("The store did not answer within the time of one sync.") from error
+    except aiohttp.ClientResponseError as error:
+        raise ServerFault("The store's answer is not HTTP.") from error
+    except aiohttp.ClientConnectorError as error:
+        raise Unavailable(f"The store can't be reached: {_cause(error)}.") from error
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+        raise BrokenConnection(f"The store can't be reached: {_RESET}.") from error
     except (
-        urllib3.exceptions.HTTPError,
+        aiohttp.ClientError,
         botocore.exceptions.HTTPClientError,
         botocore.exceptions.BotoCoreError,
         OSError,
@@ -164,24 +171,22 @@ def _cause(error: BaseException) -> str:
     """Which of the few ways a connection fails, in words that stay the same."""
     chain = _chain(error)
     for untrusted in chain:
-        if isinstance(untrusted, ssl.SSLCertVerificationError):
-            why = own_words(untrusted.verify_message)
-            return f"its TLS certificate is not trusted ({why})"
+        # aiohttp's own error of this kind has the class, but not what the class has.
+        if why := getattr(untrusted, "verify_message", ""):
+            return f"its TLS certificate is not trusted ({own_words(why)})"
     for kinds, words in _WAYS:
         if any(isinstance(cause, kinds) for cause in chain):
             return words
     return "the connection failed"
 
 
+_RESET = "the connection was reset"
 # Most specific first: the libraries wrap one another's errors.
 _WAYS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
-    ((ssl.SSLError, urllib3.exceptions.SSLError), "the TLS handshake failed"),
-    ((socket.gaierror, urllib3.exceptions.NameResolutionError), "its name can't be resolved"),
+    ((ssl.SSLError,), "the TLS handshake failed"),
+    ((socket.gaierror, aiohttp.ClientConnectorDNSError), "its name can't be resolved"),
     ((ConnectionRefusedError,), "the connection was refused"),
-    (
-        (ConnectionError, http.client.HTTPException, urllib3.exceptions.IncompleteRead),
-        "the connection was reset",
-    ),
+    ((ConnectionError,), _RESET),
 )
 
 

@@ -33,7 +33,7 @@ from backends.errors import (
     error_for,
 )
 from backends.pool import HttpPool
-from backends.signing import SignedClient, is_location
+from backends.signing import SignedClient
 
 _FULL = {"read": True, "write": True, "owner": True}
 # No access key can have this name. A bucket without an owner was made through the admin API:
@@ -58,28 +58,20 @@ class Garage:
         """Whoever has the admin token."""
         return _ADMINISTRATOR
 
-    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
-        """The bucket's location, as the tenant."""
-        return self._s3.prepare([claim.bucket], claim.credentials, {"location": ""})
-
-    def accepts(self, answer: Answer, claim: Claim) -> bool:
-        """Whether the store told the location; who owns the bucket it doesn't tell."""
-        return answer.ok and is_location(answer)
-
-    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Asks for the bucket's location as the tenant.
 
         Garage answers AccessDenied for a key that it doesn't know, a wrong secret and a missing
         permission alike: only then the admin API is asked which it is.
         """
-        answer = self._s3.location("probe", claim.bucket, claim.credentials, deadline)
+        answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
         if answer.ok:
             return Probe(Gap.ACCEPTED)
         if answer.code == "NoSuchBucket":
             return Probe(Gap.NO_BUCKET)
         if answer.code != "AccessDenied":
             raise _s3_error(answer)
-        key = self._key(claim.user, deadline)
+        key = await self._key(claim.user, deadline)
         # Whatever else is wrong with an expired key: it is as good as none.
         if key is None or key.get("expired"):
             return Probe(Gap.NO_USER)
@@ -87,14 +79,14 @@ class Garage:
             return Probe(Gap.WRONG_SECRET)
         return Probe(Gap.DENIED)
 
-    def find_user(self, name: str, deadline: Deadline) -> User | None:
+    async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The key; none is ever an administrator. An expired one counts as disabled."""
-        key = self._key(name, deadline)
+        key = await self._key(name, deadline)
         return None if key is None else User(admin=False, disabled=bool(key.get("expired")))
 
-    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+    async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The bucket with the keys that have the owner permission on it."""
-        answer = self._call("GET", "GetBucketInfo", deadline, query={"globalAlias": name})
+        answer = await self._call("GET", "GetBucketInfo", deadline, query={"globalAlias": name})
         if answer.code == "NoSuchBucket":
             return None
         owners = _owners(_document(answer))
@@ -102,20 +94,20 @@ class Garage:
             return Bucket(frozenset({_ADMINISTRATOR}))
         return Bucket(frozenset(owners), intact=all(owners.values()))
 
-    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+    async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether the key owns one; a deleted key's permissions are gone with it."""
-        key = self._key(user, deadline)
+        key = await self._key(user, deadline)
         buckets = key.get("buckets", []) if key else []
         return any(bucket.get("permissions", {}).get("owner") for bucket in buckets)
 
-    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Imports the key under the Secret's own access key and secret.
 
         Raises:
             Unsupported: the access key was deleted once, and can never be used again.
             Rejected: its format, or the secret's, is not one that Garage imports.
         """
-        answer = self._call(
+        answer = await self._call(
             "POST",
             "ImportKey",
             deadline,
@@ -126,7 +118,7 @@ class Garage:
             },
         )
         if answer.code == "KeyAlreadyExists":
-            if self._key(claim.user, deadline) is not None:
+            if await self._key(claim.user, deadline) is not None:
                 return False
             raise Unsupported(
                 f"The access key was deleted on Garage, which never takes one again: {_NEW_KEY}."
@@ -134,7 +126,7 @@ class Garage:
         _document(answer)
         return True
 
-    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Nothing about a key that a Secret names can be changed.
 
         Raises:
@@ -142,65 +134,69 @@ class Garage:
         """
         raise Unsupported(f"Garage can't change the secret of an access key: {_NEW_KEY}.")
 
-    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the bucket and gives it to the key.
 
         Not atomic: cut short, it leaves a bucket that is the administrator's, for the next
         sync to go on with.
         """
-        answer = self._call("POST", "CreateBucket", deadline, body={"globalAlias": claim.bucket})
+        answer = await self._call(
+            "POST", "CreateBucket", deadline, body={"globalAlias": claim.bucket}
+        )
         if answer.code == "BucketAlreadyExists":
             return False
-        self._give(_document(answer), claim.user, deadline)
+        await self._give(_document(answer), claim.user, deadline)
         return True
 
-    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+    async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Takes all permissions from every other owner, then gives them to the claim's key.
 
         Cut short in between, the bucket is the administrator's and the tenant is refused, so
         the next sync goes on. The other way round it would leave two owners, one of them with
         a grant: its accepted probe would be believed, and the other never be found again.
         """
-        answer = self._call("GET", "GetBucketInfo", deadline, query={"globalAlias": claim.bucket})
+        answer = await self._call(
+            "GET", "GetBucketInfo", deadline, query={"globalAlias": claim.bucket}
+        )
         if answer.code == "NoSuchBucket":
             return False
         bucket = _document(answer)
         for former in sorted(set(_owners(bucket)) - {claim.user}):
-            denied = self._permit("DenyBucketKey", bucket, former, deadline)
+            denied = await self._permit("DenyBucketKey", bucket, former, deadline)
             if denied.code != "NoSuchAccessKey":
                 _document(denied)
-        return self._give(bucket, claim.user, deadline)
+        return await self._give(bucket, claim.user, deadline)
 
-    def check(self, deadline: Deadline) -> None:
+    async def check(self, deadline: Deadline) -> None:
         """Asks for the cluster's health: that takes the token."""
-        _document(self._call("GET", "GetClusterHealth", deadline))
+        _document(await self._call("GET", "GetClusterHealth", deadline))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Closes the connections."""
-        self._s3.close()
-        self._api.close()
+        await self._s3.close()
+        await self._api.close()
 
-    def _key(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
+    async def _key(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         query = {"id": name, "showSecretKey": "true"}
-        answer = self._call("GET", "GetKeyInfo", deadline, query=query)
+        answer = await self._call("GET", "GetKeyInfo", deadline, query=query)
         return None if answer.code == "NoSuchAccessKey" else _document(answer)
 
-    def _give(self, bucket: Mapping[str, Any], user: str, deadline: Deadline) -> bool:
-        answer = self._permit("AllowBucketKey", bucket, user, deadline)
+    async def _give(self, bucket: Mapping[str, Any], user: str, deadline: Deadline) -> bool:
+        answer = await self._permit("AllowBucketKey", bucket, user, deadline)
         if answer.code == "NoSuchAccessKey":
             return False
         _document(answer)
         return True
 
-    def _permit(
+    async def _permit(
         self, command: str, bucket: Mapping[str, Any], user: str, deadline: Deadline
     ) -> Answer:
         if not isinstance(bucket.get("id"), str):
             raise ServerFault("The store's answer names no id of the bucket.")
         body = {"bucketId": bucket["id"], "accessKeyId": user, "permissions": _FULL}
-        return self._call("POST", command, deadline, body=body)
+        return await self._call("POST", command, deadline, body=body)
 
-    def _call(
+    async def _call(
         self,
         method: str,
         command: str,
@@ -216,7 +212,7 @@ class Garage:
             "Authorization": f"Bearer {self._token.reveal()}",
             "Content-Type": "application/json",
         }
-        return self._api.send(
+        return await self._api.send(
             method,
             target,
             lambda: headers,

@@ -8,13 +8,12 @@ of the release of 2026-02-12.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from minio.minioadmin import MinioAdmin
 
 from backends.base import (
-    Answer,
     Bucket,
     Capabilities,
     Claim,
@@ -31,7 +30,7 @@ from backends.errors import error_for
 from backends.minio_api import AdminApi, Reply
 from backends.minio_policy import full_use, grants_administration, same
 from backends.sensitive import Sensitive
-from backends.signing import SignedClient, is_location
+from backends.signing import SignedClient
 
 _GAPS = {
     "InvalidAccessKeyId": Gap.NO_USER,
@@ -67,33 +66,25 @@ class MinIO:
         """The operator's own access key; MinIO doesn't say which buckets it made."""
         return self._admin.access_key
 
-    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
-        """The bucket's location, as the tenant."""
-        return self._s3.prepare([claim.bucket], claim.credentials, {"location": ""})
-
-    def accepts(self, answer: Answer, claim: Claim) -> bool:
-        """Whether the store told the location; who owns the bucket it doesn't tell."""
-        return answer.ok and is_location(answer)
-
-    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Asks for the bucket's location as the tenant: one request, nothing encrypted."""
-        answer = self._s3.location("probe", claim.bucket, claim.credentials, deadline)
+        answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
         if answer.ok:
             return Probe(Gap.ACCEPTED)
         if answer.code in _GAPS:
             return Probe(_GAPS[answer.code])
         raise error_for(answer.status, answer.code, answer.message, admin=False)
 
-    def find_user(self, name: str, deadline: Deadline) -> User | None:
+    async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user with what its policies say about administration.
 
         Root and service accounts are no users and yet known: they count as administrators,
         since nothing about them may be changed.
         """
-        info = self._user(name, deadline)
+        info = await self._user(name, deadline)
         if info is None:
             stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
-            answer = self._s3.location("find_user", _ANY_BUCKET, stranger, deadline)
+            answer = await self._s3.location("find_user", _ANY_BUCKET, stranger, deadline)
             if answer.code == "InvalidAccessKeyId":
                 return None
             if answer.code == "SignatureDoesNotMatch":
@@ -101,54 +92,55 @@ class MinIO:
             raise error_for(answer.status, answer.code, answer.message, admin=False)
         policies = _names(info.get("policyName"))
         for group in info.get("memberOf") or []:
-            policies |= self._group_policies(str(group), deadline)
+            policies |= await self._group_policies(str(group), deadline)
+        documents = [await self._policy(policy, deadline) for policy in sorted(policies)]
         return User(
-            admin=any(grants_administration(self._policy(name, deadline)) for name in policies),
+            admin=any(grants_administration(document) for document in documents),
             disabled=info.get("status") == "disabled",
         )
 
-    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+    async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The bucket with all that its policy is attached to."""
-        answer = self._s3.location("find_bucket", name, self._admin, deadline)
+        answer = await self._s3.location("find_bucket", name, self._admin, deadline)
         if answer.code == "NoSuchBucket":
             return None
         if not answer.ok:
             raise error_for(answer.status, answer.code, answer.message, admin=True)
-        owners = self._entities(name, deadline)
-        written = self._policy(_POLICY_PREFIX + name, deadline) if owners else None
+        owners = await self._entities(name, deadline)
+        written = await self._policy(_POLICY_PREFIX + name, deadline) if owners else None
         return Bucket(owners, intact=written is None or same(written, full_use(name)))
 
-    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+    async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether a policy of this operator's is attached to it; a deleted user's are not."""
-        info = self._user(user, deadline) or {}
+        info = await self._user(user, deadline) or {}
         return any(name.startswith(_POLICY_PREFIX) for name in _names(info.get("policyName")))
 
-    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Adds the user, if there is none: MinIO's add-user would take one over."""
-        if self._user(claim.user, deadline) is not None:
+        if await self._user(claim.user, deadline) is not None:
             return False
-        self._add_user(claim, deadline)
+        await self._add_user(claim, deadline)
         return True
 
-    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives an existing user the claim's secret; its policies stay."""
-        if self._user(claim.user, deadline) is None:
+        if await self._user(claim.user, deadline) is None:
             return False
-        self._add_user(claim, deadline)
+        await self._add_user(claim, deadline)
         return True
 
-    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the user the policy, then makes the bucket.
 
         In this order a sync that is cut short leaves no bucket that is nobody's. If somebody
         else made the bucket meanwhile, the policy is taken away again: so the request is not
         repeated when its answer is lost, since the second would say that the bucket exists.
         """
-        self._write_policy(claim.bucket, deadline)
-        attached = self._attach(claim, deadline)
+        await self._write_policy(claim.bucket, deadline)
+        attached = await self._attach(claim, deadline)
         if attached.code == _NO_SUCH_USER:
             return False
-        answer = self._s3.request(
+        answer = await self._s3.request(
             "PUT",
             [claim.bucket],
             operation="create_bucket",
@@ -158,16 +150,16 @@ class MinIO:
         )
         if answer.code in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
             if attached.code != _ALREADY_APPLIED:
-                self._detach(claim.bucket, {claim.user}, deadline)
+                await self._detach(claim.bucket, {claim.user}, deadline)
             return False
         if not answer.ok:
             raise error_for(answer.status, answer.code, answer.message, admin=True)
         # A bucket of this name may have been somebody's before.
-        others = self._entities(claim.bucket, deadline) - {claim.user}
-        self._detach(claim.bucket, others, deadline)
+        others = await self._entities(claim.bucket, deadline) - {claim.user}
+        await self._detach(claim.bucket, others, deadline)
         return True
 
-    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+    async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Takes the bucket's policy from all others, then attaches it to the claim's user.
 
         Cut short in between, the bucket is nobody's and the tenant is refused, so the next
@@ -175,64 +167,66 @@ class MinIO:
         its accepted probe would be believed, and the other never be found again. A user that
         has the policy keeps it all the while.
         """
-        self._write_policy(claim.bucket, deadline)
-        entities = self._entities(claim.bucket, deadline)
-        self._detach(claim.bucket, entities - {claim.user}, deadline)
-        return claim.user in entities or self._attach(claim, deadline).code != _NO_SUCH_USER
+        await self._write_policy(claim.bucket, deadline)
+        entities = await self._entities(claim.bucket, deadline)
+        await self._detach(claim.bucket, entities - {claim.user}, deadline)
+        if claim.user in entities:
+            return True
+        return (await self._attach(claim, deadline)).code != _NO_SUCH_USER
 
-    def check(self, deadline: Deadline) -> None:
+    async def check(self, deadline: Deadline) -> None:
         """Asks about a user that can't be: only an administrator is told that it isn't there."""
-        self._user(_ANY_BUCKET, deadline)
+        await self._user(_ANY_BUCKET, deadline)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Closes the connections."""
-        self._s3.close()
-        self._api.close()
+        await self._s3.close()
+        await self._api.close()
 
-    def _user(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
-        return self._look_up(
+    async def _user(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
+        return await self._look_up(
             "user-info", lambda admin: admin.user_info(name), deadline, _NO_SUCH_USER, _NO_USER_BUT
         )
 
-    def _group_policies(self, group: str, deadline: Deadline) -> set[str]:
-        found = self._look_up(
+    async def _group_policies(self, group: str, deadline: Deadline) -> set[str]:
+        found = await self._look_up(
             "group", lambda admin: admin.group_info(group), deadline, _NO_SUCH_GROUP
         )
         return _names((found or {}).get("policy"))
 
-    def _policy(self, name: str, deadline: Deadline) -> dict[str, Any]:
-        found = self._look_up(
+    async def _policy(self, name: str, deadline: Deadline) -> dict[str, Any]:
+        found = await self._look_up(
             "policy-info", lambda admin: admin.policy_info(name), deadline, _NO_SUCH_POLICY
         )
         return found or {}
 
-    def _look_up(
+    async def _look_up(
         self,
         operation: str,
         function: Callable[[MinioAdmin], str],
         deadline: Deadline,
         *absent: str,
     ) -> dict[str, Any] | None:
-        found = self._api.call(operation, function, deadline, expected=frozenset(absent))
+        found = await self._api.call(operation, function, deadline, expected=frozenset(absent))
         return None if found.code else found.document
 
-    def _add_user(self, claim: Claim, deadline: Deadline) -> None:
-        self._api.call(
+    async def _add_user(self, claim: Claim, deadline: Deadline) -> None:
+        await self._api.call(
             "add-user",
             lambda admin: admin.user_add(claim.user, claim.secret.reveal()),
             deadline,
             encrypted=True,
         )
 
-    def _write_policy(self, bucket: str, deadline: Deadline) -> None:
-        self._api.call(
+    async def _write_policy(self, bucket: str, deadline: Deadline) -> None:
+        await self._api.call(
             "add-policy",
             lambda admin: admin.policy_add(_POLICY_PREFIX + bucket, policy=full_use(bucket)),
             deadline,
         )
 
-    def _attach(self, claim: Claim, deadline: Deadline) -> Reply:
-        return self._api.call(
+    async def _attach(self, claim: Claim, deadline: Deadline) -> Reply:
+        return await self._api.call(
             "attach-policy",
             lambda admin: admin.attach_policy([_POLICY_PREFIX + claim.bucket], user=claim.user),
             deadline,
@@ -240,9 +234,9 @@ class MinIO:
             expected=frozenset({_ALREADY_APPLIED, _NO_SUCH_USER}),
         )
 
-    def _detach(self, bucket: str, entities: Iterable[str], deadline: Deadline) -> None:
+    async def _detach(self, bucket: str, entities: Iterable[str], deadline: Deadline) -> None:
         for entity in sorted(entities):
-            self._api.call(
+            await self._api.call(
                 "detach-policy",
                 _detaching(_POLICY_PREFIX + bucket, entity),
                 deadline,
@@ -250,9 +244,9 @@ class MinIO:
                 expected=frozenset({_ALREADY_APPLIED, _NO_SUCH_USER, _NO_SUCH_GROUP}),
             )
 
-    def _entities(self, bucket: str, deadline: Deadline) -> frozenset[str]:
+    async def _entities(self, bucket: str, deadline: Deadline) -> frozenset[str]:
         name = _POLICY_PREFIX + bucket
-        found = self._api.call(
+        found = await self._api.call(
             "policy-entities",
             lambda admin: admin.get_policy_entities([], [], [name]),
             deadline,

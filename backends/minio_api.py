@@ -1,14 +1,18 @@
 """MinIO's encrypted admin API: the minio package's client over this operator's own connections.
 
-The package encrypts, decrypts and signs; what is sent goes through :class:`HttpPool`, so that
-it is as bounded in time and size, and as observed, as every other request.
+The package encrypts, decrypts and signs, in threads, since that takes long; what is sent goes
+through :class:`HttpPool`, so that it is as bounded in time and size, and as observed, as every
+other request.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import io
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +26,9 @@ from minio.minioadmin import MinioAdmin
 from backends import jsonbody
 from backends.base import Answer, Connection, Observer
 from backends.deadline import Deadline
-from backends.errors import ServerFault, TimedOut, error_for
+from backends.errors import ServerFault, error_for
 from backends.pool import HttpPool
+from backends.turns import turn
 
 # Each encrypted body takes 64 MiB and about 90 ms of CPU (Argon2id).
 _ENCRYPTED_AT_ONCE = 2
@@ -50,7 +55,7 @@ class Reply:
 
 
 class AdminApi:
-    """MinIO's admin client; safe to share between threads.
+    """MinIO's admin client; for the tasks of one event loop.
 
     Args:
         connection: where, and as whom.
@@ -61,7 +66,8 @@ class AdminApi:
         parts = urlsplit(connection.admin_endpoint)
         self._pool = HttpPool(connection.admin_endpoint, connection, observe, _error)
         self._transport = _Transport(self._pool)
-        self._encrypted = threading.BoundedSemaphore(_ENCRYPTED_AT_ONCE)
+        self._encrypted = asyncio.Semaphore(_ENCRYPTED_AT_ONCE)
+        self._threads = ThreadPoolExecutor(connection.pool_size, thread_name_prefix="store")
         self._admin = MinioAdmin(
             endpoint=parts.netloc,
             credentials=StaticProvider(
@@ -72,7 +78,7 @@ class AdminApi:
             http_client=self._transport,
         )
 
-    def call(
+    async def call(
         self,
         operation: str,
         function: Callable[[MinioAdmin], str],
@@ -90,32 +96,32 @@ class AdminApi:
             encrypted: whether it takes an encrypted body, of which few are made at once.
             expected: error codes that are answered rather than raised.
         """
-        with self._turn(deadline) if encrypted else nullcontext():
-            return self._call(operation, function, deadline, expected)
+        message = "Other changes to the store's users took all of the sync's time."
+        async with turn(self._encrypted, deadline, message) if encrypted else nullcontext():
+            return await self._call(operation, function, deadline, expected)
 
-    def close(self) -> None:
-        """Closes the idle connections."""
-        self._pool.close()
+    async def close(self) -> None:
+        """Closes the connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._pool.close()
 
-    @contextmanager
-    def _turn(self, deadline: Deadline) -> Iterator[None]:
-        if not self._encrypted.acquire(timeout=deadline.remaining()):
-            raise TimedOut("Other changes to the store's users took all of the sync's time.")
-        try:
-            yield
-        finally:
-            self._encrypted.release()
-
-    def _call(
+    async def _call(
         self,
         operation: str,
         function: Callable[[MinioAdmin], str],
         deadline: Deadline,
         expected: frozenset[str],
     ) -> Reply:
+        loop = asyncio.get_running_loop()
+
+        def run() -> str:
+            with self._transport.within(operation, deadline, loop):
+                return function(self._admin)
+
         try:
-            with self._transport.within(operation, deadline):
-                return Reply(function(self._admin))
+            return Reply(
+                await loop.run_in_executor(self._threads, contextvars.copy_context().run, run)
+            )
         except _Refusal as refusal:
             answer = refusal.answer
             if answer.code in expected:
@@ -143,13 +149,15 @@ class _Transport(urllib3.PoolManager):
         self._call = threading.local()
 
     @contextmanager
-    def within(self, operation: str, deadline: Deadline) -> Iterator[None]:
+    def within(
+        self, operation: str, deadline: Deadline, loop: asyncio.AbstractEventLoop
+    ) -> Iterator[None]:
         """Whose request it is that this thread makes next: the package passes nothing on."""
-        self._call.operation, self._call.deadline = operation, deadline
+        self._call.request = operation, deadline, loop
         try:
             yield
         finally:
-            del self._call.operation, self._call.deadline
+            del self._call.request
 
     def urlopen(  # type: ignore[override]
         self,
@@ -161,14 +169,16 @@ class _Transport(urllib3.PoolManager):
         preload_content: bool,
     ) -> urllib3.BaseHTTPResponse:
         parts = urlsplit(url)
-        answer = self._pool.send(
+        operation, deadline, loop = self._call.request
+        sending = self._pool.send(
             method,
             f"{parts.path}?{parts.query}" if parts.query else parts.path,
             lambda: headers,
-            operation=self._call.operation,
-            deadline=self._call.deadline,
+            operation=operation,
+            deadline=deadline,
             body=body or b"",
         )
+        answer = asyncio.run_coroutine_threadsafe(sending, loop).result()
         if not answer.ok:
             raise _Refusal(answer)
         return urllib3.HTTPResponse(

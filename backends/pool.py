@@ -1,26 +1,37 @@
-"""One pooled HTTP client: bounded in time and size, observed, and with our own errors only."""
+"""One pooled HTTP client: bounded in time and size, observed, and with our own errors only.
+
+It belongs to one event loop. A thread that waits for a store has to be woken twice and to wait
+for the interpreter's lock each time, which costs more than the request itself.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.exceptions import ProtocolError
+import aiohttp
+from yarl import URL
 
 from backends.base import Answer, Connection, Observer
 from backends.deadline import Deadline
-from backends.errors import ServerFault, TimedOut, TransientError, foreign_errors
+from backends.errors import (
+    BrokenConnection,
+    ServerFault,
+    TimedOut,
+    TransientError,
+    foreign_errors,
+)
 
 ANSWER_LIMIT = 1024 * 1024
-_CHUNK = 64 * 1024
 USER_AGENT = "s3-resource-operator"
 
 
 class HttpPool:
-    """Sends requests to one endpoint; safe to share between threads.
+    """Sends requests to one endpoint; for the tasks of one event loop.
 
     Args:
         endpoint: URL without query; a path in it is put before every request's.
@@ -41,15 +52,10 @@ class HttpPool:
         self.prefix = parts.path.rstrip("/")
         self._observe = observe
         self._read_error = read_error
-        self._pool = urllib3.connection_from_url(
-            self.origin,
-            maxsize=connection.pool_size,
-            block=False,
-            retries=False,
-            **tls_options(connection, parts.scheme),
-        )
+        self._connection = connection
+        self._session: aiohttp.ClientSession | None = None
 
-    def send(
+    async def send(
         self,
         method: str,
         target: str,
@@ -68,7 +74,7 @@ class HttpPool:
 
         Args:
             method: HTTP method.
-            target: path and query, encoded, with the prefix.
+            target: path and query, encoded, with the prefix; sent as it is, since it is signed.
             headers: made anew for each try, since a signature holds the time.
             operation: its name in the metrics.
             deadline: the time left for the whole sync.
@@ -79,25 +85,38 @@ class HttpPool:
         Raises:
             Unavailable: no connection, or it broke twice.
             TimedOut: no complete answer before the deadline.
-            ServerFault: an answer over `limit`.
+            ServerFault: an answer over `limit`, or one that is not HTTP.
         """
         try:
-            return self._observed(operation, method, target, headers(), body, deadline, limit)
-        except TransientError as error:
-            if not (repeat and isinstance(error.__cause__, ProtocolError)):
+            return await self._observed(operation, method, target, headers(), body, deadline, limit)
+        except BrokenConnection:
+            if not repeat:
                 raise
-        return self._observed(operation, method, target, headers(), body, deadline, limit)
+        return await self._observed(operation, method, target, headers(), body, deadline, limit)
 
-    def close(self) -> None:
-        """Closes the idle connections."""
-        self._pool.close()
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._session is not None:
+            await self._session.close()
 
-    def _observed(self, operation: str, *request: Any) -> Answer:
+    async def _observed(
+        self,
+        operation: str,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline: Deadline,
+        limit: int,
+    ) -> Answer:
+        left = deadline.remaining()
         started = time.perf_counter()
-        outcome = "invalid"
+        # What is cancelled in between was waited for too long by somebody else.
+        outcome = "timeout"
         try:
             with foreign_errors():
-                answer = self._exchange(*request)
+                async with asyncio.timeout(left):
+                    answer = await self._exchange(method, target, headers, body, limit)
             outcome = str(answer.status)
             return answer
         except TransientError as error:
@@ -106,42 +125,55 @@ class HttpPool:
         finally:
             self._observe(operation, outcome, time.perf_counter() - started)
 
-    def _exchange(
-        self,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        deadline: Deadline,
-        limit: int,
+    async def _exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, limit: int
     ) -> Answer:
-        response = self._pool.urlopen(
+        if self._session is None:
+            self._session = self._open()
+        async with self._session.request(
             method,
-            target,
-            body=body or None,
+            URL(self.origin + target, encoded=True),
+            data=body or None,
             headers={**headers, "User-Agent": USER_AGENT},
-            retries=False,
-            redirect=False,
-            timeout=urllib3.Timeout(total=deadline.remaining()),
-            preload_content=False,
-            decode_content=False,
-        )
-        try:
-            # Read piece by piece: a server that sends a byte now and then would keep every
-            # single read within its time-out for ever.
-            content = b""
-            while chunk := response.read1(_CHUNK):
-                content += chunk
-                deadline.remaining()
-                if len(content) > limit:
+            allow_redirects=False,
+        ) as response:
+            received = bytearray()
+            async for chunk in response.content.iter_any():
+                received += chunk
+                if len(received) > limit:
                     raise ServerFault(f"The store's answer is longer than {limit} bytes.")
-        except BaseException:
-            response.close()
-            raise
-        response.release_conn()
+        content = bytes(received)
         if 200 <= response.status < 300:
             return Answer(response.status, content)
         return Answer(response.status, content, *self._read_error(content))
+
+    def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connection.pool_size, ssl=self._tls()),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
+            middlewares=(_once,),
+        )
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        if urlsplit(self.origin).scheme != "https":
+            return True
+        if not self._connection.tls_verify:
+            return False
+        return ssl.create_default_context(cafile=self._connection.ca_bundle)
+
+
+async def _once(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from sending an idempotent request again by itself, unseen and unasked."""
+    try:
+        response: aiohttp.ClientResponse = await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError from error
+    return response
 
 
 def outcome_of(error: TransientError) -> str:
@@ -149,14 +181,3 @@ def outcome_of(error: TransientError) -> str:
     if isinstance(error, TimedOut):
         return "timeout"
     return "invalid" if isinstance(error, ServerFault) else "unavailable"
-
-
-def tls_options(connection: Connection, scheme: str) -> dict[str, Any]:
-    """urllib3's options for the certificates that a connection asks for."""
-    if scheme != "https":
-        return {}
-    if not connection.tls_verify:
-        # Whoever set S3_TLS_VERIFY=false knows it; the start log says it once.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        return {"cert_reqs": "CERT_NONE"}
-    return {"cert_reqs": "CERT_REQUIRED", "ca_certs": connection.ca_bundle}

@@ -21,7 +21,7 @@ from backends.pool import ANSWER_LIMIT, HttpPool
 
 
 class SignedClient:
-    """Sends signed requests to one endpoint; safe to share between threads.
+    """Sends signed requests to one endpoint; for the tasks of one event loop.
 
     Args:
         endpoint: URL without query; a path in it is put before every request's.
@@ -33,7 +33,7 @@ class SignedClient:
         self._pool = HttpPool(endpoint, connection, observe, xmlbody.error)
         self._region = connection.region
 
-    def request(
+    async def request(
         self,
         method: str,
         path: Sequence[str],
@@ -65,7 +65,7 @@ class SignedClient:
             TransientError: no connection, no answer in time, or one over `limit`.
         """
         target = self._target(path, query)
-        return self._pool.send(
+        return await self._pool.send(
             method,
             target,
             lambda: self._sign(method, target, credentials, headers or {}, body),
@@ -76,7 +76,7 @@ class SignedClient:
             repeat=repeat,
         )
 
-    def location(
+    async def location(
         self, operation: str, bucket: str, credentials: Credentials, deadline: Deadline
     ) -> Answer:
         """Asks where a bucket is: the least that takes a signature and a right to the bucket.
@@ -85,7 +85,7 @@ class SignedClient:
             ServerFault: 200, but not from an S3 API; some proxies say it about anything.
             TransientError: see :meth:`HttpPool.send`.
         """
-        answer = self.request(
+        answer = await self.request(
             "GET",
             [bucket],
             operation=operation,
@@ -97,16 +97,9 @@ class SignedClient:
             raise ServerFault("The store's answer is not the XML that was expected.")
         return answer
 
-    def prepare(
-        self, path: Sequence[str], credentials: Credentials, query: Mapping[str, str]
-    ) -> tuple[str, Mapping[str, str]]:
-        """URL and headers of a signed GET request, for a caller that sends it itself."""
-        target = self._target(path, query)
-        return self._pool.origin + target, self._sign("GET", target, credentials, {}, b"")
-
-    def close(self) -> None:
-        """Closes the idle connections."""
-        self._pool.close()
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._pool.close()
 
     def _target(self, path: Sequence[str], query: Mapping[str, str] | None) -> str:
         target = self._pool.prefix + "/" + "/".join(quote(part, safe="") for part in path)

@@ -5,10 +5,10 @@ Codes and behaviour below are those of VersityGW 1.8.0.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 from xml.etree.ElementTree import Element
 
@@ -27,9 +27,10 @@ from backends.base import (
 )
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
-from backends.errors import Misconfigured, ServerFault, StoreError, TimedOut, error_for
+from backends.errors import Misconfigured, ServerFault, StoreError, error_for
 from backends.sensitive import Sensitive
 from backends.signing import SignedClient
+from backends.turns import turn
 
 _GAPS = {
     "InvalidAccessKeyId": Gap.NO_USER,
@@ -42,6 +43,7 @@ _NEW_USER_ROLE = "user"
 _ANY_BUCKET = "any-bucket"
 # list-users and list-buckets answer with everything at once.
 _LISTING_LIMIT = 256 * 1024 * 1024
+_LONG = 256 * 1024
 
 
 class VersityGW:
@@ -59,27 +61,16 @@ class VersityGW:
             else SignedClient(connection.admin_endpoint, connection, observe)
         )
         # The gateway's IAM services read, change and write the whole list of accounts.
-        self._account_writes = threading.Lock()
+        self._account_writes = asyncio.Lock()
 
     @property
     def administrator(self) -> str:
         """The operator's own access key: what it creates belongs to that account."""
         return self._admin.access_key
 
-    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
-        """The bucket's ACL, as the tenant."""
-        return self._s3.prepare([claim.bucket], claim.credentials, {"acl": ""})
-
-    def accepts(self, answer: Answer, claim: Claim) -> bool:
-        """Whether the ACL names the claim's user as the owner."""
-        try:
-            return answer.ok and _owner(answer) == claim.user
-        except ServerFault:
-            return False
-
-    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Reads the bucket's ACL as the tenant; the answer names the owner."""
-        answer = self._acl("probe", claim.bucket, claim.credentials, deadline)
+        answer = await self._acl("probe", claim.bucket, claim.credentials, deadline)
         if answer.ok:
             return Probe(Gap.ACCEPTED, _owner(answer))
         if answer.code == "XAdminUserNotFound":
@@ -88,40 +79,40 @@ class VersityGW:
             return Probe(_GAPS[answer.code])
         raise _error(answer, admin=False)
 
-    def find_user(self, name: str, deadline: Deadline) -> User | None:
+    async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """Looks through list-users, and asks for the root account, which isn't in it.
 
         The gateway tells an unknown access key from a wrong secret: one that it knows but
         doesn't list is the root account's, an administrator.
         """
-        for account in self._list("users", "Accounts", deadline):
+        for account in await self._list("users", "Accounts", deadline):
             if account.findtext("Access") == name:
                 return User(admin=account.findtext("Role") == "admin")
         stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
-        answer = self._acl("find_user", _ANY_BUCKET, stranger, deadline)
+        answer = await self._acl("find_user", _ANY_BUCKET, stranger, deadline)
         if answer.code == "SignatureDoesNotMatch":
             return User(admin=True)
         if answer.code == "InvalidAccessKeyId":
             return None
         raise _error(answer, admin=False)
 
-    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+    async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """Reads the bucket's ACL as the administrator."""
-        answer = self._acl("read_owner", name, self._admin, deadline)
+        answer = await self._acl("read_owner", name, self._admin, deadline)
         if answer.ok:
             return Bucket(frozenset({_owner(answer)}))
         if answer.code == "NoSuchBucket":
             return None
         raise _error(answer, admin=True)
 
-    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+    async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Looks through list-buckets: a deleted user's buckets keep its name."""
         return any(
             bucket.findtext("Owner") == user
-            for bucket in self._list("buckets", "Buckets", deadline)
+            for bucket in await self._list("buckets", "Buckets", deadline)
         )
 
-    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
         """One request, or two when ids are set.
 
         create-user puts the ids into the IAM service but not into the gateway's cache, where
@@ -133,23 +124,25 @@ class VersityGW:
             **_attributes(claim),
         }
         fields.setdefault("Role", _NEW_USER_ROLE)
-        with self._account_write(deadline):
-            answer = self._call("create-user", deadline, body=xmlbody.document("Account", fields))
+        async with self._account_write(deadline):
+            answer = await self._call(
+                "create-user", deadline, body=xmlbody.document("Account", fields)
+            )
             if answer.code == "XAdminUserExists":
                 return False
             _require(answer)
             if claim.user_id is not None or claim.group_id is not None:
-                self._update(claim, deadline)
+                await self._update(claim, deadline)
         return True
 
-    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Writes the secret and what the claim names of role and ids."""
-        with self._account_write(deadline):
-            return self._update(claim, deadline)
+        async with self._account_write(deadline):
+            return await self._update(claim, deadline)
 
-    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the bucket with its owner in one request."""
-        answer = self._api.request(
+        answer = await self._api.request(
             "PATCH",
             [claim.bucket, "create"],
             operation="create_bucket",
@@ -162,9 +155,9 @@ class VersityGW:
         _require(answer)
         return True
 
-    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+    async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the bucket away; drops its policy and ACL, so only when the owner differs."""
-        answer = self._call(
+        answer = await self._call(
             "change-bucket-owner", deadline, {"bucket": claim.bucket, "owner": claim.user}
         )
         if answer.code in {"NoSuchBucket", "XAdminUserNotFound"}:
@@ -172,19 +165,19 @@ class VersityGW:
         _require(answer)
         return True
 
-    def check(self, deadline: Deadline) -> None:
+    async def check(self, deadline: Deadline) -> None:
         """Lists the users: that takes an administrator and an IAM service."""
-        self._list("users", "Accounts", deadline)
+        await self._list("users", "Accounts", deadline)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Closes the connections."""
-        self._s3.close()
-        self._api.close()
+        await self._s3.close()
+        await self._api.close()
 
-    def _acl(
+    async def _acl(
         self, operation: str, bucket: str, credentials: Credentials, deadline: Deadline
     ) -> Answer:
-        return self._s3.request(
+        return await self._s3.request(
             "GET",
             [bucket],
             operation=operation,
@@ -193,7 +186,7 @@ class VersityGW:
             query={"acl": ""},
         )
 
-    def _call(
+    async def _call(
         self,
         command: str,
         deadline: Deadline,
@@ -201,7 +194,7 @@ class VersityGW:
         body: bytes = b"",
         limit: int = 1024 * 1024,
     ) -> Answer:
-        return self._api.request(
+        return await self._api.request(
             "PATCH",
             [command],
             operation=command.replace("-", "_"),
@@ -212,14 +205,17 @@ class VersityGW:
             limit=limit,
         )
 
-    def _list(self, what: str, element: str, deadline: Deadline) -> Iterator[Element]:
-        answer = self._call(f"list-{what}", deadline, limit=_LISTING_LIMIT)
+    async def _list(self, what: str, element: str, deadline: Deadline) -> Iterator[Element]:
+        answer = await self._call(f"list-{what}", deadline, limit=_LISTING_LIMIT)
         _require(answer)
-        return xmlbody.parse(answer.body).iter(element)
+        if len(answer.body) < _LONG:
+            return xmlbody.parse(answer.body).iter(element)
+        # Nothing else is answered while this thread parses.
+        return (await asyncio.to_thread(xmlbody.parse, answer.body)).iter(element)
 
-    def _update(self, claim: Claim, deadline: Deadline) -> bool:
+    async def _update(self, claim: Claim, deadline: Deadline) -> bool:
         fields = {"Secret": claim.secret.reveal(), **_attributes(claim)}
-        answer = self._call(
+        answer = await self._call(
             "update-user",
             deadline,
             {"access": claim.user},
@@ -230,14 +226,9 @@ class VersityGW:
         _require(answer)
         return True
 
-    @contextmanager
-    def _account_write(self, deadline: Deadline) -> Iterator[None]:
-        if not self._account_writes.acquire(timeout=deadline.remaining()):
-            raise TimedOut("Other changes to the store's users took all of the sync's time.")
-        try:
-            yield
-        finally:
-            self._account_writes.release()
+    def _account_write(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
+        message = "Other changes to the store's users took all of the sync's time."
+        return turn(self._account_writes, deadline, message)
 
 
 def _attributes(claim: Claim) -> dict[str, str | int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -20,9 +20,8 @@ from hooks.auth import BearerTokens
 from hooks.decorator import NotAHookRequest, SyncRequest
 from hooks.logs import request_id
 from hooks.metrics import Metrics
-from hooks.shortcut import Shortcut
+from hooks.places import Busy, Places
 from hooks.syncer import Syncer
-from hooks.workers import Busy, Workers
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +38,7 @@ class Readiness:
 
 def hook_app(
     syncer: Syncer,
-    shortcut: Shortcut,
-    workers: Workers,
+    places: Places,
     metrics: Metrics,
     *,
     tokens: Sequence[Sensitive],
@@ -50,8 +48,7 @@ def hook_app(
 
     Args:
         syncer: does the work.
-        shortcut: answers for what is unchanged, without a thread.
-        workers: the threads it is done in.
+        places: how many calls are served at a time.
         metrics: counted into.
         tokens: bearer tokens, any of which is accepted; none accepts everybody.
         timeout: seconds until an answer is given, whatever the store does.
@@ -62,13 +59,10 @@ def hook_app(
             sync = SyncRequest.parse(await request.body())
         except NotAHookRequest as error:
             return PlainTextResponse(f"not a hook request: {error}", status_code=400)
-        started = time.monotonic()
         try:
-            with workers.place():
-                result = await shortcut.unchanged(sync)
-            if result is None:
-                left = timeout - (time.monotonic() - started)
-                result = await workers.run(lambda: syncer.sync(sync), left)
+            with places.take():
+                async with asyncio.timeout(timeout):
+                    result = await syncer.sync(sync)
         except Busy:
             return _BUSY
         except TimeoutError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import sys
@@ -34,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "serve":
             return _serve(settings)
         if arguments.command == "check":
-            return _check(settings)
-        return _sync(settings, arguments)
+            return asyncio.run(_check(settings))
+        return asyncio.run(_sync(settings, arguments))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return MISCONFIGURED
@@ -82,12 +83,12 @@ def _serve(settings: Settings) -> int:
     return OK
 
 
-def _check(settings: Settings) -> int:
+async def _check(settings: Settings) -> int:
     endpoint = settings.connection.endpoint
     print(f"ok      configuration: {settings.backend_name} at {endpoint}")
     backend = _backend(settings)
     try:
-        backend.check(Deadline(settings.sync_timeout))
+        await backend.check(Deadline(settings.sync_timeout))
     except (Unavailable, TimedOut) as error:
         print(f"FAILED  connectivity: {error}")
         return FAILED
@@ -100,13 +101,13 @@ def _check(settings: Settings) -> int:
         print(f"FAILED  admin API: {error}")
         return FAILED
     finally:
-        backend.close()
+        await backend.close()
     print("ok      connectivity")
     print("ok      admin rights")
     return OK
 
 
-def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
+async def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
     from hooks import manifest
     from hooks.decorator import SyncRequest
     from hooks.metrics import Metrics
@@ -122,7 +123,7 @@ def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
         # All files are read before anything is done for the first.
         for secret in list(manifest.read(arguments.file)):
             request = SyncRequest.of(secret)
-            result = syncer.sync(request)
+            result = await syncer.sync(request)
             outcome = result.outcome
             rows.append(
                 {
@@ -139,7 +140,7 @@ def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return FAILED
     finally:
-        backend.close()
+        await backend.close()
     if arguments.output == "json":
         print(json.dumps(rows, indent=2))
     else:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from backends.deadline import Deadline
-from backends.errors import TimedOut
+from backends.turns import turn
 
 
 class KeyedLocks:
     """A lock for each name in use; a name that nobody holds costs nothing."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: dict[tuple[str, str], tuple[threading.Lock, int]] = {}
+        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
-    @contextmanager
-    def hold(self, deadline: Deadline, **names: str) -> Iterator[None]:
+    @asynccontextmanager
+    async def hold(self, deadline: Deadline, **names: str) -> AsyncIterator[None]:
         """Holds the lock of each name, taken in one order so that none can wait in a ring.
 
         Args:
@@ -28,27 +27,22 @@ class KeyedLocks:
         Raises:
             TimedOut: another sync kept one of them too long.
         """
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             for key in sorted(names.items()):
-                stack.enter_context(self._hold(key, deadline))
+                await stack.enter_async_context(self._hold(key, deadline))
             yield
 
-    @contextmanager
-    def _hold(self, key: tuple[str, str], deadline: Deadline) -> Iterator[None]:
-        with self._guard:
-            lock, users = self._locks.get(key, (threading.Lock(), 0))
-            self._locks[key] = (lock, users + 1)
+    @asynccontextmanager
+    async def _hold(self, key: tuple[str, str], deadline: Deadline) -> AsyncIterator[None]:
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = (lock, users + 1)
+        message = f"Another sync of the same {key[0]} took all of this one's time."
         try:
-            if not lock.acquire(timeout=deadline.remaining()):
-                raise TimedOut(f"Another sync of the same {key[0]} took all of this one's time.")
-            try:
+            async with turn(lock, deadline, message):
                 yield
-            finally:
-                lock.release()
         finally:
-            with self._guard:
-                lock, users = self._locks[key]
-                if users == 1:
-                    del self._locks[key]
-                else:
-                    self._locks[key] = (lock, users - 1)
+            lock, users = self._locks[key]
+            if users == 1:
+                del self._locks[key]
+            else:
+                self._locks[key] = (lock, users - 1)

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     OPERATOR_MISCONFIGURED = "OperatorMisconfigured"
     CLOCK_SKEW = "ClockSkew"
     NOT_YET_VISIBLE = "NotYetVisible"
+    GUARD_UNAVAILABLE = "GuardUnavailable"
+    BUCKET_NOT_EMPTY = "BucketNotEmpty"
 
     MISSING_FIELD = "MissingField"
     INVALID_FIELD = "InvalidField"
@@ -38,13 +40,17 @@ class Reason(StrEnum):
     ID_NOT_ALLOWED = "IdNotAllowed"
     RESERVED_ACCESS_KEY = "ReservedAccessKey"
     RESERVED_BUCKET = "ReservedBucket"
+    NOT_ALLOWED = "NotAllowed"
     NOT_SUPPORTED = "NotSupported"
     REJECTED_BY_BACKEND = "RejectedByBackend"
 
+    BUCKET_CLAIMED = "BucketClaimed"
+    ACCESS_KEY_CLAIMED = "AccessKeyClaimed"
     BUCKET_OWNED = "BucketOwned"
     USER_EXISTS = "UserExists"
     ADMIN_USER = "AdminUser"
     USER_DISABLED = "UserDisabled"
+    CONNECTION_SECRET_TAKEN = "ConnectionSecretTaken"  # noqa: S105
 
     ENDPOINT_MISMATCH = "EndpointMismatch"
 
@@ -66,6 +72,8 @@ _STATUS = {
             Reason.OPERATOR_MISCONFIGURED,
             Reason.CLOCK_SKEW,
             Reason.NOT_YET_VISIBLE,
+            Reason.GUARD_UNAVAILABLE,
+            Reason.BUCKET_NOT_EMPTY,
         ],
         Status.INVALID: [
             Reason.MISSING_FIELD,
@@ -75,14 +83,18 @@ _STATUS = {
             Reason.ID_NOT_ALLOWED,
             Reason.RESERVED_ACCESS_KEY,
             Reason.RESERVED_BUCKET,
+            Reason.NOT_ALLOWED,
             Reason.NOT_SUPPORTED,
             Reason.REJECTED_BY_BACKEND,
         ],
         Status.CONFLICT: [
+            Reason.BUCKET_CLAIMED,
+            Reason.ACCESS_KEY_CLAIMED,
             Reason.BUCKET_OWNED,
             Reason.USER_EXISTS,
             Reason.ADMIN_USER,
             Reason.USER_DISABLED,
+            Reason.CONNECTION_SECRET_TAKEN,
         ],
         Status.SKIPPED: [Reason.ENDPOINT_MISMATCH],
     }.items()
@@ -91,6 +103,7 @@ _STATUS = {
 
 _REASON_OF_ERROR: dict[type[errors.StoreError], Reason] = {
     errors.Unavailable: Reason.BACKEND_UNAVAILABLE,
+    errors.BrokenConnection: Reason.BACKEND_UNAVAILABLE,
     errors.TimedOut: Reason.TIMEOUT,
     errors.ServerFault: Reason.BACKEND_ERROR,
     errors.CredentialsRejected: Reason.OPERATOR_CREDENTIALS_REJECTED,
@@ -102,12 +115,16 @@ _REASON_OF_ERROR: dict[type[errors.StoreError], Reason] = {
 
 
 class Action(StrEnum):
-    """One repair that changed the store."""
+    """One step that changed the store."""
 
     CREATE_USER = "create-user"
     UPDATE_USER = "update-user"
     CREATE_BUCKET = "create-bucket"
     CHANGE_OWNER = "change-owner"
+    SET_QUOTA = "set-quota"
+    SET_VERSIONING = "set-versioning"
+    DELETE_USER = "delete-user"
+    DELETE_BUCKET = "delete-bucket"
 
 
 class Refusal(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from backends.base import Backend, Bucket, Claim, Gap, Probe
@@ -15,7 +15,7 @@ from hooks.takeover import Adoption, Takeover, Taking
 READY = "The store accepts the Secret's credentials and the bucket is the user's."
 
 
-def reconcile(
+async def reconcile(
     claim: Claim,
     evidence: Evidence,
     backend: Backend,
@@ -42,7 +42,7 @@ def reconcile(
     takeover = Takeover(claim, evidence, grants, backend, adoption, deadline)
     run = _Run(claim, backend, deadline, takeover, applied == grants.applied(claim))
     try:
-        return run.outcome()
+        return await run.outcome()
     except (Refusal, StoreError) as error:
         return Outcome.of(error, tuple(run.actions))
 
@@ -63,13 +63,13 @@ class _Run:
     applied: bool
     actions: list[Action] = field(default_factory=list)
 
-    def outcome(self) -> Outcome:
+    async def outcome(self) -> Outcome:
         repaired: set[Gap] = set()
         while True:
-            probe = self.backend.probe(self.claim, self.deadline)
-            gap, bucket = self._judge(probe)
+            probe = await self.backend.probe(self.claim, self.deadline)
+            gap, bucket = await self._judge(probe)
             if gap is Gap.ACCEPTED:
-                self._apply()
+                await self._apply()
                 return Outcome(
                     Reason.PROVISIONED, ready_message(self.claim, self.backend), tuple(self.actions)
                 )
@@ -82,9 +82,9 @@ class _Run:
                     tuple(self.actions),
                 )
             repaired.add(gap)
-            self._repair(gap, bucket)
+            await self._repair(gap, bucket)
 
-    def _judge(self, probe: Probe) -> tuple[Gap, Bucket | None]:
+    async def _judge(self, probe: Probe) -> tuple[Gap, Bucket | None]:
         """What is really missing, where the tenant's answer alone doesn't say."""
         if probe.gap is Gap.ACCEPTED and probe.owner is not None:
             bucket: Bucket | None = Bucket(frozenset({probe.owner}))
@@ -94,70 +94,70 @@ class _Run:
             return Gap.ACCEPTED, None
         elif probe.gap in {Gap.ACCEPTED, Gap.DENIED}:
             # A store without owners; or the tenant's own bucket policy may refuse the probe.
-            bucket = self.backend.find_bucket(self.claim.bucket, self.deadline)
+            bucket = await self.backend.find_bucket(self.claim.bucket, self.deadline)
         else:
             return probe.gap, None
         if bucket is None:
             return Gap.NO_BUCKET, None
         return (Gap.ACCEPTED if bucket.is_owned_by(self.claim.user) else Gap.DENIED), bucket
 
-    def _repair(self, gap: Gap, bucket: Bucket | None) -> None:
+    async def _repair(self, gap: Gap, bucket: Bucket | None) -> None:
         match gap:
             case Gap.NO_USER:
-                self.takeover.authorise(Taking.NEW_USER)
-                self._foresee_bucket()
-                if not self._create_user():
+                await self.takeover.authorise(Taking.NEW_USER)
+                await self._foresee_bucket()
+                if not await self._create_user():
                     # It exists and yet isn't known to the probe: a disabled one looks so.
-                    self._refuse_administrator()
+                    await self._refuse_administrator()
             case Gap.WRONG_SECRET:
-                exists = self._refuse_administrator()
+                exists = await self._refuse_administrator()
                 # One that another gateway deleted is still remembered by this one for a while.
-                self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
+                await self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
                 if exists:
-                    self._update_user()
+                    await self._update_user()
                 else:
-                    self._create_user()
+                    await self._create_user()
             case Gap.NO_BUCKET:
                 # On a store without owners the bucket is made by changing the user.
                 if Action.CREATE_USER not in self.actions:
-                    self._refuse_administrator()
-                self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
+                    await self._refuse_administrator()
+                await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
             case Gap.DENIED:
                 if Action.CREATE_USER not in self.actions:
-                    self._refuse_administrator()
-                self.takeover.authorise(Taking.BUCKET, bucket)
-                self._do(Action.CHANGE_OWNER, self.backend.change_owner)
+                    await self._refuse_administrator()
+                await self.takeover.authorise(Taking.BUCKET, bucket)
+                await self._do(Action.CHANGE_OWNER, self.backend.change_owner)
 
-    def _foresee_bucket(self) -> None:
+    async def _foresee_bucket(self) -> None:
         """Makes no user for a bucket that it may not have: nothing half-made is left behind."""
         if self.takeover.adoption is Adoption.ANY:
             return
-        bucket = self.backend.find_bucket(self.claim.bucket, self.deadline)
+        bucket = await self.backend.find_bucket(self.claim.bucket, self.deadline)
         if bucket is not None and not bucket.is_owned_by(self.claim.user):
-            self.takeover.authorise(Taking.BUCKET, bucket)
+            await self.takeover.authorise(Taking.BUCKET, bucket)
 
-    def _apply(self) -> None:
+    async def _apply(self) -> None:
         """Writes role and ids once, which no probe can see."""
         if self.applied or not (self.claim.attributes and self.backend.capabilities.attributes):
             return
-        self._refuse_administrator()
-        self._update_user()
+        await self._refuse_administrator()
+        await self._update_user()
 
-    def _create_user(self) -> bool:
-        created = self._do(Action.CREATE_USER, self.backend.create_user)
+    async def _create_user(self) -> bool:
+        created = await self._do(Action.CREATE_USER, self.backend.create_user)
         self.applied = self.applied or created
         return created
 
-    def _update_user(self) -> None:
-        self.applied = self._do(Action.UPDATE_USER, self.backend.update_user) or self.applied
+    async def _update_user(self) -> None:
+        self.applied = await self._do(Action.UPDATE_USER, self.backend.update_user) or self.applied
 
-    def _refuse_administrator(self) -> bool:
+    async def _refuse_administrator(self) -> bool:
         """Whether there is such a user at all; it is no administrator.
 
         Raises:
             Conflict: it is one, or it was disabled, and so it is left alone.
         """
-        user = self.backend.find_user(self.claim.user, self.deadline)
+        user = await self.backend.find_user(self.claim.user, self.deadline)
         if user is None:
             return False
         if user.admin and not self._is_own_administrator():
@@ -180,8 +180,10 @@ class _Run:
             self.takeover.grants, self.claim
         )
 
-    def _do(self, action: Action, repair: Callable[[Claim, Deadline], bool]) -> bool:
-        changed = repair(self.claim, self.deadline)
+    async def _do(
+        self, action: Action, repair: Callable[[Claim, Deadline], Awaitable[bool]]
+    ) -> bool:
+        changed = await repair(self.claim, self.deadline)
         if changed:
             self.actions.append(action)
         return changed

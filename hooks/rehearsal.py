@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from backends.base import Answer, Backend, Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.base import Backend, Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.deadline import Deadline
 
 
@@ -30,66 +28,58 @@ class Rehearsal:
         """The store's."""
         return self._backend.administrator
 
-    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
-        """The store's."""
-        return self._backend.ask(claim)
-
-    def accepts(self, answer: Answer, claim: Claim) -> bool:
-        """The store's."""
-        return self._backend.accepts(answer, claim)
-
-    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """What the store would answer after the writes."""
         written = self._users.get(claim.user)
         if written is None and claim.bucket not in self._owners:
-            return self._backend.probe(claim, deadline)
+            return await self._backend.probe(claim, deadline)
         if written is not None and written.secret != claim.secret:
             return Probe(Gap.WRONG_SECRET)
-        bucket = self.find_bucket(claim.bucket, deadline)
+        bucket = await self.find_bucket(claim.bucket, deadline)
         if bucket is None:
             return Probe(Gap.NO_BUCKET)
         if bucket.is_owned_by(claim.user):
             return Probe(Gap.ACCEPTED, claim.user)
         return Probe(Gap.DENIED)
 
-    def find_user(self, name: str, deadline: Deadline) -> User | None:
+    async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The store's, or one that would have been made."""
         if name in self._users:
             return User(admin=self._users[name].role == "admin")
-        return self._backend.find_user(name, deadline)
+        return await self._backend.find_user(name, deadline)
 
-    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+    async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The store's, with the owner that it would have."""
         if name in self._owners:
             return Bucket(frozenset({self._owners[name]}))
-        return self._backend.find_bucket(name, deadline)
+        return await self._backend.find_bucket(name, deadline)
 
-    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+    async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """The store's."""
-        return self._backend.owns_buckets(user, deadline)
+        return await self._backend.owns_buckets(user, deadline)
 
-    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Remembers the user."""
-        return self.update_user(claim, deadline)
+        return await self.update_user(claim, deadline)
 
-    def update_user(self, claim: Claim, _: Deadline) -> bool:
+    async def update_user(self, claim: Claim, _: Deadline) -> bool:
         """Remembers the user's secret."""
         self._users[claim.user] = claim
         return True
 
-    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+    async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Remembers the bucket."""
-        return self.change_owner(claim, deadline)
+        return await self.change_owner(claim, deadline)
 
-    def change_owner(self, claim: Claim, _: Deadline) -> bool:
+    async def change_owner(self, claim: Claim, _: Deadline) -> bool:
         """Remembers the owner."""
         self._owners[claim.bucket] = claim.user
         return True
 
-    def check(self, deadline: Deadline) -> None:
+    async def check(self, deadline: Deadline) -> None:
         """The store's."""
-        self._backend.check(deadline)
+        await self._backend.check(deadline)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """The store's."""
-        self._backend.close()
+        await self._backend.close()

@@ -19,15 +19,13 @@ import uvloop
 from starlette.applications import Starlette
 
 from backends import REGISTRY
-from backends.asyncpool import AsyncPool
 from hooks import __version__
 from hooks.app import Readiness, hook_app, ops_app
 from hooks.metrics import Metrics
+from hooks.places import Places
 from hooks.settings import Settings, SettingsError
-from hooks.shortcut import Shortcut
 from hooks.syncer import Syncer
 from hooks.tls import Certificates
-from hooks.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +54,7 @@ def serve(settings: Settings) -> None:
 
 def exit_now(code: int) -> None:
     """Ends the process without waiting for threads that still wait for the store."""
-    if any(thread.name.startswith("sync") for thread in threading.enumerate()):
+    if any(thread.name.startswith("store") for thread in threading.enumerate()):
         logging.shutdown()
         os._exit(code)
 
@@ -73,16 +71,12 @@ async def _serve(settings: Settings) -> None:
     certificates = _certificates(settings)
     metrics = Metrics()
     readiness = Readiness()
-    workers = Workers(settings.sync_concurrency)
     backend = REGISTRY[settings.backend_name](
         settings.connection, metrics.observer(settings.backend_name)
     )
-    pool = AsyncPool(settings.connection, metrics.observer(settings.backend_name))
-    syncer = Syncer(settings, backend, metrics)
     hooks = hook_app(
-        syncer,
-        Shortcut(syncer, backend, pool),
-        workers,
+        Syncer(settings, backend, metrics),
+        Places(settings.sync_concurrency),
         metrics,
         tokens=settings.hook_tokens,
         timeout=settings.sync_timeout,
@@ -107,9 +101,7 @@ async def _serve(settings: Settings) -> None:
         await hook
         ops_server.should_exit = True
         await ops
-    workers.close()
-    await pool.close()
-    backend.close()
+    await backend.close()
     log.info("stopped")
 
 

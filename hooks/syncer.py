@@ -15,7 +15,7 @@ from hooks.grant import Grants
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
 from hooks.outcome import Outcome, Reason, Refusal, Status
-from hooks.reconcile import ready_message, reconcile
+from hooks.reconcile import reconcile
 from hooks.secret import InvalidSecret, Rules, read, read_endpoint
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe
@@ -36,15 +36,12 @@ class Result:
 
 
 class Syncer:
-    """Does for one Secret at a time what the hook promises; safe to use from many threads.
+    """Does for a Secret what the hook promises; for any number of tasks of one event loop.
 
     Args:
         settings: the operator's.
         backend: the store.
         metrics: counted into.
-
-    Attributes:
-        store_time: seconds of a sync that the store may take.
     """
 
     def __init__(self, settings: Settings, backend: Backend, metrics: Metrics) -> None:
@@ -52,54 +49,23 @@ class Syncer:
         self._metrics = metrics
         self._rules: Rules = settings.rules
         self._adoption = settings.adoption
-        self.store_time = max(settings.sync_timeout - _MARGIN, settings.sync_timeout / 2)
+        self._store_time = max(settings.sync_timeout - _MARGIN, settings.sync_timeout / 2)
         self._grants = Grants(settings.signing_key)
         self._keys = Keys(settings.annotation_key)
         self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
         self._locks = KeyedLocks()
 
-    def sync(self, request: SyncRequest) -> Result:
-        """Makes the store what the Secret says.
-
-        Blocks for SYNC_TIMEOUT_SECONDS at most, as far as the store's answers end by then.
-        """
+    async def sync(self, request: SyncRequest) -> Result:
+        """Makes the store what the Secret says, in somewhat less than SYNC_TIMEOUT_SECONDS."""
         if request.deleting or not self._keys.enables(request):
             return Result(None, SyncResponse())
         started = time.perf_counter()
-        claim, outcome = self._handle(request)
+        claim, outcome = await self._handle(request)
         if outcome is None:
             return Result(None, SyncResponse())
         seconds = time.perf_counter() - started
         self._metrics.handle_duration.observe(seconds)
         self._metrics.changed(outcome.actions)
-        return Result(outcome, self._answer(request, claim, outcome), seconds)
-
-    def settled(self, request: SyncRequest) -> Claim | None:
-        """The claim of a Secret that needs nothing, if its annotations are right.
-
-        They say that it is Ready, and the grant proves that it was for just this claim.
-        """
-        observed = self._keys.observed
-        if request.deleting or not self._keys.enables(request):
-            return None
-        if observed(request, "status") != Status.READY:
-            return None
-        try:
-            claim, endpoint = read(request.data, self._rules, request.origin)
-        except InvalidSecret:
-            return None
-        if endpoint is not None and endpoint != self._rules.endpoint:
-            return None
-        if claim.role is not None and claim.role not in self._backend.capabilities.roles:
-            return None
-        if not self._keys.evidence(request).holds(self._grants, claim):
-            return None
-        return claim if observed(request, "applied") == self._grants.applied(claim) else None
-
-    def unchanged(self, request: SyncRequest, claim: Claim, seconds: float) -> Result:
-        """The answer for a settled Secret whose probe the store has accepted."""
-        self._metrics.handle_duration.observe(seconds)
-        outcome = Outcome(Reason.PROVISIONED, ready_message(claim, self._backend))
         return Result(outcome, self._answer(request, claim, outcome), seconds)
 
     def timed_out(self, request: SyncRequest) -> Result:
@@ -118,7 +84,7 @@ class Syncer:
             self._metrics.processed(result.outcome)
             self._log(request, result.outcome, result.seconds)
 
-    def _handle(self, request: SyncRequest) -> tuple[Claim | None, Outcome | None]:
+    async def _handle(self, request: SyncRequest) -> tuple[Claim | None, Outcome | None]:
         """Claim and outcome; no outcome if another operator reports on the Secret."""
         if self._is_reported_on_by_another(request):
             return None, None
@@ -133,10 +99,10 @@ class Syncer:
             return claim, Outcome(Reason.ENDPOINT_MISMATCH, message)
         if claim.role is not None and claim.role not in self._backend.capabilities.roles:
             return claim, _unsupported("role")
-        deadline = Deadline(self.store_time)
+        deadline = Deadline(self._store_time)
         try:
-            with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
-                return claim, reconcile(
+            async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
+                return claim, await reconcile(
                     claim,
                     self._keys.evidence(request),
                     self._backend,

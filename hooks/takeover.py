@@ -51,7 +51,7 @@ class Takeover:
     adoption: Adoption
     deadline: Deadline
 
-    def authorise(self, taking: Taking, bucket: Bucket | None = None) -> None:
+    async def authorise(self, taking: Taking, bucket: Bucket | None = None) -> None:
         """Returns if the claim may have it; the order of the questions is part of the contract.
 
         Args:
@@ -87,17 +87,17 @@ class Takeover:
                 "it over: use its secret, or choose another access key.",
             )
         if taking is Taking.NEW_USER:
-            self._check_remains()
-        elif self.adoption is Adoption.NEVER or not self._are_gone(owners):
+            await self._check_remains()
+        elif self.adoption is Adoption.NEVER or not await self._are_gone(owners):
             raise Conflict(
                 Reason.BUCKET_OWNED,
                 "The bucket exists on the store with another owner, and ADOPTION forbids taking "
                 "it over: choose another name.",
             )
 
-    def _check_remains(self) -> None:
+    async def _check_remains(self) -> None:
         """A deleted user's buckets go to whoever takes its name again."""
-        if self.adoption is Adoption.NEVER and self.backend.owns_buckets(
+        if self.adoption is Adoption.NEVER and await self.backend.owns_buckets(
             self.claim.user, self.deadline
         ):
             raise Conflict(
@@ -106,5 +106,8 @@ class Takeover:
                 "ADOPTION forbids taking them over: choose another access key.",
             )
 
-    def _are_gone(self, owners: frozenset[str]) -> bool:
-        return all(self.backend.find_user(owner, self.deadline) is None for owner in owners)
+    async def _are_gone(self, owners: frozenset[str]) -> bool:
+        for owner in owners:
+            if await self.backend.find_user(owner, self.deadline) is not None:
+                return False
+        return True

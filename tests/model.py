@@ -5,12 +5,12 @@ The conformance suite runs on it too, so that it can't drift from what the real 
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backends.base import Answer, Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.deadline import Deadline
 
 ADMINISTRATOR = "operator-admin"
@@ -41,7 +41,6 @@ class ModelStore:
     names_owners: bool = True
     before: Callable[[str], None] = lambda operation: None
     calls: list[str] = field(default_factory=list)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -53,14 +52,8 @@ class ModelStore:
     def administrator(self) -> str:
         return ADMINISTRATOR
 
-    def ask(self, claim: Claim) -> tuple[str, Mapping[str, str]]:
-        return f"http://127.0.0.1:1/{claim.bucket}", {}
-
-    def accepts(self, answer: Answer, claim: Claim) -> bool:
-        return answer.ok and self.owners.get(claim.bucket) == claim.user
-
-    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
-        self._called("probe")
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        await self._called("probe")
         account = self.accounts.get(claim.user)
         if account is None or account.disabled:
             return Probe(Gap.NO_USER)
@@ -73,39 +66,38 @@ class ModelStore:
             return Probe(Gap.DENIED)
         return Probe(Gap.ACCEPTED, owner if self.names_owners else None)
 
-    def find_user(self, name: str, deadline: Deadline) -> User | None:
-        self._called("find_user")
+    async def find_user(self, name: str, deadline: Deadline) -> User | None:
+        await self._called("find_user")
         if name == ADMINISTRATOR:
             return User(admin=True)
         account = self.accounts.get(name)
         return User(account.role == "admin", account.disabled) if account else None
 
-    def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
-        self._called("find_bucket")
+    async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
+        await self._called("find_bucket")
         if name not in self.owners:
             return None
         owner = self.owners[name]
         return Bucket(frozenset({owner} if owner else set()))
 
-    def owns_buckets(self, user: str, deadline: Deadline) -> bool:
-        self._called("owns_buckets")
+    async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
+        await self._called("owns_buckets")
         return user in self.owners.values()
 
-    def create_user(self, claim: Claim, deadline: Deadline) -> bool:
-        self._called("create_user")
-        with self._lock:
-            if claim.user in self.accounts:
-                return False
-            self.accounts[claim.user] = Account(
-                claim.secret.reveal(),
-                claim.role or "user",
-                claim.user_id or 0,
-                claim.group_id or 0,
-            )
+    async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
+        await self._called("create_user")
+        if claim.user in self.accounts:
+            return False
+        self.accounts[claim.user] = Account(
+            claim.secret.reveal(),
+            claim.role or "user",
+            claim.user_id or 0,
+            claim.group_id or 0,
+        )
         return True
 
-    def update_user(self, claim: Claim, deadline: Deadline) -> bool:
-        self._called("update_user")
+    async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
+        await self._called("update_user")
         account = self.accounts.get(claim.user)
         if account is None:
             return False
@@ -115,27 +107,27 @@ class ModelStore:
         account.group_id = claim.group_id or account.group_id
         return True
 
-    def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
-        self._called("create_bucket")
-        with self._lock:
-            if claim.bucket in self.owners or claim.user not in self.accounts:
-                return False
-            self.owners[claim.bucket] = claim.user
+    async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
+        await self._called("create_bucket")
+        if claim.bucket in self.owners or claim.user not in self.accounts:
+            return False
+        self.owners[claim.bucket] = claim.user
         return True
 
-    def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
-        self._called("change_owner")
+    async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
+        await self._called("change_owner")
         if claim.bucket not in self.owners or claim.user not in self.accounts:
             return False
         self.owners[claim.bucket] = claim.user
         return True
 
-    def check(self, deadline: Deadline) -> None:
-        self._called("check")
+    async def check(self, deadline: Deadline) -> None:
+        await self._called("check")
 
-    def close(self) -> None:
-        self._called("close")
+    async def close(self) -> None:
+        await self._called("close")
 
-    def _called(self, operation: str) -> None:
+    async def _called(self, operation: str) -> None:
         self.calls.append(operation)
-        self.before(operation)
+        # In a thread, since it may block: a store that is slow to answer.
+        await asyncio.to_thread(self.before, operation)

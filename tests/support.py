@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import functools
+import threading
 import uuid
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
 
 from backends.base import Backend
 from hooks.decorator import SyncRequest
@@ -13,6 +16,8 @@ from hooks.demo import apply_answer
 from hooks.metrics import Metrics
 from hooks.settings import Settings
 from hooks.syncer import Result, Syncer
+
+T = TypeVar("T")
 
 PREFIX = "s3-resource-operator.io/"
 ENVIRON = {
@@ -93,6 +98,18 @@ class Secret:
         return self.annotations["status"], self.annotations["reason"]
 
 
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="operator", daemon=True).start()
+    return loop
+
+
+def wait(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs the operator's code on its event loop, from any thread."""
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop()).result()
+
+
 class Operator:
     """The operator's own code around a backend, without HTTP.
 
@@ -115,7 +132,7 @@ class Operator:
     def sync(self, secret: Secret) -> Result:
         """One hook call whose answer is written on the Secret, as Metacontroller does."""
         request = SyncRequest.of(secret.document)
-        result = self.syncer.sync(request)
+        result = wait(self.syncer.sync(request))
         self.syncer.record(request, result)
         apply_answer(secret.document, result.response.document())
         return result

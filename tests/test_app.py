@@ -10,14 +10,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from backends.asyncpool import AsyncPool
 from backends.sensitive import Sensitive
 from hooks.app import BODY_LIMIT, Readiness, hook_app, ops_app
 from hooks.metrics import Metrics
+from hooks.places import Places
 from hooks.settings import Settings
-from hooks.shortcut import Shortcut
 from hooks.syncer import Syncer
-from hooks.workers import Workers
 from tests.model import ModelStore
 from tests.support import ENVIRON, PREFIX, Secret
 
@@ -34,17 +32,8 @@ def hook(
 ) -> Starlette:
     metrics = metrics or Metrics()
     tokens = [Sensitive(token)] if token else []
-    settings = Settings.load(ENVIRON)
-    syncer = Syncer(settings, store, metrics)
-    pool = AsyncPool(settings.connection, metrics.observer("model"))
-    return hook_app(
-        syncer,
-        Shortcut(syncer, store, pool),
-        Workers(concurrency),
-        metrics,
-        tokens=tokens,
-        timeout=timeout,
-    )
+    syncer = Syncer(Settings.load(ENVIRON), store, metrics)
+    return hook_app(syncer, Places(concurrency), metrics, tokens=tokens, timeout=timeout)
 
 
 def body(secret: Secret) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import inspect
 import socket
 import ssl
 
+import aiohttp.client_exceptions
 import botocore.exceptions
 import pytest
-import urllib3.exceptions
 
 from backends import errors
 from backends.errors import error_for, foreign_errors, own_words
@@ -20,8 +20,8 @@ def _all(module: object, base: type[BaseException]) -> list[type[BaseException]]
     ]
 
 
-@pytest.mark.parametrize("foreign", _all(urllib3.exceptions, urllib3.exceptions.HTTPError))
-def test_no_error_of_urllib3_gets_through(foreign: type[BaseException]) -> None:
+@pytest.mark.parametrize("foreign", _all(aiohttp.client_exceptions, aiohttp.ClientError))
+def test_no_error_of_aiohttp_gets_through(foreign: type[BaseException]) -> None:
     error = foreign.__new__(foreign)
     with pytest.raises(errors.TransientError) as caught, foreign_errors():
         raise error
@@ -37,10 +37,10 @@ def test_no_error_of_botocore_gets_through(foreign: type[BaseException]) -> None
     assert caught.value.__cause__ is error
 
 
-def test_a_new_connection_error_is_no_time_out_though_urllib3_says_so() -> None:
-    pool = urllib3.HTTPConnectionPool("127.0.0.1", 1, retries=False)
-    with pytest.raises(errors.Unavailable, match="the connection was refused"), foreign_errors():
-        pool.request("GET", "/")
+def test_a_time_out_is_one_whoever_says_so() -> None:
+    for error in (TimeoutError(), aiohttp.ServerTimeoutError(), aiohttp.ConnectionTimeoutError()):
+        with pytest.raises(errors.TimedOut), foreign_errors():
+            raise error
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_new_connection_error_is_no_time_out_though_urllib3_says_so() -> None:
     ],
 )
 def test_the_ways_a_connection_fails_are_told_apart(cause: OSError, words: str) -> None:
-    error = urllib3.exceptions.ProtocolError("at 0x7f0001, request 17")
+    error = aiohttp.ClientError("at 0x7f0001, request 17")
     error.__cause__ = cause
     with pytest.raises(errors.Unavailable, match=words), foreign_errors():
         raise error

@@ -17,7 +17,7 @@ from hooks.outcome import Action
 from tests.conformance.subject import RealSubject, minio_subject
 from tests.servers.minio import POLICY, MinioStore, refused
 from tests.servers.s3 import code_of
-from tests.support import Operator, Secret
+from tests.support import Operator, Secret, wait
 
 pytestmark = pytest.mark.server
 
@@ -180,7 +180,7 @@ def test_adding_a_user_never_takes_one_over(minio: RealSubject, store: MinioStor
     store.create_user("made-meanwhile", SECRET)
     backend = minio.connect(minio.environ(), lambda *_: None)
     claim = Claim("made-meanwhile", "made-meanwhile", Sensitive(OTHER_SECRET))
-    assert not backend.create_user(claim, Deadline(5))
+    assert not wait(backend.create_user(claim, Deadline(5)))
     assert minio.accepts("made-meanwhile", SECRET)
 
 
@@ -368,4 +368,4 @@ def test_the_documented_rights_are_enough_for_the_operator(
     backend = minio.connect(
         {**minio.environ(), "S3_ACCESS_KEY": "least", "S3_SECRET_KEY": SECRET}, lambda *_: None
     )
-    backend.check(Deadline(5))
+    wait(backend.check(Deadline(5)))

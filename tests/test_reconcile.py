@@ -19,8 +19,8 @@ class Forgetful(ModelStore):
 
     stuck: Gap = Gap.WRONG_SECRET
 
-    def probe(self, claim: Claim, deadline: Deadline) -> Probe:
-        super().probe(claim, deadline)
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        await super().probe(claim, deadline)
         return Probe(self.stuck)
 
 

@@ -16,7 +16,7 @@ from hooks.decorator import SyncRequest
 from hooks.rehearsal import Rehearsal
 from tests.conformance.subject import RealSubject, versitygw_subject
 from tests.model import Account, ModelStore
-from tests.support import PREFIX, Operator, Secret
+from tests.support import PREFIX, Operator, Secret, wait
 
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
@@ -140,9 +140,9 @@ def test_a_rehearsal_foretells_the_outcome_of_every_story(
     before = (repr(store.accounts), repr(store.owners))
     environ = {"ADOPTION": adoption}
     secret = Secret.claiming("bucket", "user", SECRET)
-    foretold = (
-        Operator(Rehearsal(store), environ).syncer.sync(SyncRequest.of(secret.document)).outcome
-    )
+    foretold = wait(
+        Operator(Rehearsal(store), environ).syncer.sync(SyncRequest.of(secret.document))
+    ).outcome
     assert (repr(store.accounts), repr(store.owners)) == before
     done = Operator(store, environ).sync(secret).outcome
     assert foretold == done

@@ -17,6 +17,7 @@ from backends.sensitive import Sensitive
 from backends.signing import SignedClient
 from hooks.processes import LOOPBACK
 from tests.servers.certificates import ServingCertificate, serving_certificate
+from tests.support import wait
 
 TENANT = Credentials("tenant", Sensitive("the-tenants-secret"))
 
@@ -83,18 +84,20 @@ def _client(server: Echo, scheme: str = "http", path: str = "", **more: object) 
 
 def _send(client: SignedClient, *path: str, query: dict[str, str] | None = None) -> None:
     try:
-        client.request(
-            "PATCH",
-            path,
-            operation="test",
-            credentials=TENANT,
-            deadline=Deadline(5),
-            query=query,
-            headers={"x-vgw-owner": "owner"},
-            body=b"<body/>",
+        wait(
+            client.request(
+                "PATCH",
+                path,
+                operation="test",
+                credentials=TENANT,
+                deadline=Deadline(5),
+                query=query,
+                headers={"x-vgw-owner": "owner"},
+                body=b"<body/>",
+            )
         )
     finally:
-        client.close()
+        wait(client.close())
 
 
 def test_path_and_query_are_encoded_and_everything_is_signed(echo: Echo) -> None:
@@ -136,22 +139,26 @@ def test_verification_can_be_switched_off(secure_echo: Echo) -> None:
 def test_a_spent_deadline_sends_nothing(echo: Echo) -> None:
     client = _client(echo)
     with pytest.raises(errors.TimedOut):
-        client.request(
-            "PATCH", ["bucket"], operation="test", credentials=TENANT, deadline=Deadline(0)
+        wait(
+            client.request(
+                "PATCH", ["bucket"], operation="test", credentials=TENANT, deadline=Deadline(0)
+            )
         )
     assert echo.requests == []
-    client.close()
+    wait(client.close())
 
 
 def test_an_answer_over_the_limit_is_refused(echo: Echo) -> None:
     client = _client(echo)
     with pytest.raises(errors.ServerFault, match="longer than 2 bytes"):
-        client.request(
-            "PATCH",
-            ["bucket"],
-            operation="test",
-            credentials=TENANT,
-            deadline=Deadline(5),
-            limit=2,
+        wait(
+            client.request(
+                "PATCH",
+                ["bucket"],
+                operation="test",
+                credentials=TENANT,
+                deadline=Deadline(5),
+                limit=2,
+            )
         )
-    client.close()
+    wait(client.close())

@@ -15,7 +15,7 @@ from hooks.processes import Process, answers, free_port
 from hooks.settings import Settings
 from tests.conformance.subject import RealSubject, versitygw_subject
 from tests.servers.require import require
-from tests.support import ENVIRON, Operator, Secret
+from tests.support import ENVIRON, Operator, Secret, wait
 
 pytestmark = pytest.mark.server
 
@@ -145,6 +145,7 @@ def test_single_account_mode_is_named(tmp_path: Path) -> None:
         backend = REGISTRY["versitygw"](connection, metrics.observer("versitygw"))
         secret = Secret.claiming("single", "single", SECRET)
         Operator(backend, environ, metrics).sync(secret)
+        wait(backend.close())
         assert secret.state == ("Retrying", "OperatorMisconfigured")
         assert "single-account" in secret.annotations["message"]
 

@@ -7,7 +7,7 @@ store and to change things behind the operator's back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from tests.servers.minio import MinioStore
 from tests.servers.require import require
 from tests.servers.s3 import Credentials, S3Store
 from tests.servers.store import Store
-from tests.support import ENVIRON, Operator
+from tests.support import ENVIRON, Operator, wait
 
 
 class Killed(BaseException):
@@ -178,6 +178,12 @@ class RealSubject:
         self.traits = TRAITS[backend]
         self.store = store
         self.proxy = proxy
+        self._backends: list[Backend] = []
+
+    def close(self) -> None:
+        """Closes what every operator has kept open."""
+        for backend in self._backends:
+            wait(backend.close())
 
     def operator(
         self, environ: dict[str, str] | None = None, *, writes: int | None = None
@@ -208,7 +214,9 @@ class RealSubject:
     def connect(self, environ: dict[str, str], observe: Observer) -> Backend:
         """The backend alone, as the settings make it."""
         settings = Settings.load({**ENVIRON, **environ})
-        return REGISTRY[self.backend_name](settings.connection, observe)
+        backend = REGISTRY[self.backend_name](settings.connection, observe)
+        self._backends.append(backend)
+        return backend
 
     def create_user(self, name: str, secret: str, role: str = "user") -> None:
         self.store.create_user(name, secret, role)
@@ -252,8 +260,11 @@ def versitygw_subject(folder: Path, extra_args: Sequence[str] = ()) -> Iterator[
     """VersityGW on files, with users in files."""
     store = Store(require("versitygw"), folder, extra_args=extra_args)
     try:
-        with FaultProxy(store.port) as proxy:
-            yield RealSubject("versitygw", store, proxy)
+        with (
+            FaultProxy(store.port) as proxy,
+            closing(RealSubject("versitygw", store, proxy)) as subject,
+        ):
+            yield subject
     finally:
         store.stop()
 
@@ -263,8 +274,11 @@ def minio_subject(folder: Path) -> Iterator[RealSubject]:
     """MinIO on files, with users in files."""
     store = MinioStore(require("minio"), folder)
     try:
-        with FaultProxy(store.port) as proxy:
-            yield RealSubject("minio", store, proxy)
+        with (
+            FaultProxy(store.port) as proxy,
+            closing(RealSubject("minio", store, proxy)) as subject,
+        ):
+            yield subject
     finally:
         store.stop()
 
@@ -274,8 +288,11 @@ def garage_subject(folder: Path) -> Iterator[RealSubject]:
     """Garage of one node; one proxy stands before both of its ports."""
     store = GarageStore(require("garage"), folder)
     try:
-        with FaultProxy(store.port, store.admin_port) as proxy:
-            yield RealSubject("garage", store, proxy)
+        with (
+            FaultProxy(store.port, store.admin_port) as proxy,
+            closing(RealSubject("garage", store, proxy)) as subject,
+        ):
+            yield subject
     finally:
         store.stop()
 
