@@ -1,0 +1,173 @@
+"""One request to the Kubernetes API, bounded in time and size, with our own errors only."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from hooks.kubeconfig import Access
+from hooks.kubeerrors import Rejected, TimedOut, Unavailable, error_for, foreign_errors
+
+Object = dict[str, Any]
+"""A Kubernetes object, as JSON has it."""
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""What to accept for an object's metadata alone: its data isn't even sent."""
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""The same for a list."""
+
+_CONNECTIONS = 32
+# A Secret may have a mebibyte, and anybody may make many.
+_ANSWER_LIMIT = 16 * 1024 * 1024
+_CHUNK = 64 * 1024
+# These would lead to the path's parent, which is another object, or a list.
+_NO_NAMES = frozenset({"", ".", ".."})
+
+
+class AnswerTooLong(Unavailable):
+    """An answer over the limit: ask for less at once."""
+
+
+class Clock:
+    """The time that one call may still take.
+
+    Args:
+        seconds: how long from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds left, always more than zero.
+
+        Raises:
+            TimedOut: nothing is left.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimedOut("The Kubernetes API did not answer in time.")
+        return left
+
+
+class Caller:
+    """Sends requests; for several threads.
+
+    Args:
+        access: the API's address and the credentials.
+    """
+
+    def __init__(self, access: Access) -> None:
+        from kubernetes.client import ApiClient
+
+        configuration = access.configuration
+        configuration.connection_pool_maxsize = _CONNECTIONS
+        # Its own tries would each take the whole time again.
+        configuration.retries = False
+        configuration.keep_alive = True
+        self._client: Any = ApiClient(configuration)
+        self._client.user_agent = "s3-resource-operator"
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, str],
+        clock: Clock,
+        doing: tuple[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        kind: str | None = None,
+    ) -> Object:
+        """Sends one request and reads the answer.
+
+        Args:
+            method: HTTP method.
+            path: with the names of `values` in braces.
+            values: encoded into the path.
+            clock: the time left.
+            doing: what it is about, in words and as a resource, for the error.
+            query: those that aren't empty are sent.
+            body: sent as JSON.
+            content_type: the body's.
+            accept: the answer's.
+            kind: what the answer has to be, None for anything: not everything that answers 200
+                is a Kubernetes API.
+
+        Raises:
+            KubeError: no answer, or one that isn't a success.
+        """
+        if not _NO_NAMES.isdisjoint(values.values()):
+            raise Rejected(f"There is nothing of that name to {doing[0]}.")
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        with foreign_errors():
+            request = self._client.param_serialize(
+                method,
+                path,
+                path_params=dict(values),
+                query_params=[(key, value) for key, value in (query or {}).items() if value],
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            sent: dict[str, str] = request[2]
+            if "authorization" in sent:
+                # A token file that an editor wrote ends with a newline.
+                sent["authorization"] = sent["authorization"].strip()
+            response = self._client.call_api(*request, _request_timeout=clock.left()).response
+            try:
+                content = _read(response, clock)
+            except BaseException:
+                # What is left of the answer must not be read as the next one's.
+                response.close()
+                raise
+            response.release_conn()
+        answer = _document(content)
+        if not 200 <= response.status < 300:
+            raise error_for(response.status, answer or {}, *doing)
+        if answer is None:
+            raise Unavailable("The Kubernetes API answered something else than JSON.")
+        if kind is not None and (
+            answer.get("kind") != kind or not isinstance(answer.get("metadata"), dict)
+        ):
+            raise Unavailable(f"The Kubernetes API answered something else than a {kind}.")
+        return answer
+
+
+def _read(response: Any, clock: Clock) -> bytes:
+    """An answer's body, bounded in time and size."""
+    content = bytearray()
+    while True:
+        left = clock.left()
+        connection = response.connection
+        if connection is not None and connection.sock is not None:
+            connection.sock.settimeout(left)
+        # Whatever is there, so that an answer that drips is looked at in between.
+        chunk = response.read1(_CHUNK)
+        if not chunk:
+            return bytes(content)
+        content += chunk
+        if len(content) > _ANSWER_LIMIT:
+            raise AnswerTooLong("The Kubernetes API's answer is too long.")
+
+
+def _document(content: bytes) -> Object | None:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

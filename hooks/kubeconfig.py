@@ -1,0 +1,143 @@
+"""Where the Kubernetes API is and who asks: the pod's service account, or a kubeconfig."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hooks.kubeerrors import Misconfigured
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What was found.
+
+    Args:
+        configuration: the client's, with credentials that renew themselves.
+        namespace: the one meant where none is named.
+    """
+
+    configuration: Any
+    namespace: str
+
+
+def find(
+    environ: Mapping[str, str],
+    *,
+    context: str | None = None,
+    service_account: Path = SERVICE_ACCOUNT,
+) -> Access | None:
+    """Looks for a configuration.
+
+    A pod's service account comes first, but for a context that is named, which only a kubeconfig
+    has. Then the files of KUBECONFIG, then ``~/.kube/config``.
+
+    Args:
+        environ: the environment.
+        context: the kubeconfig's context, None for its current one.
+        service_account: the folder where a pod has its token.
+
+    Returns:
+        None where there is neither. A pod without a token is such a case, and so is a KUBECONFIG
+        of ``/dev/null``.
+
+    Raises:
+        Misconfigured: there is one that can't be used, or KUBECONFIG names no file that exists:
+            a slip there must not look like a wish to do without.
+    """
+    if context is None and environ.get("KUBERNETES_SERVICE_HOST"):
+        token = service_account / "token"
+        if _exists(token):
+            return _in_cluster(environ, service_account)
+    files = _files(environ)
+    return _from_files(files, context) if files else None
+
+
+def _in_cluster(environ: Mapping[str, str], service_account: Path) -> Access:
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException, incluster_config
+
+    # The client says that it is typed, but these parts aren't.
+    library: Any = incluster_config
+    configuration = Configuration()
+    try:
+        library.InClusterConfigLoader(
+            token_filename=str(service_account / "token"),
+            cert_filename=str(service_account / "ca.crt"),
+            environ=environ,
+        ).load_and_set(configuration)
+    except (ConfigException, OSError, ValueError):
+        raise Misconfigured(
+            "The pod's service account can't be used: its token, its ca.crt or "
+            "KUBERNETES_SERVICE_PORT is missing, empty or can't be read."
+        ) from None
+    try:
+        namespace = (service_account / "namespace").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        namespace = ""
+    return Access(configuration, namespace or "default")
+
+
+def _files(environ: Mapping[str, str]) -> str:
+    """The files that are to be read, joined as KUBECONFIG has them; empty for none."""
+    named = environ.get("KUBECONFIG", "")
+    if named:
+        paths = [path for path in named.split(os.pathsep) if path]
+        if set(paths) <= {os.devnull}:
+            return ""
+        if not any(_exists(Path(path).expanduser()) for path in paths):
+            raise Misconfigured("KUBECONFIG names no file that exists.")
+        return named
+    if not (home := environ.get("HOME")):
+        return ""
+    default = Path(home) / ".kube" / "config"
+    return str(default) if _exists(default) else ""
+
+
+def _from_files(files: str, context: str | None) -> Access:
+    from kubernetes import config
+    from kubernetes.client import Configuration
+
+    library: Any = config
+    configuration = Configuration()
+    try:
+        contexts, current = library.list_kube_config_contexts(files)
+        if context is not None:
+            found = [each for each in contexts if each["name"] == context]
+            if not found:
+                raise Misconfigured("The kubeconfig has no context of that name.")
+            current = found[0]
+        library.load_kube_config(
+            files,
+            context=context,
+            client_configuration=configuration,
+            # A renewed token is not written back into a file that is the user's.
+            persist_config=False,
+        )
+        namespace = current["context"].get("namespace") or "default"
+    except OSError as error:
+        raise Misconfigured(f"The kubeconfig can't be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeError):
+        raise Misconfigured("The kubeconfig can't be read: it is not YAML.") from None
+    except (config.ConfigException, LookupError, ValueError, TypeError, AttributeError):
+        # Their text quotes the file, and with it credentials.
+        raise Misconfigured(
+            "The kubeconfig can't be used: the current context, or the cluster, the user or a file "
+            "that it names, is missing or malformed."
+        ) from None
+    return Access(configuration, str(namespace))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # Below a folder that is somebody else's: not meant for this process.
+        return False
