@@ -1,14 +1,14 @@
 """Metacontroller's DecoratorController hook API, versions v1 and v2.
 
-The two differ in how attachments and related objects are keyed, which this hook doesn't read,
-and in how the answer is: v2 refuses unknown fields, so an answer holds only what v2 knows.
+The two differ in how attachments and related objects are keyed, by name or by namespace and name,
+and in how the answer is read: v2 refuses unknown fields, so an answer holds only what v2 knows.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -18,7 +18,14 @@ class NotAHookRequest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """The Secret that Metacontroller shows, as far as the hook looks at it."""
+    """The Secret that Metacontroller shows, as far as the hook looks at it.
+
+    Args:
+        attached_secrets: the Secrets that the controller made for this one, by name; None if
+            the controller has no attachments of Secrets at all.
+        finalizing: whether the finalize hook is called: the Secret is deleted, or not matched
+            any more.
+    """
 
     namespace: str
     name: str
@@ -26,6 +33,8 @@ class SyncRequest:
     annotations: Mapping[str, str]
     data: Mapping[str, object] = field(repr=False)
     deleting: bool = False
+    attached_secrets: Mapping[str, Mapping[str, Any]] | None = field(default=None, repr=False)
+    finalizing: bool = False
 
     @property
     def origin(self) -> str:
@@ -37,7 +46,7 @@ class SyncRequest:
         """Reads a request's body.
 
         Raises:
-            NotAHookRequest: not JSON, or not about a v1 Secret.
+            NotAHookRequest: not JSON, not about a v1 Secret, or of another form.
         """
         try:
             document = json.loads(body)
@@ -46,7 +55,14 @@ class SyncRequest:
             raise NotAHookRequest("the body is not JSON") from None
         if not isinstance(document, dict) or not isinstance(document.get("object"), dict):
             raise NotAHookRequest("the body has no object")
-        return cls.of(document["object"])
+        finalizing = document.get("finalizing", False)
+        if not isinstance(finalizing, bool):
+            raise NotAHookRequest("finalizing is not true or false")
+        return replace(
+            cls.of(document["object"]),
+            attached_secrets=_attached(document.get("attachments")),
+            finalizing=finalizing,
+        )
 
     @classmethod
     def of(cls, secret: Mapping[str, Any]) -> SyncRequest:
@@ -81,11 +97,15 @@ class SyncResponse:
         annotations: annotations to set or delete.
         labels: labels to set or delete.
         resync_after: seconds until the next sync, None for the periodic one.
+        attachments: the objects that there are to be; one left out is deleted.
+        finalized: with the finalize hook, whether the Secret may go.
     """
 
     annotations: Mapping[str, str | None] = field(default_factory=dict)
     labels: Mapping[str, str | None] = field(default_factory=dict)
     resync_after: float | None = None
+    attachments: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    finalized: bool | None = None
 
     def document(self) -> dict[str, Any]:
         """The answer as JSON-like data; ``{}`` changes nothing."""
@@ -96,11 +116,33 @@ class SyncResponse:
             answer["labels"] = dict(self.labels)
         if self.resync_after is not None:
             answer["resyncAfterSeconds"] = self.resync_after
+        if self.attachments:
+            answer["attachments"] = list(self.attachments)
+        if self.finalized is not None:
+            answer["finalized"] = self.finalized
         return answer
 
     def encode(self) -> bytes:
         """The answer's bytes, the same for the same answer."""
         return json.dumps(self.document(), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _attached(attachments: object) -> Mapping[str, Mapping[str, Any]] | None:
+    """The attached Secrets by their bare names, whichever version keyed them."""
+    if attachments is None:
+        return None
+    if not isinstance(attachments, dict):
+        raise NotAHookRequest("attachments is not a mapping")
+    # Metacontroller names every kind that the controller lists, be there an object or not.
+    secrets = attachments.get("Secret.v1")
+    if secrets is None:
+        return None
+    if not isinstance(secrets, dict) or not all(
+        isinstance(secret, dict) and isinstance(secret.get("metadata"), dict)
+        for secret in secrets.values()
+    ):
+        raise NotAHookRequest("attachments is not a mapping of Secrets")
+    return {key.rpartition("/")[2]: secret for key, secret in secrets.items()}
 
 
 def _text(metadata: Mapping[str, Any], key: str) -> str:

@@ -57,9 +57,14 @@ class Grants:
     def applied(self, claim: Claim) -> str:
         """Digest of what a probe can't see, so that it is written once.
 
-        Keyed, so that nobody can tell the operator that something was written which wasn't.
+        Keyed, so that nobody can tell the operator that something was written which wasn't. What
+        a bucket has counts together with its name; a claim without has the digest that it had
+        before buckets could have anything.
         """
-        return self._sign("applied", claim.user, sorted(claim.attributes.items()))[:22]
+        fields: list[object] = [claim.user, sorted(claim.attributes.items())]
+        if claim.bucket_attributes:
+            fields += [claim.bucket, sorted(claim.bucket_attributes.items())]
+        return self._sign("applied", *fields)[:22]
 
     def _sign(self, *fields: object) -> str:
         # A JSON list, so that no two tuples of fields are the same bytes.
@@ -92,14 +97,39 @@ class Evidence:
 
     def covers_user(self, grants: Grants, claim: Claim) -> bool:
         """Whether this Secret was given the user, with whatever bucket."""
-        return any(
-            self._valid(grants, bucket, claim.user) for bucket in {claim.bucket, self.bucket}
-        )
+        return self.user_since(grants, claim) is not None
 
     def covers_bucket(self, grants: Grants, claim: Claim, owners: Set[str]) -> bool:
         """Whether this Secret was given the bucket, with whatever user."""
-        users = {claim.user, self.user, *owners}
-        return any(self._valid(grants, claim.bucket, user) for user in users)
+        return self.bucket_since(grants, claim, owners) is not None
+
+    def user_since(self, grants: Grants, claim: Claim) -> int | None:
+        """When this Secret was given the user, in Unix seconds; None if it wasn't."""
+        return self._since(grants, {claim.bucket, self.bucket}, {claim.user})
+
+    def bucket_since(self, grants: Grants, claim: Claim, owners: Set[str]) -> int | None:
+        """When this Secret was given the bucket, in Unix seconds; None if it wasn't."""
+        return self._since(grants, {claim.bucket}, {claim.user, self.user, *owners})
+
+    def given(self, grants: Grants, claim: Claim | None) -> tuple[str, str] | None:
+        """Bucket and user that the grant is for, as far as Secret and annotations name them."""
+        buckets, users = {self.bucket}, {self.user}
+        if claim is not None:
+            buckets.add(claim.bucket)
+            users.add(claim.user)
+        for bucket in sorted(buckets):
+            for user in sorted(users):
+                if self._valid(grants, bucket, user):
+                    return bucket, user
+        return None
+
+    def _since(self, grants: Grants, buckets: Set[str], users: Set[str]) -> int | None:
+        for bucket in buckets:
+            for user in users:
+                seconds = grants.issued_at(self.token, self.uid, bucket, user)
+                if seconds is not None:
+                    return seconds
+        return None
 
     def _valid(self, grants: Grants, bucket: str, user: str) -> bool:
         return grants.issued_at(self.token, self.uid, bucket, user) is not None

@@ -109,6 +109,7 @@ _REASON_OF_ERROR: dict[type[errors.StoreError], Reason] = {
     errors.CredentialsRejected: Reason.OPERATOR_CREDENTIALS_REJECTED,
     errors.Misconfigured: Reason.OPERATOR_MISCONFIGURED,
     errors.ClockSkew: Reason.CLOCK_SKEW,
+    errors.NotEmpty: Reason.BUCKET_NOT_EMPTY,
     errors.Rejected: Reason.REJECTED_BY_BACKEND,
     errors.Unsupported: Reason.NOT_SUPPORTED,
 }

@@ -23,6 +23,14 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _TIME_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _SHORTEST_RETRY = 2.0
 _LONGEST_RETRY = 300.0
+# What ends without the operator's doing, and is asked for again soon: the Secret that holds it
+# is deleted, the Secret of that name is, the bucket is emptied.
+_SOON = {
+    Reason.BUCKET_CLAIMED: 30.0,
+    Reason.ACCESS_KEY_CLAIMED: 30.0,
+    Reason.CONNECTION_SECRET_TAKEN: 30.0,
+    Reason.BUCKET_NOT_EMPTY: 60.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,8 @@ def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
         elapsed: seconds since the status became what it is: the only memory of the tries.
         uid: the Secret's; spreads the tries of many Secrets after one outage.
     """
+    if reason in _SOON:
+        return _SOON[reason]
     if reason.status is Status.RETRYING:
         spread = 0.8 + 0.4 * (zlib.crc32(uid.encode()) % 1000) / 1000
         return round(min(max(elapsed / 2 * spread, _SHORTEST_RETRY), _LONGEST_RETRY), 1)

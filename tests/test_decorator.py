@@ -61,6 +61,9 @@ def test_attachments_as_version_1_keys_them_make_no_difference() -> None:
     body = recorded("sync-attachments")
     assert list(body["attachments"]["Secret.v1"]) == ["default/conn-a-s3"]
     expected = SyncRequest.parse(encode(body))
+    assert expected.attached_secrets is not None
+    assert list(expected.attached_secrets) == ["conn-a-s3"]
+    assert expected.attached_secrets["conn-a-s3"]["data"] == {"A": "Yg=="}
     child = body["attachments"]["Secret.v1"]["default/conn-a-s3"]
     body["attachments"] = {"Secret.v1": {"conn-a-s3": child}}
     body["related"] = {}
@@ -74,6 +77,50 @@ def test_what_the_hook_does_not_look_at_may_be_missing(field: str) -> None:
     assert SyncRequest.parse(encode(body)).name == "my-app-s3-credentials"
 
 
+@pytest.mark.parametrize(
+    ("attachments", "expected"),
+    [
+        (None, None),
+        ({}, None),
+        ({"ConfigMap.v1": {"default/a": secret()}}, None),
+        ({"Secret.v1": None}, None),
+        ({"Secret.v1": {}}, {}),
+        ({"Secret.v1": {}, "ConfigMap.v1": {}}, {}),
+    ],
+)
+def test_a_controller_without_attachments_of_secrets_is_told_from_one_without_any_yet(
+    attachments: object, expected: object
+) -> None:
+    body = {**recorded("sync-new"), "attachments": attachments}
+    assert SyncRequest.parse(encode(body)).attached_secrets == expected
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [
+        ["hunter2"],
+        "hunter2",
+        {"Secret.v1": ["hunter2"]},
+        {"Secret.v1": {"a": "hunter2"}},
+        {"Secret.v1": {"a": {"metadata": "hunter2"}}},
+    ],
+)
+def test_attachments_of_another_form_are_refused(attachments: object) -> None:
+    with pytest.raises(NotAHookRequest, match="attachments") as caught:
+        SyncRequest.parse(encode({"object": secret(), "attachments": attachments}))
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["sync-new", "sync-settled", "sync-attachments", "finalize"])
+def test_a_request_tells_whether_it_finalizes(name: str) -> None:
+    assert SyncRequest.parse(encode(recorded(name))).finalizing is (name == "finalize")
+
+
+def test_finalizing_is_true_or_false() -> None:
+    with pytest.raises(NotAHookRequest, match="finalizing"):
+        SyncRequest.parse(encode({"object": secret(), "finalizing": "no"}))
+
+
 @pytest.mark.parametrize("data", [None, {}])
 def test_a_secret_without_data_is_one(data: object) -> None:
     assert SyncRequest.parse(encode({"object": secret(data=data)})).data == {}
@@ -85,7 +132,9 @@ def test_a_secret_without_annotations_is_one() -> None:
 
 
 def test_a_request_shows_no_data() -> None:
-    assert "aHVudGVyMg==" not in repr(SyncRequest.parse(encode({"object": secret()})))
+    body = {"object": secret(), "attachments": {"Secret.v1": {"default/b": secret()}}}
+    assert "aHVudGVyMg==" not in repr(SyncRequest.parse(encode(body)))
+    assert "aHVudGVyMg==" not in repr(SyncResponse(attachments=[secret()]))
 
 
 @pytest.mark.parametrize(
@@ -159,6 +208,13 @@ def test_an_answer_has_only_what_version_2_allows_and_no_status() -> None:
         "labels": {"p/status": "Ready"},
         "resyncAfterSeconds": 2.5,
     }
+
+
+def test_attachments_and_the_end_of_a_finalizer_are_answered_where_there_are_any() -> None:
+    answer = SyncResponse(attachments=[secret()], finalized=False)
+    assert json.loads(answer.encode()) == {"attachments": [secret()], "finalized": False}
+    assert json.loads(SyncResponse(finalized=True).encode()) == {"finalized": True}
+    assert json.loads(SyncResponse(attachments=[]).encode()) == {}
 
 
 def test_a_retry_at_once_is_not_left_out() -> None:

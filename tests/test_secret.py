@@ -36,6 +36,9 @@ ALIASES = {
     "role": ["ROLE"],
     "user-id": ["USER_ID"],
     "group-id": ["GROUP_ID"],
+    "quota-bytes": ["QUOTA_BYTES"],
+    "quota-objects": ["QUOTA_OBJECTS"],
+    "versioning": ["VERSIONING"],
 }
 VALUES = {
     **FIELDS,
@@ -43,6 +46,9 @@ VALUES = {
     "role": "userplus",
     "user-id": "1500",
     "group-id": "20",
+    "quota-bytes": "1073741824",
+    "quota-objects": "0",
+    "versioning": "enabled",
 }
 OTHERS = {
     "bucket-name": "other-bucket",
@@ -52,6 +58,9 @@ OTHERS = {
     "role": "user",
     "user-id": "1501",
     "group-id": "21",
+    "quota-bytes": "1073741825",
+    "quota-objects": "1",
+    "versioning": "suspended",
 }
 PAIRS = [(key, alias) for key, aliases in ALIASES.items() for alias in aliases]
 
@@ -89,6 +98,11 @@ def test_three_fields_make_a_claim() -> None:
 def test_all_fields_make_a_claim() -> None:
     claim, endpoint = claimed(VALUES)
     assert claim.attributes == {"role": "userplus", "user-id": 1500, "group-id": 20}
+    assert claim.bucket_attributes == {
+        "quota-bytes": 1073741824,
+        "quota-objects": 0,
+        "versioning": "enabled",
+    }
     assert endpoint == "https://store.example.com"
 
 

@@ -124,12 +124,29 @@ def test_tries_grow_apart_with_the_time_since_the_transition(uid: str) -> None:
         (Reason.ENDPOINT_MISMATCH, None),
         (Reason.BUCKET_OWNED, 300),
         (Reason.ADMIN_USER, 300),
+        (Reason.USER_DISABLED, 300),
+        (Reason.NOT_ALLOWED, None),
+        (Reason.BUCKET_CLAIMED, 30),
+        (Reason.ACCESS_KEY_CLAIMED, 30),
+        (Reason.CONNECTION_SECRET_TAKEN, 30),
+        (Reason.BUCKET_NOT_EMPTY, 60),
+        (Reason.GUARD_UNAVAILABLE, 2),
     ],
 )
 def test_the_other_statuses_wait_as_the_contract_says(
     reason: Reason, expected: float | None
 ) -> None:
     assert resync_after(reason, 0, "uid") == expected
+    if reason is not Reason.GUARD_UNAVAILABLE:
+        assert resync_after(reason, 9999, "another") == expected
+
+
+def test_every_reason_has_one_status() -> None:
+    assert {reason: reason.status for reason in Reason}.keys() == set(Reason)
+    assert {Reason.GUARD_UNAVAILABLE.status, Reason.BUCKET_NOT_EMPTY.status} == {Status.RETRYING}
+    assert Reason.NOT_ALLOWED.status is Status.INVALID
+    claimed = (Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED, Reason.CONNECTION_SECRET_TAKEN)
+    assert {reason.status for reason in claimed} == {Status.CONFLICT}
 
 
 def test_another_stores_secret_is_skipped_in_words_that_every_operator_uses() -> None:
