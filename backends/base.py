@@ -228,6 +228,65 @@ class Backend(Protocol):
         """Makes the claim's user the bucket's owner."""
         ...
 
+    async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        """Takes the bucket from this user, so that it is the administrator's.
+
+        False when there is nothing to take: no such bucket, or it is not this user's.
+        """
+        ...
+
+    async def delete_user(self, name: str, deadline: Deadline) -> bool:
+        """Deletes a user; False when there is none. Its buckets stay as they are.
+
+        The caller makes sure that it is no administrator.
+
+        Raises:
+            Unsupported: it is the operator's own account.
+        """
+        ...
+
+    async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
+        """Deletes an empty bucket, never an object; False when there is none.
+
+        Take it from its user before: nobody else can then put anything into it between the
+        last look and the deletion.
+
+        Raises:
+            NotEmpty: it holds objects, former versions, delete markers or unfinished uploads.
+        """
+        ...
+
+    async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
+        """Asks the store whether it is set up for what the claim names, before anything is made.
+
+        Args:
+            claim: what is to be.
+            deadline: of the sync.
+            dry_run: leaves the store alone even where it can't be asked otherwise: then
+                nothing is refused.
+
+        Raises:
+            Unsupported: it is not; the message says what an administrator has to do.
+        """
+        ...
+
+    async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
+        """Limits the bucket's size and number of objects as far as the claim names them.
+
+        Raises:
+            Unsupported: the store has no such limit.
+        """
+        ...
+
+    async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
+        """Enables or suspends the bucket's versioning, if the claim names it.
+
+        Raises:
+            Unsupported: the store has no versioning, or isn't set up for it.
+            Rejected: the bucket's own state forbids the change, such as an object lock.
+        """
+        ...
+
     async def check(self, deadline: Deadline) -> None:
         """Proves that the store is there and that the operator is an administrator."""
         ...

@@ -8,7 +8,8 @@ StoreError
 │   ├── ServerFault          another 5xx, or an answer that makes no sense
 │   ├── CredentialsRejected  the operator's own key is unknown, wrong or not an administrator's
 │   ├── Misconfigured        wrong region, no admin API, single-account mode
-│   └── ClockSkew            the store refuses our time
+│   ├── ClockSkew            the store refuses our time
+│   └── NotEmpty             a bucket can't be deleted for what is in it
 └── PermanentError           another try answers the same
     ├── Rejected             the store refuses the value
     └── Unsupported          the store can't do that
@@ -63,6 +64,10 @@ class Misconfigured(TransientError):
 
 class ClockSkew(TransientError):
     """The clocks of the operator and the store are too far apart."""
+
+
+class NotEmpty(TransientError):
+    """The bucket to be deleted still holds something."""
 
 
 class PermanentError(StoreError):

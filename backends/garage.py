@@ -5,15 +5,10 @@ Codes and behaviour below are those of Garage 2.5.0, admin API v2.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode
 
-from backends import jsonbody
 from backends.base import (
-    Answer,
     Bucket,
     Capabilities,
     Claim,
@@ -23,23 +18,17 @@ from backends.base import (
     Probe,
     User,
 )
+from backends.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
-from backends.errors import (
-    CredentialsRejected,
-    ServerFault,
-    StoreError,
-    Unsupported,
-    error_for,
-)
-from backends.pool import HttpPool
+from backends.errors import NotEmpty, ServerFault, Unsupported
+from backends.garage_api import AdminApi, bucket_id, document, require, s3_error
 from backends.signing import SignedClient
 
 _FULL = {"read": True, "write": True, "owner": True}
 # No access key can have this name. A bucket without an owner was made through the admin API:
 # one that is made with a key has that key as its owner.
 _ADMINISTRATOR = "(administrator)"
-_EXPECTED_REGION = re.compile(r"expected: '[0-9]+/([^/' ]+)/")
 _NEW_KEY = "set a new access key in the Secret, the bucket and its objects follow"
 
 
@@ -49,9 +38,8 @@ class Garage:
     capabilities: ClassVar[Capabilities] = CAPABILITIES["garage"]
 
     def __init__(self, connection: Connection, observe: Observer) -> None:
-        self._token = connection.admin.secret
         self._s3 = SignedClient(connection.endpoint, connection, observe)
-        self._api = HttpPool(connection.admin_endpoint, connection, observe, _error)
+        self._api = AdminApi(connection, observe)
 
     @property
     def administrator(self) -> str:
@@ -70,7 +58,7 @@ class Garage:
         if answer.code == "NoSuchBucket":
             return Probe(Gap.NO_BUCKET)
         if answer.code != "AccessDenied":
-            raise _s3_error(answer)
+            raise s3_error(answer)
         key = await self._key(claim.user, deadline)
         # Whatever else is wrong with an expired key: it is as good as none.
         if key is None or key.get("expired"):
@@ -86,10 +74,10 @@ class Garage:
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The bucket with the keys that have the owner permission on it."""
-        answer = await self._call("GET", "GetBucketInfo", deadline, query={"globalAlias": name})
-        if answer.code == "NoSuchBucket":
+        bucket = await self._bucket(name, deadline)
+        if bucket is None:
             return None
-        owners = _owners(_document(answer))
+        owners = _owners(bucket)
         if not owners:
             return Bucket(frozenset({_ADMINISTRATOR}))
         return Bucket(frozenset(owners), intact=all(owners.values()))
@@ -107,8 +95,7 @@ class Garage:
             Unsupported: the access key was deleted once, and can never be used again.
             Rejected: its format, or the secret's, is not one that Garage imports.
         """
-        answer = await self._call(
-            "POST",
+        answer = await self._api.post(
             "ImportKey",
             deadline,
             body={
@@ -123,7 +110,7 @@ class Garage:
             raise Unsupported(
                 f"The access key was deleted on Garage, which never takes one again: {_NEW_KEY}."
             )
-        _document(answer)
+        require(answer)
         return True
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
@@ -140,12 +127,10 @@ class Garage:
         Not atomic: cut short, it leaves a bucket that is the administrator's, for the next
         sync to go on with.
         """
-        answer = await self._call(
-            "POST", "CreateBucket", deadline, body={"globalAlias": claim.bucket}
-        )
+        answer = await self._api.post("CreateBucket", deadline, body={"globalAlias": claim.bucket})
         if answer.code == "BucketAlreadyExists":
             return False
-        await self._give(_document(answer), claim.user, deadline)
+        await self._permit("AllowBucketKey", document(answer), claim.user, deadline)
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -155,21 +140,88 @@ class Garage:
         the next sync goes on. The other way round it would leave two owners, one of them with
         a grant: its accepted probe would be believed, and the other never be found again.
         """
-        answer = await self._call(
-            "GET", "GetBucketInfo", deadline, query={"globalAlias": claim.bucket}
+        bucket = await self._bucket(claim.bucket, deadline)
+        if bucket is None:
+            return False
+        for former in sorted(set(_owners(bucket)) - {claim.user}):
+            await self._permit("DenyBucketKey", bucket, former, deadline)
+        return await self._permit("AllowBucketKey", bucket, claim.user, deadline)
+
+    async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        """Takes all three permissions from a key that owns the bucket."""
+        found = await self._bucket(bucket, deadline)
+        if found is None or user not in _owners(found):
+            return False
+        return await self._permit("DenyBucketKey", found, user, deadline)
+
+    async def delete_user(self, name: str, deadline: Deadline) -> bool:
+        """Deletes the key with its permissions; its id can never be used again."""
+        # Not repeated when its answer is lost: the second would say that there was none.
+        answer = await self._api.post("DeleteKey", deadline, query={"id": name}, repeat=False)
+        if answer.code == "NoSuchAccessKey":
+            return False
+        require(answer)
+        return True
+
+    async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
+        """Deletes an empty bucket with all its aliases; False when there is none.
+
+        Garage looks for objects itself, but throws unfinished uploads away with the bucket, so
+        their counter is read first.
+
+        Raises:
+            NotEmpty: it holds something.
+        """
+        bucket = await self._bucket(name, deadline)
+        if bucket is None:
+            return False
+        if _count(bucket, "objects"):
+            raise NotEmpty(HOLDS_OBJECTS)
+        if _count(bucket, "unfinishedUploads"):
+            raise NotEmpty(HOLDS_UPLOADS)
+        query = {"id": bucket_id(bucket)}
+        answer = await self._api.post("DeleteBucket", deadline, query=query, repeat=False)
+        if answer.code == "NoSuchBucket":
+            return False
+        if answer.code == "BucketNotEmpty":
+            raise NotEmpty(HOLDS_OBJECTS)
+        require(answer)
+        return True
+
+    async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
+        """Nothing depends on how a Garage is set up."""
+
+    async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
+        """Writes both limits, since Garage takes no single one."""
+        if claim.quota_bytes is None and claim.quota_objects is None:
+            return False
+        bucket = await self._bucket(claim.bucket, deadline)
+        if bucket is None:
+            return False
+        quotas = {
+            "maxSize": _limit(bucket, "maxSize", claim.quota_bytes),
+            "maxObjects": _limit(bucket, "maxObjects", claim.quota_objects),
+        }
+        query = {"id": bucket_id(bucket)}
+        answer = await self._api.post(
+            "UpdateBucket", deadline, query=query, body={"quotas": quotas}
         )
         if answer.code == "NoSuchBucket":
             return False
-        bucket = _document(answer)
-        for former in sorted(set(_owners(bucket)) - {claim.user}):
-            denied = await self._permit("DenyBucketKey", bucket, former, deadline)
-            if denied.code != "NoSuchAccessKey":
-                _document(denied)
-        return await self._give(bucket, claim.user, deadline)
+        require(answer)
+        return True
+
+    async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
+        """Refuses any: Garage keeps no former versions."""
+        if claim.versioning is not None:
+            raise Unsupported(
+                "Garage keeps no former versions of objects: remove versioning from the Secret."
+            )
+        return False
 
     async def check(self, deadline: Deadline) -> None:
         """Asks for the cluster's health: that takes the token."""
-        _document(await self._call("GET", "GetClusterHealth", deadline))
+        document(await self._api.get("GetClusterHealth", deadline))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -177,72 +229,23 @@ class Garage:
         await self._api.close()
 
     async def _key(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
-        query = {"id": name, "showSecretKey": "true"}
-        answer = await self._call("GET", "GetKeyInfo", deadline, query=query)
-        return None if answer.code == "NoSuchAccessKey" else _document(answer)
+        answer = await self._api.get("GetKeyInfo", deadline, id=name, showSecretKey="true")
+        return None if answer.code == "NoSuchAccessKey" else document(answer)
 
-    async def _give(self, bucket: Mapping[str, Any], user: str, deadline: Deadline) -> bool:
-        answer = await self._permit("AllowBucketKey", bucket, user, deadline)
-        if answer.code == "NoSuchAccessKey":
-            return False
-        _document(answer)
-        return True
+    async def _bucket(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
+        answer = await self._api.get("GetBucketInfo", deadline, globalAlias=name)
+        return None if answer.code == "NoSuchBucket" else document(answer)
 
     async def _permit(
         self, command: str, bucket: Mapping[str, Any], user: str, deadline: Deadline
-    ) -> Answer:
-        if not isinstance(bucket.get("id"), str):
-            raise ServerFault("The store's answer names no id of the bucket.")
-        body = {"bucketId": bucket["id"], "accessKeyId": user, "permissions": _FULL}
-        return await self._call("POST", command, deadline, body=body)
-
-    async def _call(
-        self,
-        method: str,
-        command: str,
-        deadline: Deadline,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        target = f"{self._api.prefix}/v2/{command}"
-        if query:
-            target += "?" + urlencode(query, quote_via=quote)
-        headers = {
-            "Authorization": f"Bearer {self._token.reveal()}",
-            "Content-Type": "application/json",
-        }
-        return await self._api.send(
-            method,
-            target,
-            lambda: headers,
-            operation=command,
-            deadline=deadline,
-            body=b"" if body is None else json.dumps(body).encode(),
-        )
-
-
-def _document(answer: Answer) -> dict[str, Any]:
-    """The answer's JSON object.
-
-    Raises:
-        StoreError: the answer is an error, or something else than JSON.
-    """
-    if not answer.ok:
-        if answer.code == "AccessDenied":
-            raise CredentialsRejected(
-                "The store refuses the operator's own credentials: S3_ADMIN_TOKEN is not an "
-                "admin token of this Garage."
-            )
-        raise error_for(answer.status, answer.code, answer.message, admin=True)
-    document = jsonbody.parse(answer.body)
-    if document is None:
-        raise ServerFault("The store's answer is not the JSON that was expected.")
-    return document
-
-
-def _error(content: bytes) -> tuple[str, str]:
-    return jsonbody.error(content, "code", "message")
+    ) -> bool:
+        """Whether there is such a key."""
+        body = {"bucketId": bucket_id(bucket), "accessKeyId": user, "permissions": _FULL}
+        answer = await self._api.post(command, deadline, body=body)
+        if answer.code == "NoSuchAccessKey":
+            return False
+        require(answer)
+        return True
 
 
 def _owners(bucket: Mapping[str, Any]) -> dict[str, bool]:
@@ -258,16 +261,20 @@ def _owners(bucket: Mapping[str, Any]) -> dict[str, bool]:
     }
 
 
-def _s3_error(answer: Answer) -> StoreError:
-    """What an answer of the S3 API means that the probe doesn't know.
+def _count(bucket: Mapping[str, Any], name: str) -> int:
+    """How many of something the bucket holds; an answer without it is not read as none."""
+    found = bucket.get(name)
+    if not isinstance(found, int):
+        raise ServerFault("The store's answer doesn't say what the bucket holds.")
+    return found
 
-    Two of Garage's errors are told apart by their words only, and one names today's date, which
-    no message may.
-    """
-    if answer.code == "AuthorizationHeaderMalformed":
-        region = _EXPECTED_REGION.search(answer.message)
-        words = f"it expects {region[1]}" if region else "it expects another"
-        return error_for(answer.status, answer.code, words, admin=False)
-    if answer.code == "InvalidRequest" and "Date is too old" in answer.message:
-        return error_for(answer.status, "RequestTimeTooSkewed", answer.message, admin=False)
-    return error_for(answer.status, answer.code, answer.message, admin=False)
+
+def _limit(bucket: Mapping[str, Any], name: str, claimed: int | None) -> int | None:
+    """The claimed limit, or the one there is where none is claimed; None for no limit."""
+    if claimed is not None:
+        return claimed or None
+    quotas = bucket.get("quotas")
+    if not isinstance(quotas, Mapping):
+        raise ServerFault("The store's answer names no quotas of the bucket.")
+    found = quotas.get(name)
+    return found if isinstance(found, int) else None

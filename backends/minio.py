@@ -8,12 +8,13 @@ of the release of 2026-02-12.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from minio.minioadmin import MinioAdmin
 
 from backends.base import (
+    Answer,
     Bucket,
     Capabilities,
     Claim,
@@ -24,11 +25,13 @@ from backends.base import (
     Probe,
     User,
 )
+from backends.buckets import Buckets
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
-from backends.errors import error_for
-from backends.minio_api import AdminApi, Reply
-from backends.minio_policy import full_use, grants_administration, same
+from backends.errors import StoreError, Unsupported, error_for
+from backends.minio_api import AdminApi
+from backends.minio_ownership import NO_SUCH_USER, PREFIX, Ownership
+from backends.minio_policy import grants_administration
 from backends.sensitive import Sensitive
 from backends.signing import SignedClient
 
@@ -38,15 +41,10 @@ _GAPS = {
     "NoSuchBucket": Gap.NO_BUCKET,
     "AccessDenied": Gap.DENIED,
 }
-_NO_SUCH_USER = "XMinioAdminNoSuchUser"
-# What user-info says of a service account.
+# What is said of root and of a service account.
 _NO_USER_BUT = "XMinioIAMActionNotAllowed"
 _NO_SUCH_GROUP = "XMinioAdminNoSuchGroup"
-_NO_SUCH_POLICY = "XMinioAdminNoSuchPolicy"
-_ALREADY_APPLIED = "XMinioAdminPolicyChangeAlreadyApplied"
-_POLICY_PREFIX = "s3-resource-operator-bucket-"
-# Neither a space nor a bracket is in any access key that a Secret may name.
-_GROUP = "(group) "
+_NO_SUCH_BUCKET = "NoSuchBucket"
 # The signature is checked before the bucket is looked for.
 _ANY_BUCKET = "any-bucket"
 
@@ -59,7 +57,9 @@ class MinIO:
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin
         self._s3 = SignedClient(connection.endpoint, connection, observe)
+        self._buckets = Buckets(self._s3, self._admin, _error)
         self._api = AdminApi(connection, observe)
+        self._ownership = Ownership(self._api)
 
     @property
     def administrator(self) -> str:
@@ -93,9 +93,9 @@ class MinIO:
         policies = _names(info.get("policyName"))
         for group in info.get("memberOf") or []:
             policies |= await self._group_policies(str(group), deadline)
-        documents = [await self._policy(policy, deadline) for policy in sorted(policies)]
+        documents = [await self._ownership.policy(name, deadline) for name in sorted(policies)]
         return User(
-            admin=any(grants_administration(document) for document in documents),
+            admin=any(grants_administration(document or {}) for document in documents),
             disabled=info.get("status") == "disabled",
         )
 
@@ -105,15 +105,15 @@ class MinIO:
         if answer.code == "NoSuchBucket":
             return None
         if not answer.ok:
-            raise error_for(answer.status, answer.code, answer.message, admin=True)
-        owners = await self._entities(name, deadline)
-        written = await self._policy(_POLICY_PREFIX + name, deadline) if owners else None
-        return Bucket(owners, intact=written is None or same(written, full_use(name)))
+            raise _error(answer)
+        owners = await self._ownership.owners(name, deadline)
+        intact = not owners or await self._ownership.is_intact(name, deadline)
+        return Bucket(owners, intact=intact)
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether a policy of this operator's is attached to it; a deleted user's are not."""
         info = await self._user(user, deadline) or {}
-        return any(name.startswith(_POLICY_PREFIX) for name in _names(info.get("policyName")))
+        return any(name.startswith(PREFIX) for name in _names(info.get("policyName")))
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Adds the user, if there is none: MinIO's add-user would take one over."""
@@ -136,9 +136,9 @@ class MinIO:
         else made the bucket meanwhile, the policy is taken away again: so the request is not
         repeated when its answer is lost, since the second would say that the bucket exists.
         """
-        await self._write_policy(claim.bucket, deadline)
-        attached = await self._attach(claim, deadline)
-        if attached.code == _NO_SUCH_USER:
+        was_there = await self._ownership.ensure(claim.bucket, deadline)
+        given = await self._ownership.give(claim.bucket, claim.user, deadline)
+        if given is None:
             return False
         answer = await self._s3.request(
             "PUT",
@@ -149,14 +149,15 @@ class MinIO:
             repeat=False,
         )
         if answer.code in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
-            if attached.code != _ALREADY_APPLIED:
-                await self._detach(claim.bucket, {claim.user}, deadline)
+            if given:
+                await self._ownership.take(claim.bucket, {claim.user}, deadline)
             return False
         if not answer.ok:
-            raise error_for(answer.status, answer.code, answer.message, admin=True)
-        # A bucket of this name may have been somebody's before.
-        others = await self._entities(claim.bucket, deadline) - {claim.user}
-        await self._detach(claim.bucket, others, deadline)
+            raise _error(answer)
+        if was_there:
+            # A bucket of this name may have been somebody's before.
+            others = await self._ownership.owners(claim.bucket, deadline) - {claim.user}
+            await self._ownership.take(claim.bucket, others, deadline)
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -167,12 +168,67 @@ class MinIO:
         its accepted probe would be believed, and the other never be found again. A user that
         has the policy keeps it all the while.
         """
-        await self._write_policy(claim.bucket, deadline)
-        entities = await self._entities(claim.bucket, deadline)
-        await self._detach(claim.bucket, entities - {claim.user}, deadline)
-        if claim.user in entities:
+        await self._ownership.write(claim.bucket, deadline)
+        owners = await self._ownership.owners(claim.bucket, deadline)
+        await self._ownership.take(claim.bucket, owners - {claim.user}, deadline)
+        if claim.user in owners:
             return True
-        return (await self._attach(claim, deadline)).code != _NO_SUCH_USER
+        return await self._ownership.give(claim.bucket, claim.user, deadline) is not None
+
+    async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        """Detaches the bucket's policy from the user."""
+        return await self._ownership.take(bucket, {user}, deadline, repeat=False)
+
+    async def delete_user(self, name: str, deadline: Deadline) -> bool:
+        """Removes the user with its access keys and with what is attached to it."""
+        if name == self.administrator:
+            raise Unsupported("The operator's own account is never deleted.")
+        reply = await self._api.call(
+            "remove-user",
+            lambda admin: admin.user_remove(name),
+            deadline,
+            expected=frozenset({NO_SUCH_USER, _NO_USER_BUT}),
+            # Not repeated when its answer is lost: the second would say that there was none.
+            repeat=False,
+        )
+        if reply.code == _NO_USER_BUT:
+            raise Unsupported("Root and service accounts are never deleted.")
+        return not reply.code
+
+    async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
+        """Deletes an empty bucket as :meth:`Buckets.delete` does, then its policy.
+
+        A policy that is left behind by a call that was cut short is removed by the next, unless
+        it is attached to somebody, whose name the bucket then is.
+        """
+        deleted = await self._buckets.delete(name, deadline)
+        await self._ownership.forget(name, deadline, owned=deleted)
+        return deleted
+
+    async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
+        """Nothing depends on how a MinIO is set up."""
+
+    async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
+        """Writes the limit of the bucket's size; there is none of the number of objects."""
+        if claim.quota_objects is not None:
+            raise Unsupported(
+                "MinIO can't limit the number of a bucket's objects: remove quota-objects from "
+                "the Secret."
+            )
+        size = claim.quota_bytes
+        if size is None:
+            return False
+        reply = await self._api.call(
+            "set-bucket-quota",
+            lambda admin: admin.bucket_quota_set(claim.bucket, size),
+            deadline,
+            expected=frozenset({_NO_SUCH_BUCKET}),
+        )
+        return not reply.code
+
+    async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
+        """Writes it; see :meth:`Buckets.set_versioning`."""
+        return await self._buckets.set_versioning(claim, deadline)
 
     async def check(self, deadline: Deadline) -> None:
         """Asks about a user that can't be: only an administrator is told that it isn't there."""
@@ -185,7 +241,7 @@ class MinIO:
 
     async def _user(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         return await self._look_up(
-            "user-info", lambda admin: admin.user_info(name), deadline, _NO_SUCH_USER, _NO_USER_BUT
+            "user-info", lambda admin: admin.user_info(name), deadline, NO_SUCH_USER, _NO_USER_BUT
         )
 
     async def _group_policies(self, group: str, deadline: Deadline) -> set[str]:
@@ -193,12 +249,6 @@ class MinIO:
             "group", lambda admin: admin.group_info(group), deadline, _NO_SUCH_GROUP
         )
         return _names((found or {}).get("policy"))
-
-    async def _policy(self, name: str, deadline: Deadline) -> dict[str, Any]:
-        found = await self._look_up(
-            "policy-info", lambda admin: admin.policy_info(name), deadline, _NO_SUCH_POLICY
-        )
-        return found or {}
 
     async def _look_up(
         self,
@@ -218,51 +268,9 @@ class MinIO:
             encrypted=True,
         )
 
-    async def _write_policy(self, bucket: str, deadline: Deadline) -> None:
-        await self._api.call(
-            "add-policy",
-            lambda admin: admin.policy_add(_POLICY_PREFIX + bucket, policy=full_use(bucket)),
-            deadline,
-        )
 
-    async def _attach(self, claim: Claim, deadline: Deadline) -> Reply:
-        return await self._api.call(
-            "attach-policy",
-            lambda admin: admin.attach_policy([_POLICY_PREFIX + claim.bucket], user=claim.user),
-            deadline,
-            encrypted=True,
-            expected=frozenset({_ALREADY_APPLIED, _NO_SUCH_USER}),
-        )
-
-    async def _detach(self, bucket: str, entities: Iterable[str], deadline: Deadline) -> None:
-        for entity in sorted(entities):
-            await self._api.call(
-                "detach-policy",
-                _detaching(_POLICY_PREFIX + bucket, entity),
-                deadline,
-                encrypted=True,
-                expected=frozenset({_ALREADY_APPLIED, _NO_SUCH_USER, _NO_SUCH_GROUP}),
-            )
-
-    async def _entities(self, bucket: str, deadline: Deadline) -> frozenset[str]:
-        name = _POLICY_PREFIX + bucket
-        found = await self._api.call(
-            "policy-entities",
-            lambda admin: admin.get_policy_entities([], [], [name]),
-            deadline,
-            encrypted=True,
-        )
-        mappings = found.document.get("policyMappings") or []
-        ours = [mapping for mapping in mappings if mapping.get("policy") == name]
-        users = {str(user) for mapping in ours for user in mapping.get("users") or []}
-        groups = {_GROUP + str(group) for mapping in ours for group in mapping.get("groups") or []}
-        return frozenset(users | groups)
-
-
-def _detaching(policy: str, entity: str) -> Callable[[MinioAdmin], str]:
-    if entity.startswith(_GROUP):
-        return lambda admin: admin.detach_policy([policy], group=entity.removeprefix(_GROUP))
-    return lambda admin: admin.detach_policy([policy], user=entity)
+def _error(answer: Answer) -> StoreError:
+    return error_for(answer.status, answer.code, answer.message, admin=True)
 
 
 def _names(listed: object) -> set[str]:

@@ -86,6 +86,7 @@ class AdminApi:
         *,
         encrypted: bool = False,
         expected: frozenset[str] = frozenset(),
+        repeat: bool = True,
     ) -> Reply:
         """Makes one call.
 
@@ -95,10 +96,12 @@ class AdminApi:
             deadline: of the sync.
             encrypted: whether it takes an encrypted body, of which few are made at once.
             expected: error codes that are answered rather than raised.
+            repeat: whether a connection that breaks is tried once more.
         """
+        loop = asyncio.get_running_loop()
         message = "Other changes to the store's users took all of the sync's time."
         async with turn(self._encrypted, deadline, message) if encrypted else nullcontext():
-            return await self._call(operation, function, deadline, expected)
+            return await self._call(function, expected, _Request(operation, deadline, repeat, loop))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -106,22 +109,15 @@ class AdminApi:
         await self._pool.close()
 
     async def _call(
-        self,
-        operation: str,
-        function: Callable[[MinioAdmin], str],
-        deadline: Deadline,
-        expected: frozenset[str],
+        self, function: Callable[[MinioAdmin], str], expected: frozenset[str], request: _Request
     ) -> Reply:
-        loop = asyncio.get_running_loop()
-
         def run() -> str:
-            with self._transport.within(operation, deadline, loop):
+            with self._transport.within(request):
                 return function(self._admin)
 
+        context = contextvars.copy_context()
         try:
-            return Reply(
-                await loop.run_in_executor(self._threads, contextvars.copy_context().run, run)
-            )
+            return Reply(await request.loop.run_in_executor(self._threads, context.run, run))
         except _Refusal as refusal:
             answer = refusal.answer
             if answer.code in expected:
@@ -130,6 +126,16 @@ class AdminApi:
         except (MinioAdminException, ValueError, TypeError, OSError) as error:
             # Nothing of the connection: the pool's errors are ours. What came can't be decrypted.
             raise ServerFault("The store's answer is not the one that was expected.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the package's code doesn't pass on to the transport."""
+
+    operation: str
+    deadline: Deadline
+    repeat: bool
+    loop: asyncio.AbstractEventLoop
 
 
 class _Refusal(Exception):
@@ -149,11 +155,9 @@ class _Transport(urllib3.PoolManager):
         self._call = threading.local()
 
     @contextmanager
-    def within(
-        self, operation: str, deadline: Deadline, loop: asyncio.AbstractEventLoop
-    ) -> Iterator[None]:
-        """Whose request it is that this thread makes next: the package passes nothing on."""
-        self._call.request = operation, deadline, loop
+    def within(self, request: _Request) -> Iterator[None]:
+        """Whose request it is that this thread makes next."""
+        self._call.request = request
         try:
             yield
         finally:
@@ -169,16 +173,17 @@ class _Transport(urllib3.PoolManager):
         preload_content: bool,
     ) -> urllib3.BaseHTTPResponse:
         parts = urlsplit(url)
-        operation, deadline, loop = self._call.request
+        request: _Request = self._call.request
         sending = self._pool.send(
             method,
             f"{parts.path}?{parts.query}" if parts.query else parts.path,
             lambda: headers,
-            operation=operation,
-            deadline=deadline,
+            operation=request.operation,
+            deadline=request.deadline,
             body=body or b"",
+            repeat=request.repeat,
         )
-        answer = asyncio.run_coroutine_threadsafe(sending, loop).result()
+        answer = asyncio.run_coroutine_threadsafe(sending, request.loop).result()
         if not answer.ok:
             raise _Refusal(answer)
         return urllib3.HTTPResponse(

@@ -24,11 +24,15 @@ async def turn(
     Raises:
         TimedOut: others kept it too long.
     """
-    try:
-        async with asyncio.timeout(deadline.remaining()):
-            await lock.acquire()
-    except TimeoutError:
-        raise TimedOut(message) from None
+    left = deadline.remaining()
+    if not lock.locked():
+        await lock.acquire()
+    else:
+        try:
+            async with asyncio.timeout(left):
+                await lock.acquire()
+        except TimeoutError:
+            raise TimedOut(message) from None
     try:
         yield
     finally:

@@ -25,12 +25,16 @@ from backends.base import (
     Probe,
     User,
 )
+from backends.buckets import Buckets
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
-from backends.errors import Misconfigured, ServerFault, StoreError, error_for
+from backends.errors import ServerFault, Unsupported
+from backends.pool import ANSWER_LIMIT
 from backends.sensitive import Sensitive
 from backends.signing import SignedClient
 from backends.turns import turn
+from backends.versitygw_errors import admin_error, error_of, single_account
+from backends.versitygw_versioning import VersioningSetup
 
 _GAPS = {
     "InvalidAccessKeyId": Gap.NO_USER,
@@ -60,6 +64,8 @@ class VersityGW:
             if connection.admin_endpoint == connection.endpoint
             else SignedClient(connection.admin_endpoint, connection, observe)
         )
+        self._buckets = Buckets(self._s3, self._admin, admin_error)
+        self._versioning = VersioningSetup(self._s3, self._admin)
         # The gateway's IAM services read, change and write the whole list of accounts.
         self._account_writes = asyncio.Lock()
 
@@ -74,10 +80,10 @@ class VersityGW:
         if answer.ok:
             return Probe(Gap.ACCEPTED, _owner(answer))
         if answer.code == "XAdminUserNotFound":
-            raise _single_account()
+            raise single_account()
         if answer.code in _GAPS:
             return Probe(_GAPS[answer.code])
-        raise _error(answer, admin=False)
+        raise error_of(answer, admin=False)
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """Looks through list-users, and asks for the root account, which isn't in it.
@@ -88,13 +94,7 @@ class VersityGW:
         for account in await self._list("users", "Accounts", deadline):
             if account.findtext("Access") == name:
                 return User(admin=account.findtext("Role") == "admin")
-        stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
-        answer = await self._acl("find_user", _ANY_BUCKET, stranger, deadline)
-        if answer.code == "SignatureDoesNotMatch":
-            return User(admin=True)
-        if answer.code == "InvalidAccessKeyId":
-            return None
-        raise _error(answer, admin=False)
+        return User(admin=True) if await self._is_known(name, deadline) else None
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """Reads the bucket's ACL as the administrator."""
@@ -103,7 +103,7 @@ class VersityGW:
             return Bucket(frozenset({_owner(answer)}))
         if answer.code == "NoSuchBucket":
             return None
-        raise _error(answer, admin=True)
+        raise error_of(answer, admin=True)
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Looks through list-buckets: a deleted user's buckets keep its name."""
@@ -157,13 +157,45 @@ class VersityGW:
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the bucket away; drops its policy and ACL, so only when the owner differs."""
-        answer = await self._call(
-            "change-bucket-owner", deadline, {"bucket": claim.bucket, "owner": claim.user}
-        )
-        if answer.code in {"NoSuchBucket", "XAdminUserNotFound"}:
+        return await self._hand_over(claim.bucket, claim.user, deadline)
+
+    async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        """Gives the bucket to the operator's own account, which drops its policy and ACL too."""
+        found = await self.find_bucket(bucket, deadline)
+        if found is None or not found.is_owned_by(user):
             return False
-        _require(answer)
+        return await self._hand_over(bucket, self.administrator, deadline)
+
+    async def delete_user(self, name: str, deadline: Deadline) -> bool:
+        """Deletes the account, after asking for it: the gateway deletes a missing one as well."""
+        if name == self.administrator:
+            raise Unsupported("The operator's own account is never deleted.")
+        async with self._account_write(deadline):
+            if not await self._is_known(name, deadline):
+                return False
+            # A second answer to a repeated request would be as good as the first, but whether
+            # the first was carried out is not known.
+            _require(await self._call("delete-user", deadline, {"access": name}, repeat=False))
         return True
+
+    async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
+        """Deletes an empty bucket; see :meth:`Buckets.delete`."""
+        return await self._buckets.delete(name, deadline)
+
+    async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
+        """Asks whether the gateway keeps versions, where the claim names versioning."""
+        if claim.versioning is not None:
+            await self._versioning.require(claim.bucket, deadline, dry_run=dry_run)
+
+    async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
+        """Refuses any: the gateway limits no bucket."""
+        if (claim.quota_bytes, claim.quota_objects) != (None, None):
+            raise Unsupported("VersityGW can't limit a bucket: remove the quota from the Secret.")
+        return False
+
+    async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
+        """Writes it; see :meth:`Buckets.set_versioning`."""
+        return await self._buckets.set_versioning(claim, deadline)
 
     async def check(self, deadline: Deadline) -> None:
         """Lists the users: that takes an administrator and an IAM service."""
@@ -173,6 +205,23 @@ class VersityGW:
         """Closes the connections."""
         await self._s3.close()
         await self._api.close()
+
+    async def _is_known(self, name: str, deadline: Deadline) -> bool:
+        """Whether the gateway tells a wrong secret from an unknown access key."""
+        stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
+        answer = await self._acl("find_user", _ANY_BUCKET, stranger, deadline)
+        if answer.code not in {"SignatureDoesNotMatch", "InvalidAccessKeyId"}:
+            raise error_of(answer, admin=False)
+        return answer.code == "SignatureDoesNotMatch"
+
+    async def _hand_over(self, bucket: str, owner: str, deadline: Deadline) -> bool:
+        answer = await self._call(
+            "change-bucket-owner", deadline, {"bucket": bucket, "owner": owner}
+        )
+        if answer.code in {"NoSuchBucket", "XAdminUserNotFound"}:
+            return False
+        _require(answer)
+        return True
 
     async def _acl(
         self, operation: str, bucket: str, credentials: Credentials, deadline: Deadline
@@ -192,7 +241,9 @@ class VersityGW:
         deadline: Deadline,
         query: Mapping[str, str] | None = None,
         body: bytes = b"",
-        limit: int = 1024 * 1024,
+        limit: int = ANSWER_LIMIT,
+        *,
+        repeat: bool = True,
     ) -> Answer:
         return await self._api.request(
             "PATCH",
@@ -203,6 +254,7 @@ class VersityGW:
             query=query,
             body=body,
             limit=limit,
+            repeat=repeat,
         )
 
     async def _list(self, what: str, element: str, deadline: Deadline) -> Iterator[Element]:
@@ -245,17 +297,4 @@ def _owner(answer: Answer) -> str:
 
 def _require(answer: Answer) -> None:
     if not answer.ok:
-        raise _error(answer, admin=True)
-
-
-def _error(answer: Answer, *, admin: bool) -> StoreError:
-    if answer.code == "XAdminMethodNotSupported":
-        return _single_account()
-    return error_for(answer.status, answer.code, answer.message, admin=admin)
-
-
-def _single_account() -> Misconfigured:
-    return Misconfigured(
-        "VersityGW runs in single-account mode and can have no users: start it with an IAM "
-        "service such as --iam-dir."
-    )
+        raise error_of(answer, admin=True)

@@ -23,6 +23,16 @@ def document(root: str, fields: Mapping[str, str | int]) -> bytes:
     return encoded
 
 
+def changed(root: Element, name: str, value: str) -> bytes:
+    """What :func:`parse` gave, with one child's text set, encoded; the others stay."""
+    child = root.find(name)
+    if child is None:
+        child = SubElement(root, name)
+    child.text = value
+    encoded: bytes = tostring(root, encoding="utf-8")
+    return encoded
+
+
 def parse(content: bytes) -> Element:
     """An answer's root element, with the namespaces dropped from the names.
 

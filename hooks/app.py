@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,8 +20,9 @@ from hooks.auth import BearerTokens
 from hooks.decorator import NotAHookRequest, SyncRequest
 from hooks.logs import request_id
 from hooks.metrics import Metrics
+from hooks.operator import Operator
 from hooks.places import Busy, Places
-from hooks.syncer import Syncer
+from hooks.syncer import Result
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,11 @@ class Readiness:
         self.ready = False
 
 
+Hook = Callable[[SyncRequest], Awaitable[Result]]
+
+
 def hook_app(
-    syncer: Syncer,
+    operator: Operator,
     places: Places,
     metrics: Metrics,
     *,
@@ -47,45 +51,54 @@ def hook_app(
     """What Metacontroller calls.
 
     Args:
-        syncer: does the work.
+        operator: does the work.
         places: how many calls are served at a time.
         metrics: counted into.
         tokens: bearer tokens, any of which is accepted; none accepts everybody.
         timeout: seconds until an answer is given, whatever the store does.
     """
 
-    async def answer(request: Request) -> Response:
+    async def answer(
+        request: Request, hook: Hook, timed_out: Callable[[SyncRequest], Result]
+    ) -> Response:
         try:
-            sync = SyncRequest.parse(await request.body())
+            shown = SyncRequest.parse(await request.body())
         except NotAHookRequest as error:
             return PlainTextResponse(f"not a hook request: {error}", status_code=400)
         try:
             with places.take():
                 async with asyncio.timeout(timeout):
-                    result = await syncer.sync(sync)
+                    result = await hook(shown)
         except Busy:
             return _BUSY
         except TimeoutError:
-            result = syncer.timed_out(sync)
-        syncer.record(sync, result)
+            result = timed_out(shown)
+        operator.reporter.record(shown, result)
         return Response(result.response.encode(), media_type="application/json")
 
-    async def sync(request: Request) -> Response:
-        with request_id(secrets.token_hex(8)), metrics.sync_duration.time():
-            try:
-                return await answer(request)
-            except HTTPException:
-                raise
-            except ClientDisconnect:
-                return Response(status_code=400)
-            except Exception:
-                # Metacontroller quotes the body in an Event, so there is nothing in it.
-                metrics.internal_error()
-                log.exception("a hook call failed for a reason that is a bug of this operator")
-                return PlainTextResponse("internal error", status_code=500)
+    def route(path: str, hook: Hook, timed_out: Callable[[SyncRequest], Result]) -> Route:
+        async def serve(request: Request) -> Response:
+            with request_id(secrets.token_hex(8)), metrics.sync_duration.time():
+                try:
+                    return await answer(request, hook, timed_out)
+                except HTTPException:
+                    raise
+                except ClientDisconnect:
+                    return Response(status_code=400)
+                except Exception:
+                    # Metacontroller quotes the body in an Event, so there is nothing in it.
+                    metrics.internal_error()
+                    log.exception("a hook call failed for a reason that is a bug of this operator")
+                    return PlainTextResponse("internal error", status_code=500)
 
+        return Route(path, serve, methods=["POST"], max_body_size=BODY_LIMIT)
+
+    syncer, finalizer = operator.syncer, operator.finalizer
     return Starlette(
-        routes=[Route("/sync", sync, methods=["POST"], max_body_size=BODY_LIMIT)],
+        routes=[
+            route("/sync", syncer.sync, syncer.timed_out),
+            route("/finalize", finalizer.finalize, finalizer.timed_out),
+        ],
         middleware=[Middleware(BearerTokens, tokens=tokens)],
     )
 

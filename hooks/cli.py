@@ -1,4 +1,4 @@
-"""The command line: serve, check, sync, demo."""
+"""The command line: serve, check, sync, status, detach, demo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from backends import REGISTRY, Backend
 from backends.deadline import Deadline
 from backends.errors import CredentialsRejected, StoreError, TimedOut, Unavailable
-from hooks import __version__, logs
+from hooks import __version__, detach, logs, overview
 from hooks.settings import Settings, SettingsError
 
 OK = 0
@@ -30,6 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.command == "demo":
         return _demo(arguments)
+    if arguments.command in {"status", "detach"}:
+        logs.configure("ERROR", "text")
+        run = overview.run if arguments.command == "status" else detach.run
+        return run(arguments)
     try:
         settings = Settings.load(os.environ)
         if arguments.command == "serve":
@@ -60,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sync.add_argument("--dry-run", action="store_true", help="write nothing, say what would be")
     sync.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    overview.add_parser(commands)
+    detach.add_parser(commands)
     demo = commands.add_parser("demo", help="show it all with a store of its own")
     demo.add_argument("--backend", choices=sorted(REGISTRY), default="versitygw")
     demo.add_argument(
@@ -111,19 +117,22 @@ async def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
     from hooks import manifest
     from hooks.decorator import SyncRequest
     from hooks.metrics import Metrics
+    from hooks.operator import Operator, connect
     from hooks.outcome import Status
     from hooks.rehearsal import Rehearsal
-    from hooks.syncer import Syncer
 
     logs.configure("ERROR", "text")
     backend = _backend(settings)
-    syncer = Syncer(settings, Rehearsal(backend) if arguments.dry_run else backend, Metrics())
+    kube = connect(settings)
+    operator = Operator.build(
+        settings, Rehearsal(backend) if arguments.dry_run else backend, Metrics(), kube
+    )
     rows: list[dict[str, Any]] = []
     try:
         # All files are read before anything is done for the first.
         for secret in list(manifest.read(arguments.file)):
             request = SyncRequest.of(secret)
-            result = await syncer.sync(request)
+            result = await operator.syncer.sync(request)
             outcome = result.outcome
             rows.append(
                 {
@@ -141,6 +150,8 @@ async def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
         return FAILED
     finally:
         await backend.close()
+        if kube:
+            kube.close()
     if arguments.output == "json":
         print(json.dumps(rows, indent=2))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -63,6 +63,8 @@ class Metrics:
             Action.UPDATE_USER: self._users_updated,
             Action.CREATE_BUCKET: self._buckets_created,
             Action.CHANGE_OWNER: self._owners_changed,
+            Action.DELETE_USER: self._users_deleted,
+            Action.DELETE_BUCKET: self._buckets_deleted,
         }
         # A series that isn't there has no rate: the first failure would not be seen.
         for status in Status:
@@ -81,7 +83,17 @@ class Metrics:
     def changed(self, actions: Iterable[Action]) -> None:
         """Counts what was changed on the store, whether or not its answer was waited for."""
         for action in actions:
-            self._actions[action].inc()
+            if counter := self._actions.get(action):
+                counter.inc()
+
+    def policy_observer(self) -> Callable[[bool], None]:
+        """What is told whether the policy file could be used; nothing is exported without one."""
+        gauge = Gauge(
+            "s3_operator_policy_valid",
+            "Whether the policy file, as it stands, is in force.",
+            registry=self.registry,
+        )
+        return gauge.set
 
     def internal_error(self) -> None:
         """Counts a sync that a bug ended."""

@@ -10,7 +10,7 @@ from backends.deadline import Deadline
 from backends.errors import StoreError
 from hooks.grant import Evidence, Grants
 from hooks.outcome import Action, Conflict, Outcome, Reason, Refusal
-from hooks.takeover import Adoption, Takeover, Taking
+from hooks.takeover import Adoption, Guard, Takeover, Taking
 
 READY = "The store accepts the Secret's credentials and the bucket is the user's."
 
@@ -21,6 +21,7 @@ async def reconcile(
     backend: Backend,
     grants: Grants,
     adoption: Adoption,
+    guard: Guard | None = None,
     *,
     applied: str,
     deadline: Deadline,
@@ -36,10 +37,11 @@ async def reconcile(
         backend: the store.
         grants: verifies the grant.
         adoption: what may be taken over.
+        guard: knows what other Secrets hold; None doesn't ask.
         applied: the Secret's applied annotation.
         deadline: of the whole sync.
     """
-    takeover = Takeover(claim, evidence, grants, backend, adoption, deadline)
+    takeover = Takeover(claim, evidence, grants, backend, adoption, deadline, guard)
     run = _Run(claim, backend, deadline, takeover, applied == grants.applied(claim))
     try:
         return await run.outcome()
@@ -61,10 +63,13 @@ class _Run:
     deadline: Deadline
     takeover: Takeover
     applied: bool
+    user_written: bool = False
     actions: list[Action] = field(default_factory=list)
 
     async def outcome(self) -> Outcome:
         repaired: set[Gap] = set()
+        if self.claim.bucket_attributes and not self.applied:
+            await self.backend.prepare(self.claim, self.deadline)
         while True:
             probe = await self.backend.probe(self.claim, self.deadline)
             gap, bucket = await self._judge(probe)
@@ -105,10 +110,18 @@ class _Run:
         match gap:
             case Gap.NO_USER:
                 await self.takeover.authorise(Taking.NEW_USER)
-                await self._foresee_bucket()
+                # No user is made for a bucket that it may not have: nothing half-made stays.
+                found = await self.backend.find_bucket(self.claim.bucket, self.deadline)
+                owned = found is not None and found.is_owned_by(self.claim.user)
+                if found is not None and not owned:
+                    await self.takeover.authorise(Taking.BUCKET, found)
                 if not await self._create_user():
                     # It exists and yet isn't known to the probe: a disabled one looks so.
                     await self._refuse_administrator()
+                elif found is None:
+                    await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
+                elif not owned:
+                    await self._do(Action.CHANGE_OWNER, self.backend.change_owner)
             case Gap.WRONG_SECRET:
                 exists = await self._refuse_administrator()
                 # One that another gateway deleted is still remembered by this one for a while.
@@ -128,28 +141,28 @@ class _Run:
                 await self.takeover.authorise(Taking.BUCKET, bucket)
                 await self._do(Action.CHANGE_OWNER, self.backend.change_owner)
 
-    async def _foresee_bucket(self) -> None:
-        """Makes no user for a bucket that it may not have: nothing half-made is left behind."""
-        if self.takeover.adoption is Adoption.ANY:
-            return
-        bucket = await self.backend.find_bucket(self.claim.bucket, self.deadline)
-        if bucket is not None and not bucket.is_owned_by(self.claim.user):
-            await self.takeover.authorise(Taking.BUCKET, bucket)
-
     async def _apply(self) -> None:
-        """Writes role and ids once, which no probe can see."""
-        if self.applied or not (self.claim.attributes and self.backend.capabilities.attributes):
+        """Writes once what no probe can see: role and ids, quota and versioning."""
+        attributes = self.claim.attributes and self.backend.capabilities.attributes
+        if attributes and not (self.applied or self.user_written):
+            await self._refuse_administrator()
+            await self._update_user()
+        # A bucket that is made again has none of what the one before had.
+        if self.applied and Action.CREATE_BUCKET not in self.actions:
             return
-        await self._refuse_administrator()
-        await self._update_user()
+        if {self.claim.quota_bytes, self.claim.quota_objects} != {None}:
+            await self._do(Action.SET_QUOTA, self.backend.set_quota)
+        if self.claim.versioning is not None:
+            await self._do(Action.SET_VERSIONING, self.backend.set_versioning)
 
     async def _create_user(self) -> bool:
         created = await self._do(Action.CREATE_USER, self.backend.create_user)
-        self.applied = self.applied or created
+        self.user_written = self.user_written or created
         return created
 
     async def _update_user(self) -> None:
-        self.applied = await self._do(Action.UPDATE_USER, self.backend.update_user) or self.applied
+        if await self._do(Action.UPDATE_USER, self.backend.update_user):
+            self.user_written = True
 
     async def _refuse_administrator(self) -> bool:
         """Whether there is such a user at all; it is no administrator.

@@ -15,8 +15,9 @@ class Rehearsal:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._users: dict[str, Claim] = {}
-        self._owners: dict[str, str] = {}
+        # None for what would have been deleted.
+        self._users: dict[str, Claim | None] = {}
+        self._owners: dict[str, str | None] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -30,9 +31,11 @@ class Rehearsal:
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """What the store would answer after the writes."""
-        written = self._users.get(claim.user)
-        if written is None and claim.bucket not in self._owners:
+        if claim.user not in self._users and claim.bucket not in self._owners:
             return await self._backend.probe(claim, deadline)
+        written = self._users.get(claim.user)
+        if written is None and claim.user in self._users:
+            return Probe(Gap.NO_USER)
         if written is not None and written.secret != claim.secret:
             return Probe(Gap.WRONG_SECRET)
         bucket = await self.find_bucket(claim.bucket, deadline)
@@ -45,13 +48,15 @@ class Rehearsal:
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The store's, or one that would have been made."""
         if name in self._users:
-            return User(admin=self._users[name].role == "admin")
+            written = self._users[name]
+            return None if written is None else User(admin=written.role == "admin")
         return await self._backend.find_user(name, deadline)
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The store's, with the owner that it would have."""
         if name in self._owners:
-            return Bucket(frozenset({self._owners[name]}))
+            owner = self._owners[name]
+            return None if owner is None else Bucket(frozenset({owner}))
         return await self._backend.find_bucket(name, deadline)
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
@@ -75,6 +80,42 @@ class Rehearsal:
         """Remembers the owner."""
         self._owners[claim.bucket] = claim.user
         return True
+
+    async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        """Remembers the administrator as the owner."""
+        found = await self.find_bucket(bucket, deadline)
+        if found is None or user not in found.owners:
+            return False
+        self._owners[bucket] = self.administrator
+        return True
+
+    async def delete_user(self, name: str, deadline: Deadline) -> bool:
+        """Remembers that it would be gone."""
+        if await self.find_user(name, deadline) is None:
+            return False
+        self._users[name] = None
+        return True
+
+    async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
+        """Remembers that it would be gone; only the deletion itself tells whether it is empty."""
+        if await self.find_bucket(name, deadline) is None:
+            return False
+        self._owners[name] = None
+        return True
+
+    async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = True) -> None:
+        """Asks the store, as far as that changes nothing."""
+        await self._backend.prepare(claim, deadline, dry_run=True)
+
+    async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
+        """Whether there would be one to write, and a bucket."""
+        claimed = claim.quota_bytes is not None or claim.quota_objects is not None
+        return claimed and await self.find_bucket(claim.bucket, deadline) is not None
+
+    async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
+        """Whether there would be one to write, and a bucket."""
+        claimed = claim.versioning is not None
+        return claimed and await self.find_bucket(claim.bucket, deadline) is not None
 
     async def check(self, deadline: Deadline) -> None:
         """The store's."""

@@ -21,10 +21,11 @@ from starlette.applications import Starlette
 from backends import REGISTRY
 from hooks import __version__
 from hooks.app import Readiness, hook_app, ops_app
+from hooks.events import Events
 from hooks.metrics import Metrics
+from hooks.operator import Operator, connect
 from hooks.places import Places
-from hooks.settings import Settings, SettingsError
-from hooks.syncer import Syncer
+from hooks.settings import Settings, SettingsError, Switch
 from hooks.tls import Certificates
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 # would meet a closed socket.
 _KEEP_ALIVE = 120
 _OPS_GRACE = 1
+# Within the time that SYNC_TIMEOUT_SECONDS + 2 s leave.
+_EVENTS_GRACE = 0.5
 
 
 class ListenError(Exception):
@@ -74,8 +77,11 @@ async def _serve(settings: Settings) -> None:
     backend = REGISTRY[settings.backend_name](
         settings.connection, metrics.observer(settings.backend_name)
     )
+    kube = await asyncio.to_thread(connect, settings)
+    events = Events(kube) if kube and settings.events is not Switch.OFF else None
+    operator = Operator.build(settings, backend, metrics, kube, events)
     hooks = hook_app(
-        Syncer(settings, backend, metrics),
+        operator,
         Places(settings.sync_concurrency),
         metrics,
         tokens=settings.hook_tokens,
@@ -93,7 +99,7 @@ async def _serve(settings: Settings) -> None:
         while not (ops_server.started and hook_server.started):
             await asyncio.sleep(0.005)
         readiness.ready = True
-        _log_start(settings, hook_socket, ops_socket)
+        _log_start(settings, operator, hook_socket, ops_socket)
         await stop.wait()
         readiness.ready = False
         log.info("draining: no more calls are taken, those in flight are answered")
@@ -102,6 +108,10 @@ async def _serve(settings: Settings) -> None:
         ops_server.should_exit = True
         await ops
     await backend.close()
+    if events:
+        await asyncio.to_thread(events.close, _EVENTS_GRACE)
+    if kube:
+        kube.close()
     log.info("stopped")
 
 
@@ -159,7 +169,9 @@ def _listen(name: str, host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _log_start(settings: Settings, hook: socket.socket, ops: socket.socket) -> None:
+def _log_start(
+    settings: Settings, operator: Operator, hook: socket.socket, ops: socket.socket
+) -> None:
     log.info(
         "serving",
         extra={
@@ -173,6 +185,8 @@ def _log_start(settings: Settings, hook: socket.socket, ops: socket.socket) -> N
                 "tls": settings.tls is not None,
                 "mutual_tls": bool(settings.tls and settings.tls.client_ca),
                 "adoption": settings.adoption.value,
+                "conflict_guard": operator.guarded,
+                "deletion": settings.deletion,
                 "store_certificate_checked": settings.connection.tls_verify,
             }
         },

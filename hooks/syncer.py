@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backends.base import Backend, Claim
 from backends.deadline import Deadline
 from backends.errors import TimedOut
+from hooks.attachments import NO_ATTACHMENTS, Attachments
 from hooks.decorator import SyncRequest, SyncResponse
 from hooks.grant import Grants
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
 from hooks.outcome import Outcome, Reason, Refusal, Status
+from hooks.policyfile import Deletion
 from hooks.reconcile import reconcile
-from hooks.secret import InvalidSecret, Rules, read, read_endpoint
+from hooks.secret import InvalidSecret, Rules, check_supported, read, read_endpoint
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe
-
-log = logging.getLogger(__name__)
+from hooks.takeover import Guard
 
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25
@@ -42,18 +42,31 @@ class Syncer:
         settings: the operator's.
         backend: the store.
         metrics: counted into.
+        locks: held while something is done for a bucket and a user.
+        attachments: decides about connection Secrets.
+        guard: knows what other Secrets hold; None doesn't ask.
     """
 
-    def __init__(self, settings: Settings, backend: Backend, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        backend: Backend,
+        metrics: Metrics,
+        locks: KeyedLocks,
+        attachments: Attachments,
+        guard: Guard | None = None,
+    ) -> None:
         self._backend = backend
         self._metrics = metrics
         self._rules: Rules = settings.rules
         self._adoption = settings.adoption
-        self._store_time = max(settings.sync_timeout - _MARGIN, settings.sync_timeout / 2)
+        self._store_time = store_time(settings)
         self._grants = Grants(settings.signing_key)
         self._keys = Keys(settings.annotation_key)
         self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
-        self._locks = KeyedLocks()
+        self._locks = locks
+        self._attachments = attachments
+        self._guard = guard
 
     async def sync(self, request: SyncRequest) -> Result:
         """Makes the store what the Secret says, in somewhat less than SYNC_TIMEOUT_SECONDS."""
@@ -71,25 +84,19 @@ class Syncer:
     def timed_out(self, request: SyncRequest) -> Result:
         """The answer when :meth:`sync` is not done in time, whatever keeps it."""
         try:
-            claim: Claim | None = read(request.data, self._rules)[0]
+            claim: Claim | None = self._read(request)[0]
         except InvalidSecret:
             claim = None
         error = TimedOut("The store did not answer within the time of one sync.")
         outcome = Outcome.of(error)
         return Result(outcome, self._answer(request, claim, outcome))
 
-    def record(self, request: SyncRequest, result: Result) -> None:
-        """Counts and logs an answer that was given; one that came too late is not."""
-        if result.outcome is not None:
-            self._metrics.processed(result.outcome)
-            self._log(request, result.outcome, result.seconds)
-
     async def _handle(self, request: SyncRequest) -> tuple[Claim | None, Outcome | None]:
         """Claim and outcome; no outcome if another operator reports on the Secret."""
         if self._is_reported_on_by_another(request):
             return None, None
         try:
-            claim, endpoint = read(request.data, self._rules, request.origin)
+            claim, endpoint = self._read(request)
         except InvalidSecret as error:
             return None, Outcome.of(error)
         if endpoint is not None and endpoint != self._rules.endpoint:
@@ -97,22 +104,59 @@ class Syncer:
             # would write over one another for ever: so neither's own endpoint is named.
             message = "endpoint-url names a store that no operator has reported on: left alone."
             return claim, Outcome(Reason.ENDPOINT_MISMATCH, message)
-        if claim.role is not None and claim.role not in self._backend.capabilities.roles:
-            return claim, _unsupported("role")
         deadline = Deadline(self._store_time)
         try:
+            check_supported(claim, self._backend.capabilities)
+            self._attachments.check(request, claim)
             async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
-                return claim, await reconcile(
-                    claim,
-                    self._keys.evidence(request),
-                    self._backend,
-                    self._grants,
-                    self._adoption,
-                    applied=self._keys.observed(request, "applied"),
-                    deadline=deadline,
-                )
-        except TimedOut as error:
+                outcome = await self._reconcile(request, claim, deadline)
+            if outcome.status is Status.READY:
+                return claim, await self._attach(request, outcome, deadline)
+            return claim, outcome
+        except (InvalidSecret, TimedOut) as error:
             return claim, Outcome.of(error)
+
+    async def _reconcile(self, request: SyncRequest, claim: Claim, deadline: Deadline) -> Outcome:
+        return await reconcile(
+            claim,
+            self._keys.evidence(request),
+            self._backend,
+            self._grants,
+            self._rules.policy.adoption_for(request.namespace) or self._adoption,
+            self._guard,
+            applied=self._keys.observed(request, "applied"),
+            deadline=deadline,
+        )
+
+    async def _attach(self, request: SyncRequest, outcome: Outcome, deadline: Deadline) -> Outcome:
+        """The outcome with what the connection Secret makes of it."""
+        try:
+            await self._attachments.refuse_foreign(request, deadline)
+        except (Refusal, TimedOut) as error:
+            return Outcome.of(error, outcome.actions)
+        if self._attachments.are_missing(request):
+            return replace(outcome, message=f"{outcome.message} {NO_ATTACHMENTS}")
+        return outcome
+
+    def _read(self, request: SyncRequest) -> tuple[Claim, str | None]:
+        """Claim and endpoint.
+
+        Raises:
+            InvalidSecret: data or annotations ask for what can't be.
+        """
+        found = read(request.data, self._rules, request.origin, request.namespace)
+        key = self._keys["deletion-policy"]
+        deletion = request.annotations.get(key, Deletion.RETAIN)
+        if deletion not in set(Deletion):
+            raise InvalidSecret(
+                Reason.INVALID_FIELD,
+                f"The annotation {key} must be one of {', '.join(Deletion)}.",
+            )
+        if not self._rules.policy.deletion_allowed(request.namespace, deletion):
+            raise InvalidSecret(
+                Reason.NOT_ALLOWED, f"The operator's policy forbids {key}: {deletion} here."
+            )
+        return found
 
     def _is_reported_on_by_another(self, request: SyncRequest) -> bool:
         """Looked at before all else: what one operator allows, another may call Invalid."""
@@ -122,33 +166,11 @@ class Syncer:
         return observed == read_endpoint(request.data)
 
     def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:
-        return self._scribe.answer(request, outcome, claim, datetime.now(UTC))
-
-    def _log(self, request: SyncRequest, outcome: Outcome, seconds: float | None) -> None:
-        observed = self._keys.observed
-        changed = bool(outcome.actions) or (
-            (observed(request, "status"), observed(request, "reason"))
-            != (outcome.status.value, outcome.reason.value)
-        )
-        good = outcome.status in {Status.READY, Status.SKIPPED}
-        level = logging.DEBUG if not changed else logging.INFO if good else logging.WARNING
-        if not log.isEnabledFor(level):
-            return
-        log.log(
-            level,
-            "%s",
-            outcome.status.value if good else f"{outcome.status.value}: {outcome.message}",
-            extra={
-                "fields": {
-                    "secret": request.origin,
-                    "status": outcome.status.value,
-                    "reason": outcome.reason.value,
-                    "action": ",".join(outcome.actions) or "none",
-                    "duration_ms": None if seconds is None else round(seconds * 1000, 1),
-                }
-            },
-        )
+        response = self._scribe.answer(request, outcome, claim, datetime.now(UTC))
+        ready = claim if outcome.status is Status.READY else None
+        return replace(response, attachments=self._attachments.of(request, ready))
 
 
-def _unsupported(field: str) -> Outcome:
-    return Outcome.of(Refusal(Reason.NOT_SUPPORTED, f"This store can't give a user a {field}."))
+def store_time(settings: Settings) -> float:
+    """Seconds of a call that the store may take."""
+    return max(settings.sync_timeout - _MARGIN, settings.sync_timeout / 2)

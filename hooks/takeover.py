@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import Protocol
 
 from backends.base import Backend, Bucket, Claim
 from backends.deadline import Deadline
@@ -31,6 +33,27 @@ class Taking(Enum):
     BUCKET = "change the owner of an existing bucket"
 
 
+class Guard(Protocol):
+    """Knows the other Secrets; see :class:`hooks.guard.ConflictGuard`."""
+
+    async def refuse_granted(
+        self, taking: Taking, claim: Claim, uid: str, since: int | None, deadline: Deadline
+    ) -> None:
+        """Raises Conflict if another was given it later than `since`."""
+        ...
+
+    async def refuse_confirmed(
+        self,
+        taking: Taking,
+        claim: Claim,
+        owners: Set[str],
+        backend: Backend,
+        deadline: Deadline,
+    ) -> None:
+        """Raises Conflict if the store says that another has it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Takeover:
     """Decides for one claim.
@@ -42,6 +65,7 @@ class Takeover:
         backend: the store.
         adoption: the setting.
         deadline: of the sync.
+        guard: the other Secrets; None doesn't look at them.
     """
 
     claim: Claim
@@ -50,6 +74,7 @@ class Takeover:
     backend: Backend
     adoption: Adoption
     deadline: Deadline
+    guard: Guard | None = None
 
     async def authorise(self, taking: Taking, bucket: Bucket | None = None) -> None:
         """Returns if the claim may have it; the order of the questions is part of the contract.
@@ -60,15 +85,22 @@ class Takeover:
 
         Raises:
             Conflict: it may not.
+            Refusal: the other Secrets could not be looked at.
             StoreError: the store could not be asked.
         """
         owners = bucket.owners if bucket else frozenset()
-        # This Secret was given it: rotation, renaming, drift. A grant for a bucket says nothing
-        # about what else a user of a new name may still own.
-        if taking is Taking.BUCKET:
-            if self.evidence.covers_bucket(self.grants, self.claim, owners):
-                return
-        elif self.evidence.covers_user(self.grants, self.claim):
+        # When this Secret was given it. A grant for a bucket says nothing about what else a user
+        # of a new name may still own.
+        since = (
+            self.evidence.bucket_since(self.grants, self.claim, owners)
+            if taking is Taking.BUCKET
+            else self.evidence.user_since(self.grants, self.claim)
+        )
+        if self.guard is not None:
+            await self.guard.refuse_granted(
+                taking, self.claim, self.evidence.uid, since, self.deadline
+            )
+        if since is not None:  # rotation, renaming, drift
             return
         # The administrator made the bucket, to hand it over; or it is the user's already and
         # only a part of what belongs to an owner is missing.
@@ -77,6 +109,10 @@ class Takeover:
             {self.claim.user},
         ):
             return
+        if self.guard is not None and taking is not Taking.NEW_USER:
+            await self.guard.refuse_confirmed(
+                taking, self.claim, owners, self.backend, self.deadline
+            )
         # Nobody holds it.
         if self.adoption is Adoption.ANY:
             return

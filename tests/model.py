@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.deadline import Deadline
+from backends.errors import NotEmpty, Unsupported
 
 ADMINISTRATOR = "operator-admin"
 
@@ -29,23 +30,36 @@ class Account:
 
 @dataclass
 class ModelStore:
-    """An implementation of :class:`backends.base.Backend` with two dictionaries.
+    """An implementation of :class:`backends.base.Backend` with a few dictionaries.
 
-    `names_owners` is False for a store whose probe doesn't name the bucket's owner.
+    `names_owners` is False for a store whose probe doesn't name the bucket's owner, and
+    `keeps_versions` for one that could keep them and isn't set up for it.
     """
 
     name: ClassVar[str] = "model"
     accounts: dict[str, Account] = field(default_factory=dict)
     owners: dict[str, str | None] = field(default_factory=dict)
+    objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    quotas: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Bytes and objects of each bucket, 0 for no limit."""
+    versioning: dict[str, str] = field(default_factory=dict)
     roles: frozenset[str] = frozenset({"user", "userplus", "admin"})
     names_owners: bool = True
+    features: frozenset[str] = frozenset({"quota_bytes", "quota_objects", "versioning"})
+    keeps_versions: bool = True
     before: Callable[[str], None] = lambda operation: None
     calls: list[str] = field(default_factory=list)
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            roles=self.roles, ids=True, rotation=True, owner_in_probe=self.names_owners
+            roles=self.roles,
+            ids=True,
+            rotation=True,
+            owner_in_probe=self.names_owners,
+            quota_bytes="quota_bytes" in self.features,
+            quota_objects="quota_objects" in self.features,
+            versioning="versioning" in self.features,
         )
 
     @property
@@ -119,6 +133,60 @@ class ModelStore:
         if claim.bucket not in self.owners or claim.user not in self.accounts:
             return False
         self.owners[claim.bucket] = claim.user
+        return True
+
+    async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        await self._called("release")
+        if bucket not in self.owners or self.owners[bucket] != user:
+            return False
+        self.owners[bucket] = ADMINISTRATOR
+        return True
+
+    async def delete_user(self, name: str, deadline: Deadline) -> bool:
+        await self._called("delete_user")
+        if name == ADMINISTRATOR:
+            raise Unsupported("The operator's own account is never deleted.")
+        return self.accounts.pop(name, None) is not None
+
+    async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
+        await self._called("delete_bucket")
+        if name not in self.owners:
+            return False
+        if any(bucket == name for bucket, _ in self.objects):
+            raise NotEmpty("The bucket still holds objects.")
+        del self.owners[name]
+        self.quotas.pop(name, None)
+        self.versioning.pop(name, None)
+        return True
+
+    async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
+        await self._called("prepare")
+        if claim.versioning is not None and not self.keeps_versions:
+            raise Unsupported("This store keeps no former versions of objects.")
+
+    async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
+        await self._called("set_quota")
+        unsupported = (claim.quota_bytes is not None and "quota_bytes" not in self.features) or (
+            claim.quota_objects is not None and "quota_objects" not in self.features
+        )
+        if unsupported:
+            raise Unsupported("This store can't limit a bucket.")
+        if claim.bucket not in self.owners or {claim.quota_bytes, claim.quota_objects} == {None}:
+            return False
+        size, number = self.quotas.get(claim.bucket, (0, 0))
+        self.quotas[claim.bucket] = (
+            size if claim.quota_bytes is None else claim.quota_bytes,
+            number if claim.quota_objects is None else claim.quota_objects,
+        )
+        return True
+
+    async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
+        await self._called("set_versioning")
+        if claim.versioning is None or claim.bucket not in self.owners:
+            return False
+        if "versioning" not in self.features or not self.keeps_versions:
+            raise Unsupported("This store keeps no former versions of objects.")
+        self.versioning[claim.bucket] = claim.versioning
         return True
 
     async def check(self, deadline: Deadline) -> None:

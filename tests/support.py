@@ -11,11 +11,13 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from backends.base import Backend
+from hooks import operator
 from hooks.decorator import SyncRequest
 from hooks.demo import apply_answer
+from hooks.kube import Kube
 from hooks.metrics import Metrics
 from hooks.settings import Settings
-from hooks.syncer import Result, Syncer
+from hooks.syncer import Result
 
 T = TypeVar("T")
 
@@ -117,6 +119,7 @@ class Operator:
         backend: the store.
         environ: variables that differ from `ENVIRON`.
         metrics: what the backend's observer counts into.
+        kube: the Kubernetes API with the other Secrets.
     """
 
     def __init__(
@@ -124,16 +127,19 @@ class Operator:
         backend: Backend,
         environ: Mapping[str, str] | None = None,
         metrics: Metrics | None = None,
+        kube: Kube | None = None,
     ) -> None:
         self.metrics = metrics or Metrics()
         self.environ = {**ENVIRON, **(environ or {})}
-        self.syncer = Syncer(Settings.load(self.environ), backend, self.metrics)
+        self.parts = operator.Operator.build(
+            Settings.load(self.environ), backend, self.metrics, kube
+        )
 
     def sync(self, secret: Secret) -> Result:
         """One hook call whose answer is written on the Secret, as Metacontroller does."""
         request = SyncRequest.of(secret.document)
-        result = wait(self.syncer.sync(request))
-        self.syncer.record(request, result)
+        result = wait(self.parts.syncer.sync(request))
+        self.parts.reporter.record(request, result)
         apply_answer(secret.document, result.response.document())
         return result
 

@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from backends.sensitive import Sensitive
 from hooks.app import BODY_LIMIT, Readiness, hook_app, ops_app
 from hooks.metrics import Metrics
+from hooks.operator import Operator
 from hooks.places import Places
 from hooks.settings import Settings
-from hooks.syncer import Syncer
 from tests.model import ModelStore
 from tests.support import ENVIRON, PREFIX, Secret
 
@@ -32,8 +32,8 @@ def hook(
 ) -> Starlette:
     metrics = metrics or Metrics()
     tokens = [Sensitive(token)] if token else []
-    syncer = Syncer(Settings.load(ENVIRON), store, metrics)
-    return hook_app(syncer, Places(concurrency), metrics, tokens=tokens, timeout=timeout)
+    operator = Operator.build(Settings.load(ENVIRON), store, metrics)
+    return hook_app(operator, Places(concurrency), metrics, tokens=tokens, timeout=timeout)
 
 
 def body(secret: Secret) -> dict[str, Any]:

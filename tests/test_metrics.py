@@ -56,6 +56,16 @@ def test_names_and_labels_are_those_of_the_contract(metrics: Metrics) -> None:
     assert found == LABELS
 
 
+def test_a_policy_file_has_a_metric_only_where_there_is_one(metrics: Metrics) -> None:
+    name = "s3_operator_policy_valid"
+    assert value(metrics, name) is None
+    observe = metrics.policy_observer()
+    observe(True)
+    assert value(metrics, name) == 1
+    observe(False)
+    assert value(metrics, name) == 0
+
+
 def test_no_created_series_is_exported(metrics: Metrics) -> None:
     metrics.observer("versitygw")("probe", "200", 0.1)
     assert "_created " not in metrics.render().decode().replace("users_created", "")

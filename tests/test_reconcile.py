@@ -122,3 +122,26 @@ def test_a_user_deleted_on_another_gateway_is_made_again() -> None:
     assert result.outcome.status is Status.RETRYING
     assert result.outcome.actions == (Action.CREATE_USER,)
     assert "user" in store.accounts
+
+
+def test_what_a_bucket_has_is_written_once_and_again_for_a_new_one() -> None:
+    store = ModelStore(quotas={}, versioning={})
+    operator = Operator(store)
+    secret = Secret.claiming("bucket", "user", SECRET, quota_bytes="1000", versioning="enabled")
+    result = operator.sync(secret)
+    assert secret.state == ("Ready", "Provisioned")
+    assert result.outcome is not None
+    assert {Action.SET_QUOTA, Action.SET_VERSIONING} <= set(result.outcome.actions)
+    store.calls.clear()
+    operator.sync(secret)
+    assert store.calls == ["probe"]
+    secret.set(quota_bytes="2000")
+    operator.sync(secret)
+    assert store.quotas["bucket"][0] == 2000
+    # Somebody deletes the bucket: the one that is made in its place has no quota by itself.
+    del store.owners["bucket"]
+    store.quotas.clear()
+    store.versioning.clear()
+    operator.sync(secret)
+    assert store.quotas["bucket"][0] == 2000
+    assert store.versioning["bucket"] == "enabled"

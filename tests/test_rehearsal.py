@@ -141,7 +141,7 @@ def test_a_rehearsal_foretells_the_outcome_of_every_story(
     environ = {"ADOPTION": adoption}
     secret = Secret.claiming("bucket", "user", SECRET)
     foretold = wait(
-        Operator(Rehearsal(store), environ).syncer.sync(SyncRequest.of(secret.document))
+        Operator(Rehearsal(store), environ).parts.syncer.sync(SyncRequest.of(secret.document))
     ).outcome
     assert (repr(store.accounts), repr(store.owners)) == before
     done = Operator(store, environ).sync(secret).outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,6 +71,10 @@ class Subject(Protocol):
         """
         ...
 
+    def backend(self) -> Backend:
+        """The backend alone."""
+        ...
+
     def create_user(self, name: str, secret: str, role: str = "user") -> None: ...
 
     def delete_user(self, name: str) -> None: ...
@@ -100,7 +105,6 @@ class ModelSubject:
 
     def __init__(self) -> None:
         self.store = ModelStore()
-        self._objects: dict[tuple[str, str], bytes] = {}
 
     def operator(
         self, environ: dict[str, str] | None = None, *, writes: int | None = None
@@ -115,6 +119,9 @@ class ModelSubject:
 
         self.store.before = before
         return Operator(self.store, environ, metrics)
+
+    def backend(self) -> Backend:
+        return self.store
 
     def create_user(self, name: str, secret: str, role: str = "user") -> None:
         self.store.accounts[name] = Account(secret, role)
@@ -146,11 +153,11 @@ class ModelSubject:
     def put(self, bucket: str, key: str, body: bytes, *, as_user: Credentials | None) -> str:
         refusal = self._refusal(bucket, as_user)
         if not refusal:
-            self._objects[bucket, key] = body
+            self.store.objects[bucket, key] = body
         return refusal
 
     def get(self, bucket: str, key: str, *, as_user: Credentials | None) -> bytes | str:
-        return self._refusal(bucket, as_user) or self._objects.get((bucket, key), "NoSuchKey")
+        return self._refusal(bucket, as_user) or self.store.objects.get((bucket, key), "NoSuchKey")
 
     def _refusal(self, bucket: str, as_user: Credentials | None) -> str:
         if as_user is not None:
@@ -198,6 +205,9 @@ class RealSubject:
             life.ends_after(operation)
 
         return Operator(self.connect(variables, observe_or_die), variables, metrics)
+
+    def backend(self) -> Backend:
+        return self.connect(self.environ(), lambda *_: None)
 
     def environ(self) -> dict[str, str]:
         """The settings for this store, through the proxy; patient, for busy machines."""
@@ -255,11 +265,23 @@ class RealSubject:
         return self.store.get(bucket, key, as_user=as_user)
 
 
+def keep_versions(store: Store, folder: Path) -> None:
+    """Starts the gateway again with a place for versions."""
+    folder.mkdir()
+    assert store.process.env is not None
+    store.process.env["VGW_VERSIONING_DIR"] = str(folder)
+    store.restart()
+
+
 @contextmanager
-def versitygw_subject(folder: Path, extra_args: Sequence[str] = ()) -> Iterator[RealSubject]:
-    """VersityGW on files, with users in files."""
+def versitygw_subject(
+    folder: Path, extra_args: Sequence[str] = (), *, versions: bool = False
+) -> Iterator[RealSubject]:
+    """VersityGW on files, with users in files, and with a place for versions if need be."""
     store = Store(require("versitygw"), folder, extra_args=extra_args)
     try:
+        if versions:
+            keep_versions(store, folder / "versions")
         with (
             FaultProxy(store.port) as proxy,
             closing(RealSubject("versitygw", store, proxy)) as subject,
@@ -298,7 +320,7 @@ def garage_subject(folder: Path) -> Iterator[RealSubject]:
 
 
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[RealSubject]]] = {
-    "versitygw": versitygw_subject,
+    "versitygw": partial(versitygw_subject, versions=True),
     "minio": minio_subject,
     "garage": garage_subject,
 }

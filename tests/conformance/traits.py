@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -35,14 +35,16 @@ _ODD_SECRETS = (
     "x" * 512,
 )
 
+_OF_THE_CAPABILITIES = {"rotation", "ids", "quota_bytes", "quota_objects", "versioning"}
+
 
 @dataclass(frozen=True)
 class Traits:
     """One store's.
 
     `features`: ``administrators`` (a user can be one), ``names-again`` (a deleted user's name
-    can be made again), ``rotation``, ``ids``, ``roles``: the last three follow from the
-    capabilities.
+    can be made again), ``rotation``, ``ids``, ``roles``, ``quota_bytes``, ``quota_objects``,
+    ``versioning``: all but the first two follow from the capabilities.
     """
 
     capabilities: Capabilities
@@ -67,12 +69,10 @@ class Traits:
     """What a case of adoption comes to where this is another state than elsewhere."""
 
     def has(self, feature: str) -> bool:
-        if feature == "rotation":
-            return self.capabilities.rotation
-        if feature == "ids":
-            return self.capabilities.ids
         if feature == "roles":
             return len(self.capabilities.roles) > 1
+        if feature in _OF_THE_CAPABILITIES:
+            return bool(getattr(self.capabilities, feature))
         return feature in self.features
 
 
@@ -83,8 +83,9 @@ _VERSITYGW = Traits(
     reads=frozenset(
         {
             *("probe", "find_user", "read_owner", "list_users", "list_buckets"),
+            *("list_uploads", "get_versioning", "ask_versioning", "list_one_bucket"),
             # The model's own.
-            *("find_bucket", "owns_buckets"),
+            *("find_bucket", "owns_buckets", "prepare"),
         }
     ),
     refused=_UNKNOWN_OR_WRONG,
@@ -97,7 +98,12 @@ _VERSITYGW = Traits(
 )
 
 TRAITS: Mapping[str, Traits] = {
-    "model": _VERSITYGW,
+    "model": replace(
+        _VERSITYGW,
+        capabilities=replace(
+            _VERSITYGW.capabilities, quota_bytes=True, quota_objects=True, versioning=True
+        ),
+    ),
     "versitygw": _VERSITYGW,
     "minio": Traits(
         CAPABILITIES["minio"],
@@ -107,6 +113,7 @@ TRAITS: Mapping[str, Traits] = {
             {
                 *("probe", "find_user", "find_bucket"),
                 *("user-info", "group", "policy-info", "policy-entities"),
+                *("list_uploads", "get_versioning"),
             }
         ),
         refused=_UNKNOWN_OR_WRONG,
@@ -162,10 +169,10 @@ def having(*features: str, real: bool = False) -> list[Any]:
     return [parameter(name) for name in _stores(features, real=real)]
 
 
-def lacking(feature: str) -> list[Any]:
-    """The stores that don't have it."""
+def lacking(feature: str, *values: object) -> list[Any]:
+    """The stores that don't have it, with further values of the case."""
     without = [name for name, traits in TRAITS.items() if not traits.has(feature)]
-    return [parameter(name) for name in without]
+    return [parameter(name, *values, label=feature if values else "") for name in without]
 
 
 def cases(

@@ -1,0 +1,104 @@
+"""All that belongs to one operator, put together from its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from backends.base import Backend
+from hooks.attachments import Attachments
+from hooks.connection import Connections
+from hooks.events import Events
+from hooks.finalizer import Finalizer
+from hooks.grant import Grants
+from hooks.guard import ConflictGuard, Others
+from hooks.kube import Kube
+from hooks.kubeerrors import Misconfigured
+from hooks.locks import KeyedLocks
+from hooks.metrics import Metrics
+from hooks.reporter import Reporter
+from hooks.settings import Settings, SettingsError, Switch
+from hooks.status import Keys
+from hooks.syncer import Syncer
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What answers hook calls.
+
+    Attributes:
+        syncer: the sync hook.
+        finalizer: the finalize hook.
+        reporter: tells of answers.
+        guarded: whether other Secrets are looked at before anything is taken over.
+    """
+
+    syncer: Syncer
+    finalizer: Finalizer
+    reporter: Reporter
+    guarded: bool
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        backend: Backend,
+        metrics: Metrics,
+        kube: Kube | None = None,
+        events: Events | None = None,
+    ) -> Self:
+        """Puts an operator together.
+
+        Args:
+            settings: the environment's.
+            backend: the store.
+            metrics: counted into.
+            kube: the Kubernetes API, None where there is none.
+            events: written to; None writes none.
+        """
+        keys = Keys(settings.annotation_key)
+        locks = KeyedLocks()
+        others = None
+        guard = None
+        if kube is not None and settings.conflict_guard is not Switch.OFF:
+            others = Others(kube, keys, settings.rules.endpoint)
+            guard = ConflictGuard(others, keys, Grants(settings.signing_key))
+        if settings.policy.file is not None:
+            settings.policy.file.watch(metrics.policy_observer())
+        attachments = Attachments(Connections.of(keys, settings), kube)
+        return cls(
+            Syncer(settings, backend, metrics, locks, attachments, guard),
+            Finalizer(settings, backend, metrics, locks, others),
+            Reporter(keys, metrics, events),
+            guard is not None,
+        )
+
+
+def connect(settings: Settings) -> Kube | None:
+    """The Kubernetes API, as far as the settings want it and a configuration is found.
+
+    Raises:
+        SettingsError: it is wanted and there is none, or it can't be used.
+    """
+    wanted = {
+        "CONFLICT_GUARD": settings.conflict_guard,
+        "KUBERNETES_EVENTS": settings.events,
+    }
+    if set(wanted.values()) == {Switch.OFF}:
+        return None
+    forced = [name for name, switch in wanted.items() if switch is Switch.ON]
+    if settings.deletion:
+        forced.append("DELETION")
+    try:
+        kube = Kube.load()
+    except Misconfigured as error:
+        raise SettingsError([f"{name}: {error}" for name in forced or wanted]) from error
+    if kube is None and forced:
+        raise SettingsError(
+            [
+                f"{name}: on, but no configuration of the Kubernetes API is found, neither a "
+                "pod's nor a kubeconfig"
+                for name in forced
+            ]
+        )
+    return kube

@@ -1,0 +1,234 @@
+"""A bucket's quota and versioning, where a store has them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from backends.base import Backend, Claim
+from backends.deadline import Deadline
+from backends.errors import Rejected, StoreError, Unsupported
+from backends.sensitive import Sensitive
+from hooks.rehearsal import Rehearsal
+from tests.conformance.subject import ModelSubject, RealSubject, Subject
+from tests.conformance.traits import having, lacking
+from tests.servers.garage import GarageStore
+from tests.servers.minio import MinioStore
+from tests.support import wait
+
+SECRET = "a-very-strong-and-long-password"
+TOO_MUCH = {"XMinioAdminBucketQuotaExceeded", "Forbidden", "AccessDenied"}
+
+
+def _claim(name: str, **attributes: Any) -> Claim:
+    return Claim(name, name, Sensitive(SECRET), **attributes)
+
+
+def _deadline() -> Deadline:
+    return Deadline(30)
+
+
+def _provisioned(subject: Subject, name: str) -> Backend:
+    backend = subject.backend()
+    assert wait(backend.create_user(_claim(name), _deadline()))
+    assert wait(backend.create_bucket(_claim(name), _deadline()))
+    return backend
+
+
+def _quota(subject: Subject, bucket: str) -> tuple[int, int]:
+    """Bytes and objects, 0 for no limit, as the store says."""
+    if isinstance(subject, ModelSubject):
+        return subject.store.quotas.get(bucket, (0, 0))
+    assert isinstance(subject, RealSubject)
+    if isinstance(subject.store, MinioStore):
+        return int(json.loads(subject.store.admin().bucket_quota_get(bucket))["quota"]), 0
+    assert isinstance(subject.store, GarageStore)
+    quotas = subject.store.bucket(bucket)["quotas"]
+    return quotas["maxSize"] or 0, quotas["maxObjects"] or 0
+
+
+def _versioning(subject: Subject, bucket: str) -> str:
+    if isinstance(subject, ModelSubject):
+        return subject.store.versioning.get(bucket, "")
+    assert isinstance(subject, RealSubject)
+    with subject.store.s3() as client:
+        return str(client.get_bucket_versioning(Bucket=bucket).get("Status", "")).lower()
+
+
+@pytest.mark.parametrize("subject", having("quota_bytes"), indirect=True)
+def test_a_quota_is_set_changed_and_taken_away(subject: Subject, name: str) -> None:
+    backend = _provisioned(subject, name)
+    for size in (10_000_000, 20_000_000, 2**53 - 1, 0):
+        assert wait(backend.set_quota(_claim(name, quota_bytes=size), _deadline()))
+        assert _quota(subject, name) == (size, 0)
+    assert subject.put(name, "key", b"body", as_user=(name, SECRET)) == ""
+
+
+@pytest.mark.parametrize("subject", having("quota_bytes"), indirect=True)
+def test_no_quota_is_set_without_a_claim_or_a_bucket(subject: Subject, name: str) -> None:
+    backend = _provisioned(subject, name)
+    wait(backend.set_quota(_claim(name, quota_bytes=1_000), _deadline()))
+    assert not wait(backend.set_quota(_claim(name, versioning="enabled"), _deadline()))
+    assert _quota(subject, name) == (1_000, 0)
+    none = _claim(f"{name}-none", quota_bytes=1_000)
+    assert not wait(backend.set_quota(none, _deadline()))
+    assert f"{name}-none" not in subject.names()[1]
+
+
+@pytest.mark.parametrize("subject", having("quota_bytes", "quota_objects"), indirect=True)
+def test_the_limit_that_is_not_named_stays(subject: Subject, name: str) -> None:
+    backend = _provisioned(subject, name)
+    for attributes, expected in (
+        ({"quota_bytes": 5_000}, (5_000, 0)),
+        ({"quota_objects": 3}, (5_000, 3)),
+        ({"quota_bytes": 6_000}, (6_000, 3)),
+        ({"quota_bytes": 0}, (0, 3)),
+        ({"quota_bytes": 7_000, "quota_objects": 0}, (7_000, 0)),
+    ):
+        assert wait(backend.set_quota(_claim(name, **attributes), _deadline()))
+        assert _quota(subject, name) == expected
+
+
+@pytest.mark.parametrize("real", having("quota_bytes", real=True), indirect=True)
+def test_the_store_refuses_more_than_the_quota(real: RealSubject, name: str) -> None:
+    backend = _provisioned(real, name)
+    wait(backend.set_quota(_claim(name, quota_bytes=1_000), _deadline()))
+    assert real.put(name, "small", b"x" * 100, as_user=(name, SECRET)) == ""
+    assert real.put(name, "big", b"x" * 2_000, as_user=(name, SECRET)) in TOO_MUCH
+    wait(backend.set_quota(_claim(name, quota_bytes=0), _deadline()))
+    assert real.put(name, "big", b"x" * 2_000, as_user=(name, SECRET)) == ""
+
+
+@pytest.mark.parametrize("real", having("quota_objects", real=True), indirect=True)
+def test_the_store_refuses_more_objects_than_the_quota(real: RealSubject, name: str) -> None:
+    backend = _provisioned(real, name)
+    wait(backend.set_quota(_claim(name, quota_objects=1), _deadline()))
+    assert real.put(name, "one", b"body", as_user=(name, SECRET)) == ""
+    assert real.put(name, "two", b"body", as_user=(name, SECRET)) in TOO_MUCH
+
+
+@pytest.mark.parametrize("subject", having("versioning"), indirect=True)
+def test_versioning_is_enabled_and_suspended(subject: Subject, name: str) -> None:
+    backend = _provisioned(subject, name)
+    assert _versioning(subject, name) == ""
+    assert not wait(backend.set_versioning(_claim(name, quota_bytes=1), _deadline()))
+    assert _versioning(subject, name) == ""
+    for status in ("enabled", "enabled", "suspended", "enabled"):
+        claim = _claim(name, versioning=status)
+        wait(backend.prepare(claim, _deadline()))
+        assert wait(backend.set_versioning(claim, _deadline()))
+        assert _versioning(subject, name) == status
+    none = _claim(f"{name}-none", versioning="enabled")
+    assert not wait(backend.set_versioning(none, _deadline()))
+
+
+@pytest.mark.parametrize("real", having("versioning", real=True), indirect=True)
+def test_former_versions_are_kept_once_it_is_enabled(real: RealSubject, name: str) -> None:
+    backend = _provisioned(real, name)
+    wait(backend.set_versioning(_claim(name, versioning="enabled"), _deadline()))
+    for body in (b"one", b"two"):
+        assert real.put(name, "key", body, as_user=(name, SECRET)) == ""
+    with real.store.s3(name, SECRET) as client:
+        assert len(client.list_object_versions(Bucket=name)["Versions"]) == 2
+
+
+@pytest.mark.parametrize("real", having("versioning", real=True), indirect=True)
+def test_a_bucket_whose_state_forbids_it_is_told_in_the_stores_own_words(
+    real: RealSubject, name: str
+) -> None:
+    backend = real.backend()
+    with real.store.s3() as client:
+        client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    with pytest.raises(Rejected, match=r"[Oo]bject [Ll]ock"):
+        wait(backend.set_versioning(_claim(name, versioning="suspended"), _deadline()))
+    assert _versioning(real, name) == "enabled"
+
+
+@pytest.mark.parametrize("subject", having("versioning"), indirect=True)
+def test_asking_first_makes_nothing(subject: Subject, name: str) -> None:
+    backend = subject.backend()
+    before = subject.names()
+    for claim in (_claim(name), _claim(name, versioning="enabled")):
+        wait(backend.prepare(claim, _deadline()))
+        wait(backend.prepare(claim, _deadline(), dry_run=True))
+    assert subject.names() == before
+
+
+@pytest.mark.parametrize("subject", lacking("versioning"), indirect=True)
+def test_versioning_that_the_store_has_not_is_refused(subject: Subject, name: str) -> None:
+    backend = _provisioned(subject, name)
+    with pytest.raises(Unsupported, match="former versions"):
+        wait(backend.set_versioning(_claim(name, versioning="enabled"), _deadline()))
+    assert not wait(backend.set_versioning(_claim(name, quota_bytes=1), _deadline()))
+
+
+@pytest.mark.parametrize(
+    ("subject", "attribute"),
+    [
+        *lacking("quota_bytes", "quota_bytes"),
+        *lacking("quota_objects", "quota_objects"),
+    ],
+    indirect=["subject"],
+)
+def test_a_quota_that_the_store_has_not_is_refused_and_nothing_is_set(
+    subject: Subject, name: str, attribute: str
+) -> None:
+    backend = _provisioned(subject, name)
+    claimed = {"quota_bytes": 1_000, attribute: 1_000}
+    with pytest.raises(Unsupported, match="can't limit"):
+        wait(backend.set_quota(_claim(name, **claimed), _deadline()))
+    if subject.traits.has("quota_bytes"):
+        assert _quota(subject, name) == (0, 0)
+
+
+NOTHING_SAID = ["500", "500-empty", "503", "429", "html-404", "html-403", "redirect", "reset"]
+
+
+@pytest.mark.parametrize("real", having(real=True), indirect=True)
+def test_a_store_that_fails_is_never_read_as_one_that_refuses_or_lacks_something(
+    real: RealSubject, name: str
+) -> None:
+    backend = _provisioned(real, name)
+    attributes: dict[str, Any] = {}
+    if real.traits.has("quota_bytes"):
+        attributes["quota_bytes"] = 1_000
+    if real.traits.has("versioning"):
+        attributes["versioning"] = "enabled"
+    claim = _claim(name, **attributes)
+    asks = real.backend_name == "versitygw"
+    for fault in NOTHING_SAID:
+        real.proxy.always = fault
+        for call, expected in (
+            (backend.set_quota, "quota_bytes" in attributes),
+            (backend.set_versioning, "versioning" in attributes),
+            (backend.prepare, asks),
+        ):
+            if not expected:
+                continue
+            with pytest.raises(StoreError) as raised:
+                wait(call(claim, _deadline()))
+            assert not isinstance(raised.value, Unsupported)
+
+
+@pytest.mark.parametrize("subject", having(), indirect=True)
+def test_a_rehearsal_foretells_and_sets_nothing(subject: Subject, name: str) -> None:
+    backend = _provisioned(subject, name)
+    rehearsal = Rehearsal(backend)
+    for attribute, value in (("quota_bytes", 1_000), ("versioning", "enabled")):
+        if not subject.traits.has(attribute):
+            continue
+        claim = _claim(name, **{attribute: value})
+        none = _claim(f"{name}-none", **{attribute: value})
+        wait(rehearsal.prepare(claim, _deadline()))
+        setters = {"quota_bytes": "set_quota", "versioning": "set_versioning"}
+        foretelling = getattr(rehearsal, setters[attribute])
+        assert wait(foretelling(claim, _deadline()))
+        assert not wait(foretelling(_claim(name), _deadline()))
+        assert not wait(foretelling(none, _deadline()))
+        if attribute == "versioning":
+            assert _versioning(subject, name) == ""
+        else:
+            assert _quota(subject, name) == (0, 0)
+        assert wait(getattr(backend, setters[attribute])(claim, _deadline()))
