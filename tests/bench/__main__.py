@@ -17,14 +17,19 @@ from rich.console import Console
 
 from tests.bench import direct, floor, report, whole
 from tests.bench.figures import Figures
+from tests.bench.stores import KINDS, Stores
 from tests.e2e.stack import Programs
 from tests.servers.build import BuildError, build
 from tests.servers.require import NotInstalledError, find_metacontroller
 
+# Each new user costs MinIO and the operator half a second of CPU.
+_COUNTS = {"minio": 200}
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--secrets", type=int, default=1000, metavar="N", help="how many (1000)")
+    parser.add_argument("--secrets", type=int, metavar="N", help="how many (1000; MinIO 200)")
+    parser.add_argument("--backend", choices=sorted(KINDS), default="versitygw")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     options = parser.parse_args()
     # The figures alone go to standard output.
@@ -32,7 +37,8 @@ def main() -> int:
     progress.print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before the run")
     try:
         with tempfile.TemporaryDirectory(prefix="s3-resource-operator-") as folder:
-            figures = measure(Path(folder), options.secrets, progress)
+            count = options.secrets or _COUNTS.get(options.backend, 1000)
+            figures = measure(Path(folder), options.backend, count, progress)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -43,13 +49,13 @@ def main() -> int:
     return 0
 
 
-def measure(folder: Path, count: int, progress: Console) -> list[Figures]:
-    versitygw = build("versitygw")
+def measure(folder: Path, backend: str, count: int, progress: Console) -> list[Figures]:
+    stores = Stores(backend)
     folders = (folder / str(number) for number in itertools.count())
     parts: list[tuple[str, Callable[[Path], list[Figures]]]] = [
         (
             f"the hook alone, {callers} at once",
-            partial(direct.measure, versitygw, count=count, callers=callers),
+            partial(direct.measure, stores, count=count, callers=callers),
         )
         for callers in direct.CALLERS
     ]
@@ -58,29 +64,34 @@ def measure(folder: Path, count: int, progress: Console) -> list[Figures]:
             metacontroller=find_metacontroller(),
             etcd=build("etcd"),
             kube_apiserver=build("kube-apiserver"),
-            versitygw=versitygw,
+            versitygw=build("versitygw"),
         )
     except NotInstalledError as error:
         progress.print(f"Without the whole path: {error}", soft_wrap=True)
     else:
-        parts.append(("the whole path", partial(whole.measure, programs, count=count)))
+        parts.append(("the whole path", partial(whole.measure, programs, stores, count=count)))
 
     # A machine's speed may change within minutes, so that each part is held against the floor
     # right before and right after it.
     progress.print("the floor")
-    floors = [floor.measure(versitygw, next(folders), count)]
+    floors = [_floor(stores, next(folders), count)]
     measured = []
     for name, part in parts:
         progress.print(name)
         rows = part(next(folders))
         progress.print("the floor")
-        floors.append(floor.measure(versitygw, next(folders), count))
+        floors.append(_floor(stores, next(folders), count))
         near = [row for rows_of_floor in floors[-2:] for row in rows_of_floor]
         measured += [replace(row, floor_seconds=_mean(near, row.kind)) for row in rows]
     every = [row for rows_of_floor in floors for row in rows_of_floor]
     # One row for all the floors: the median run of each kind.
     medians = [_median([row for row in every if row.kind == kind]) for kind in ("new", "unchanged")]
     return [*medians, *measured]
+
+
+def _floor(stores: Stores, folder: Path, count: int) -> list[Figures]:
+    with stores.running(folder) as store:
+        return floor.measure(store, count)
 
 
 def _mean(rows: Sequence[Figures], kind: str) -> float:

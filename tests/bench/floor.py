@@ -1,60 +1,63 @@
-"""The bare floor: the same signed requests from a plain loop, with no operator around them."""
+"""The bare floor: the fewest requests that do it, from a plain loop, with no operator around."""
 
 from __future__ import annotations
 
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import urllib3
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from minio.credentials.providers import StaticProvider
+from minio.minioadmin import MinioAdmin
 
 from tests.bench.figures import Figures, timed
-from tests.servers.store import REGION, Store, running_store
+from tests.servers.garage import GarageStore
+from tests.servers.minio import MinioStore
+from tests.servers.s3 import S3Store
+from tests.servers.store import Store
 
 THREADS = 10
 PATH = f"bare loop, {THREADS} threads"
 
 
-def measure(versitygw: Path, directory: Path, count: int) -> list[Figures]:
-    with running_store(versitygw, directory) as store:
-        loop = _Loop(store)
-        try:
-            seconds, latencies = timed(loop.provision, range(count), callers=THREADS)
-            new = Figures(PATH, "new", count, seconds, latencies, store_requests=3 * count)
-            seconds, latencies = timed(loop.probe, range(count), callers=THREADS)
-            unchanged = Figures(PATH, "unchanged", count, seconds, latencies, store_requests=count)
-        finally:
-            loop.close()
-        return [new, unchanged]
+class Floor(ABC):
+    """A loop for one store.
 
+    Attributes:
+        requests: how many provision one user with its bucket, the probe included.
+        query: of the probe.
+    """
 
-class _Loop:
-    def __init__(self, store: Store) -> None:
-        self._url = store.url
-        self._admin = Credentials(store.access_key, store.secret_key)
-        self._pool = urllib3.PoolManager(maxsize=THREADS, block=True, retries=False)
+    requests: ClassVar[int]
+    query: ClassVar[str]
+
+    def __init__(self, store: S3Store) -> None:
+        self.url = store.url
+        self.region = store.region
+        self.administrator = Credentials(store.access_key, store.secret_key)
+        self.pool = urllib3.PoolManager(maxsize=THREADS, block=True, retries=False)
 
     def close(self) -> None:
-        self._pool.clear()
+        self.pool.clear()
 
     def provision(self, number: int) -> None:
-        user, bucket = f"user-{number}", f"bucket-{number}"
-        account = Element("Account")
-        for tag, text in (("Access", user), ("Secret", _secret(number)), ("Role", "user")):
-            SubElement(account, tag).text = text
-        body: bytes = tostring(account, encoding="utf-8")
-        self._request(self._admin, "PATCH", "/create-user", body=body)
-        self._request(self._admin, "PATCH", f"/{bucket}/create", headers={"x-vgw-owner": user})
+        self.create(f"user-{number:05}", secret_of(number), f"bucket-{number}")
         self.probe(number)
 
     def probe(self, number: int) -> None:
-        tenant = Credentials(f"user-{number}", _secret(number))
-        self._request(tenant, "GET", f"/bucket-{number}?acl=")
+        tenant = Credentials(f"user-{number:05}", secret_of(number))
+        self.signed(tenant, "GET", f"/bucket-{number}?{self.query}=")
 
-    def _request(
+    @abstractmethod
+    def create(self, user: str, secret: str, bucket: str) -> None: ...
+
+    def signed(
         self,
         credentials: Credentials,
         method: str,
@@ -63,14 +66,98 @@ class _Loop:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> None:
-        request = AWSRequest(method, self._url + path, headers=dict(headers or {}), data=body)
-        S3SigV4Auth(credentials, "s3", REGION).add_auth(request)
-        answer = self._pool.request(
-            method, self._url + path, body=body, headers=dict(request.headers.items())
-        )
+        request = AWSRequest(method, self.url + path, headers=dict(headers or {}), data=body)
+        S3SigV4Auth(credentials, "s3", self.region).add_auth(request)
+        self.send(method, self.url + path, dict(request.headers.items()), body)
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> bytes:
+        answer = self.pool.request(method, url, body=body, headers=dict(headers))
         if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {answer.data.decode()[:300]}")
+            raise RuntimeError(f"{method} {url}: {answer.status} {answer.data.decode()[:300]}")
+        return answer.data
 
 
-def _secret(number: int) -> str:
-    return f"the secret of user number {number}"
+class VersityFloor(Floor):
+    requests = 3
+    query = "acl"
+
+    def create(self, user: str, secret: str, bucket: str) -> None:
+        account = Element("Account")
+        for tag, text in (("Access", user), ("Secret", secret), ("Role", "user")):
+            SubElement(account, tag).text = text
+        body: bytes = tostring(account, encoding="utf-8")
+        self.signed(self.administrator, "PATCH", "/create-user", body=body)
+        owner = {"x-vgw-owner": user}
+        self.signed(self.administrator, "PATCH", f"/{bucket}/create", headers=owner)
+
+
+class MinioFloor(Floor):
+    requests = 5
+    query = "location"
+
+    def __init__(self, store: S3Store) -> None:
+        super().__init__(store)
+        self._admin = MinioAdmin(
+            endpoint=urlsplit(store.url).netloc,
+            credentials=StaticProvider(store.access_key, store.secret_key),
+            region=store.region,
+            secure=False,
+            http_client=self.pool,
+        )
+
+    def create(self, user: str, secret: str, bucket: str) -> None:
+        self._admin.user_add(user, secret)
+        resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+        statement = {"Effect": "Allow", "Action": ["s3:*"], "Resource": resources}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        self._admin.policy_add(bucket, policy=policy)
+        self._admin.attach_policy([bucket], user=user)
+        self.signed(self.administrator, "PUT", f"/{bucket}")
+
+
+class GarageFloor(Floor):
+    requests = 4
+    query = "location"
+
+    def __init__(self, store: S3Store) -> None:
+        super().__init__(store)
+        assert isinstance(store, GarageStore)
+        self._api = f"{store.admin_url}/v2/"
+        self._headers = {"Authorization": f"Bearer {store.admin_token}"}
+
+    def create(self, user: str, secret: str, bucket: str) -> None:
+        self._call("ImportKey", accessKeyId=user, secretAccessKey=secret, name=user)
+        made = self._call("CreateBucket", globalAlias=bucket)
+        permissions = {"read": True, "write": True, "owner": True}
+        self._call("AllowBucketKey", bucketId=made["id"], accessKeyId=user, permissions=permissions)
+
+    def _call(self, command: str, **body: Any) -> Any:
+        return json.loads(
+            self.send("POST", self._api + command, self._headers, json.dumps(body).encode())
+        )
+
+
+FLOORS: Mapping[type[S3Store], type[Floor]] = {
+    Store: VersityFloor,
+    MinioStore: MinioFloor,
+    GarageStore: GarageFloor,
+}
+
+
+def measure(store: S3Store, count: int) -> list[Figures]:
+    """New and unchanged, on a store that holds nothing yet."""
+    floor = FLOORS[type(store)](store)
+    try:
+        seconds, latencies = timed(floor.provision, range(count), callers=THREADS)
+        requests = floor.requests * count
+        new = Figures(PATH, "new", count, seconds, latencies, store_requests=requests)
+        seconds, latencies = timed(floor.probe, range(count), callers=THREADS)
+        unchanged = Figures(PATH, "unchanged", count, seconds, latencies, store_requests=count)
+    finally:
+        floor.close()
+    return [new, unchanged]
+
+
+def secret_of(number: int) -> str:
+    """A secret that every store takes."""
+    return f"the-secret-of-user-number-{number}"

@@ -1,0 +1,43 @@
+"""The stores that can be measured, each empty for every measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.servers.build import build
+from tests.servers.garage import GarageStore
+from tests.servers.minio import MinioStore
+from tests.servers.s3 import S3Store
+from tests.servers.store import Store
+
+KINDS: Mapping[str, Callable[[Path, Path], S3Store]] = {
+    "versitygw": Store,
+    "minio": MinioStore,
+    "garage": GarageStore,
+}
+
+
+class Stores:
+    """Starts stores of one kind.
+
+    Args:
+        kind: a key of `KINDS`, which is BACKEND_NAME too.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._program = build(kind)
+
+    def start(self, directory: Path) -> S3Store:
+        directory.mkdir(parents=True, exist_ok=True)
+        return KINDS[self.kind](self._program, directory)
+
+    @contextmanager
+    def running(self, directory: Path) -> Iterator[S3Store]:
+        store = self.start(directory)
+        try:
+            yield store
+        finally:
+            store.stop()
