@@ -4,12 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 STORES := versitygw minio garage
-# The store of `make demo`.
+# The store of `make demo`, `make bench` and `make kind`.
 BACKEND ?= versitygw
+# What `make image` builds and `make kind` runs.
+IMAGE ?= s3-resource-operator:dev
 SERVERS := $(STORES) etcd kube-apiserver
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench servers lock clean
+.PHONY: actionlint audit image kind metacontroller title e2e-matrix sign tag-image publish-chart chart
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,7 +58,7 @@ demo-cluster: setup servers ## the same through a real kube-apiserver and Metaco
 	@$(RUN) -m tests.e2e.demo_cluster
 
 bench: setup servers ## speed, as ratios to a floor measured in the same run
-	@$(RUN) -m tests.bench
+	@$(RUN) -m tests.bench --backend $(BACKEND)
 
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
@@ -64,6 +67,43 @@ lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev \
 		pyproject.toml -o requirements-dev.lock
+	$(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--constraint requirements-dev.lock - -o requirements-build.lock
+
+actionlint: setup ## the workflows, their scripts and the Dockerfile
+	@$(RUN) -m tests.servers build actionlint helm
+	$(BIN)/pytest tests/test_workflows.py tests/test_github.py tests/test_dockerfile.py
+
+audit: setup ## what is known of the locked packages' weaknesses
+	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
+image: ## the container image, for this machine
+	docker build --tag $(IMAGE) \
+		--build-arg VERSION="$$(sed -n 's/^__version__ = "\([^"]*\)".*/\1/p' hooks/__init__.py)" \
+		--build-arg REVISION="$$(git rev-parse HEAD)" .
+
+kind: setup ## end to end on the kind cluster e2e, with the image that `make image` built
+	@$(RUN) -m tests.servers build $(BACKEND)
+	@BACKEND=$(BACKEND) IMAGE=$(IMAGE) STORE="$$($(RUN) -m tests.servers path $(BACKEND))" \
+		.github/e2e/run.sh
+
+metacontroller: ## Metacontroller out of its release, for the tests; needs docker and helm
+	.github/scripts/metacontroller.sh
+
+# Only for workflows.
+e2e-matrix:
+	@printf 'matrix=%s\n' "$$(jq --compact-output . .github/e2e/matrix.json)"
+
+title:
+	@.github/scripts/check-title.sh
+
+sign tag-image publish-chart:
+	@.github/scripts/$@.sh
 
 clean: ## remove what is built here; the servers stay in the user's cache
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache dist
+
+chart: setup ## the chart: lint, templates, schemas, tests
+	true
