@@ -107,6 +107,9 @@ def apply_answer(secret: dict[str, Any], answer: Mapping[str, Any]) -> bool:
     return json.dumps(secret, sort_keys=True) != before
 
 
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+
+
 @dataclass
 class _Hook:
     port: int
@@ -165,7 +168,10 @@ def _hook_server(folder: Path, running: Running, hook: _Hook) -> Process:
         [sys.executable, "-m", "hooks", "serve"],
         log=folder / "hook.log",
         env={
-            **os.environ,
+            # No setting of the user's shell, and no cluster of the user's kubeconfig.
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            "CONFLICT_GUARD": "off",
+            "KUBERNETES_EVENTS": "off",
             **running.environ,
             "HOOK_PORT": str(hook.port),
             "METRICS_HOST": LOOPBACK,

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.servers.cluster import Cluster, running_cluster
 from tests.servers.require import require
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_cluster_of_a_kubeconfig() -> Iterator[None]:
+    """Whoever runs the tests may have one, which is none of theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", os.devnull)
+        yield
 
 
 @pytest.fixture(scope="session")
