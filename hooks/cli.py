@@ -50,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="s3-resource-operator",
         description="Turns annotated Kubernetes Secrets into buckets and users on an S3 store.",
-        epilog="The configuration is read from the environment; the README lists the variables.",
+        epilog="The configuration is read from the environment; docs/configuration.md lists the "
+        "variables.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)

@@ -75,7 +75,7 @@ class Operator:
 
 
 def connect(settings: Settings) -> Kube | None:
-    """The Kubernetes API, as far as the settings want it and a configuration is found.
+    """The Kubernetes API, where a configuration of it is found; nothing is asked of it yet.
 
     Raises:
         SettingsError: it is wanted and there is none, or it can't be used.
@@ -83,16 +83,17 @@ def connect(settings: Settings) -> Kube | None:
     wanted = {
         "CONFLICT_GUARD": settings.conflict_guard,
         "KUBERNETES_EVENTS": settings.events,
+        "DELETION": Switch.ON if settings.deletion else Switch.OFF,
     }
-    if set(wanted.values()) == {Switch.OFF}:
-        return None
-    forced = [name for name, switch in wanted.items() if switch is Switch.ON]
-    if settings.deletion:
-        forced.append("DELETION")
     try:
         kube = Kube.load()
     except Misconfigured as error:
-        raise SettingsError([f"{name}: {error}" for name in forced or wanted]) from error
+        # A mistake in it must not switch off in silence what would be on by itself.
+        names = [name for name, switch in wanted.items() if switch is not Switch.OFF]
+        if not names:
+            return None
+        raise SettingsError([f"{name}: {error}" for name in names]) from error
+    forced = [name for name, switch in wanted.items() if switch is Switch.ON]
     if kube is None and forced:
         raise SettingsError(
             [

@@ -74,7 +74,7 @@ class TLS:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the environment decides; see the README's table."""
+    """Everything that the environment decides; see the table in docs/configuration.md."""
 
     annotation_key: str
     backend_name: str

@@ -2,51 +2,66 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from backends import REGISTRY
+from backends.base import Claim
 from backends.capabilities import CAPABILITIES
+from backends.sensitive import Sensitive
 from hooks import secret
 from hooks.cli import main
+from hooks.connection import Connections
+from hooks.decorator import SyncRequest
+from hooks.events import event_for
+from hooks.grant import Grants
 from hooks.metrics import Metrics
-from hooks.outcome import Reason, Status
+from hooks.outcome import Action, Outcome, Reason, Status
+from hooks.policyfile import Deletion
 from hooks.settings import Settings
+from hooks.status import Keys, Scribe
+from hooks.takeover import Adoption
 from tests.conformance.traits import TRAITS
+from tests.markdown import Document, coded, names
+from tests.support import PREFIX, Secret
 from tests.test_manifests import NAME, Recorder, mounted_files
+from tests.test_removal import Cell
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-README = (ROOT / "README.md").read_text()
+README, OPERATIONS, CONFIGURATION, INSTALL, TENANCY, BACKENDS, SECURITY = (
+    Document(ROOT / path)
+    for path in (
+        "README.md",
+        "docs/operations.md",
+        "docs/configuration.md",
+        "docs/install.md",
+        "docs/tenancy.md",
+        "docs/backends.md",
+        "docs/security.md",
+    )
+)
 MINIMAL = {
     "S3_ENDPOINT_URL": "http://127.0.0.1:7070",
     "S3_ACCESS_KEY": "operator",
     "S3_SECRET_KEY": "not-a-real-one",
 }
-
-
-def section(title: str) -> str:
-    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
-    assert found, title
-    return found[1]
-
-
-def rows(title: str, header: str) -> list[list[str]]:
-    """The cells of a section's table whose header line begins as given."""
-    lines = section(title).splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {header} |"))
-    table = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        table.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-    return table
-
-
-def names(cell: str) -> list[str]:
-    return [name.strip(" `") for name in re.split(r"[,;]", cell) if name.strip()]
+CLAIM = Claim("bucket", "user", Sensitive("a-secret"))
+FIELDS = (
+    secret.BUCKET,
+    secret.ACCESS_KEY,
+    secret.SECRET,
+    secret.ENDPOINT,
+    secret.ROLE,
+    (*secret.USER_ID, *secret.GROUP_ID),
+    (*secret.QUOTA_BYTES, *secret.QUOTA_OBJECTS),
+    secret.VERSIONING,
+)
 
 
 def known_variables() -> set[str]:
@@ -57,25 +72,39 @@ def known_variables() -> set[str]:
     return {name for name in asked if name.removesuffix("_FILE") not in asked - {name}}
 
 
+def alerts() -> set[str]:
+    groups = yaml.safe_load((ROOT / "helm" / "files" / "alerts.yaml").read_text())["groups"]
+    return {rule["alert"] for group in groups for rule in group["rules"]}
+
+
 def test_the_configuration_table_lists_exactly_what_is_read() -> None:
-    listed = [name for row in rows("Configuration", "variable") for name in names(row[0])]
+    rows = CONFIGURATION.rows("Environment", "variable")
+    listed = [name for row in rows for name in names(row[0])]
     assert len(listed) == len(set(listed))
     described = {"ROOT_ACCESS_KEY", "ROOT_SECRET_KEY"}
     assert set(listed) | described == known_variables()
-    assert described <= set(re.findall(r"\w+", section("Configuration")))
+    assert described <= set(re.findall(r"\w+", CONFIGURATION.section("Environment")))
 
 
 def test_the_configuration_table_tells_the_defaults() -> None:
     settings = Settings.load(MINIMAL)
+    ids = [f"{found.start}-{found.stop - 1}" for found in settings.rules.user_ids]
     expected = {
         "S3_REGION": settings.connection.region,
         "S3_TLS_VERIFY": str(settings.connection.tls_verify).lower(),
         "BACKEND_NAME": settings.backend_name,
         "ANNOTATION_KEY": settings.annotation_key,
+        "ENFORCE_ENDPOINT_CHECK": str(settings.rules.endpoint is not None).lower(),
         "ALLOWED_ROLES": ",".join(settings.rules.roles),
+        "ALLOWED_USER_IDS": ",".join(ids),
+        "ALLOWED_GROUP_IDS": ",".join(ids),
         "ADOPTION": settings.adoption.value,
+        "CONFLICT_GUARD": settings.conflict_guard.value,
+        "KUBERNETES_EVENTS": settings.events.value,
+        "DELETION": "on" if settings.deletion else "off",
         "HOOK_HOST": settings.hook_host,
         "HOOK_PORT": str(settings.hook_port),
+        "HOOK_ALLOW_ANONYMOUS": "false",
         "METRICS_HOST": settings.metrics_host,
         "METRICS_PORT": str(settings.metrics_port),
         "SYNC_TIMEOUT_SECONDS": f"{settings.sync_timeout:g}",
@@ -84,46 +113,171 @@ def test_the_configuration_table_tells_the_defaults() -> None:
         "LOG_FORMAT": settings.log_format,
     }
     told: dict[str, str] = {}
-    for row in rows("Configuration", "variable"):
+    for row in CONFIGURATION.rows("Environment", "variable"):
         variables, defaults = names(row[0]), names(row[1])
+        if len(defaults) == 1:
+            defaults *= len(variables)
         if len(variables) == len(defaults):
             told |= dict(zip(variables, defaults, strict=True))
     assert {name: told[name] for name in expected} == expected
 
 
-def test_the_status_table_lists_every_reason_under_its_status() -> None:
+def test_documents_name_no_variable_that_is_not_read() -> None:
+    known = known_variables() | {f"{name}_FILE" for name in known_variables()}
+    keys = {key for keys in FIELDS for key in keys}
+    # What else is written like one.
+    prefixes = {name.partition("_")[0] for name in known_variables()} - {"BACKEND", "LOG"}
+    pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(prefixes)})_[A-Z_]*[A-Z](?![\w-])")
+    for document in (README, OPERATIONS, CONFIGURATION, INSTALL, TENANCY, SECURITY):
+        told = set(pattern.findall(document.prose)) - {"BUCKET_HOST", "BUCKET_PORT"}
+        assert told <= known | keys, document.path.name
+
+
+def test_the_readme_tells_every_status() -> None:
+    told = [row[0] for row in README.rows("What the operator writes onto it", "status")]
+    assert told == [status.value for status in Status]
+
+
+def test_operations_has_every_reason_under_its_status() -> None:
     told: dict[str, str] = {}
-    status = ""
-    for row in rows("What the operator writes onto it", "status"):
-        status = row[0] or status
-        told |= dict.fromkeys(names(row[1]), status)
+    for row in OPERATIONS.rows("Reasons", "reason"):
+        told |= dict.fromkeys(re.findall(r"\[(\w+)\]\(#", row[0]), row[1])
     assert told == {reason.value: reason.status.value for reason in Reason}
-    assert set(told.values()) == {status.value for status in Status}
+    headings = re.findall(r"^### (\w+)$", OPERATIONS.section("Reasons"), re.MULTILINE)
+    assert headings == [reason.value for reason in Reason if reason.value in headings]
+    assert set(headings) == set(told)
+    for reason in set(Reason) - {Reason.PROVISIONED}:
+        text = OPERATIONS.section(reason.value)
+        assert "**Cause:**" in text, reason
+        assert "**Do:**" in text, reason
+
+
+def test_operations_has_a_runbook_for_every_alert() -> None:
+    headings = re.findall(r"^### Alert (\w+)$", OPERATIONS.section("Alerts"), re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    assert set(headings) == alerts()
+    assert {f"alert-{alert.lower()}" for alert in alerts()} <= OPERATIONS.anchors
+    for alert in alerts():
+        text = OPERATIONS.section(f"Alert {alert}")
+        assert re.search(r"\*\*Means:\*\*.*\*\*Look.*\*\*", text, re.DOTALL), alert
 
 
 def test_the_metrics_table_lists_exactly_what_is_exported() -> None:
     told = {
         name.partition("{")[0]
-        for row in rows("Metrics", "metric")
-        for name in re.findall(r"`([^`]+)`", row[0])
+        for row in CONFIGURATION.rows("Metrics", "metric")
+        for name in coded(row[0])
     }
+    metrics = Metrics()
+    metrics.policy_observer()
     exported = {
         f"{family.name}_total" if family.type == "counter" else family.name
-        for family in Metrics().registry.collect()
+        for family in metrics.registry.collect()
     }
     assert told == exported
 
 
+def test_the_annotations_and_labels_are_those_that_are_set() -> None:
+    scribe = Scribe(Keys(f"{PREFIX}enabled"), Grants(Sensitive("key")), "http://127.0.0.1:1")
+    request = SyncRequest.of(Secret("app").document)
+    answer = scribe.answer(request, Outcome(Reason.PROVISIONED, ""), CLAIM, datetime.now(UTC))
+    for header, found in (("set on the Secret", answer.annotations), ("label", answer.labels)):
+        rows = CONFIGURATION.rows("Annotations and labels", header)
+        told = {name for row in rows for name in coded(row[0])}
+        assert {PREFIX + name for name in told} == set(found)
+    rows = CONFIGURATION.rows("Annotations and labels", "read from the Secret")
+    assert all(coded(row[0])[0] in TENANCY.text for row in rows)
+
+
+def test_the_events_are_those_that_are_written() -> None:
+    rows = CONFIGURATION.rows("Events", "type")
+    outcomes = [Outcome(Reason.PROVISIONED, "", (action,)) for action in Action]
+    written = {event.reason for outcome in outcomes if (event := event_for("", "", outcome))}
+    assert {row[1] for row in rows if row[0] == "Normal"} == written
+
+
+def test_the_fields_table_lists_exactly_the_keys_that_are_read() -> None:
+    told = [coded(row[1]) for row in CONFIGURATION.rows("The Secret", "field")]
+    assert told == [list(keys) for keys in FIELDS]
+
+
+def test_a_connection_secret_has_the_keys_that_are_told() -> None:
+    told = {key for row in TENANCY.rows("Connection Secrets", "key") for key in coded(row[0])}
+    keys = Keys(f"{PREFIX}enabled")
+    connections = Connections(keys, "https://s3.example.com", "us-east-1", b"a CA")
+    made: set[str] = set()
+    for form in ("rclone", "s3cmd"):
+        tenant = Secret("app")
+        tenant.document["metadata"]["annotations"] |= {
+            keys["connection-secret"]: "app-s3",
+            keys["connection-format"]: form,
+        }
+        request = replace(SyncRequest.of(tenant.document), attached_secrets={})
+        answer = connections.make(request, CLAIM)
+        assert answer is not None
+        made |= set(answer["data"])
+    assert told - {"connection-format"} == made
+
+
+def test_the_adoption_table_has_every_setting() -> None:
+    told = [coded(row[0])[0] for row in TENANCY.rows("Adoption", "ADOPTION")]
+    assert told == list(Adoption)
+
+
+def test_the_deletion_table_says_what_the_matrix_of_test_removal_proves() -> None:
+    checked: list[Cell] = []
+    for row in TENANCY.rows("Deletion", "policy"):
+        policy, bucket, user_named, bucket_named, becomes, user = row
+        if "the user's alone" not in bucket:
+            continue
+        for content, others in itertools.product(
+            [content for content in ("empty", "full") if content in contents(bucket)],
+            ["none", "same", "user", "bucket"],
+        ):
+            if user_named not in {"either", "yes" if others in {"same", "user"} else "no"}:
+                continue
+            if bucket_named not in {"either", "yes" if others in {"same", "bucket"} else "no"}:
+                continue
+            cell = Cell(coded(policy)[0], content, "holder", others, "on")
+            assert (becomes == "deleted") == (cell.wants_bucket and not cell.waits), cell
+            assert (user == "deleted") == cell.user_goes, cell
+            assert ("waits" in becomes) == cell.waits, cell
+            checked.append(cell)
+    # 2 policies, 2 contents, 4 others: none is left out, and none told twice.
+    assert len(checked) == len(set(checked)) == 16
+
+
+def contents(bucket: str) -> set[str]:
+    """What a row of the deletion table says of the bucket's content."""
+    if "not empty" in bucket:
+        return {"full"}
+    return {"empty"} if "empty" in bucket else {"empty", "full"}
+
+
+def test_the_deletion_policies_are_those_of_the_annotation() -> None:
+    rows = TENANCY.rows("Deletion", r"`s3-resource-operator.io/deletion-policy`")
+    assert [coded(row[0])[0] for row in rows] == list(Deletion)
+
+
 def test_the_table_of_the_stores_says_what_the_code_says_of_them() -> None:
-    text = (ROOT / "docs" / "backends.md").read_text()
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    lines = [
+        line.strip("| ").split(" | ")
+        for line in BACKENDS.text.splitlines()
+        if line.startswith("| ")
+    ]
     names_of, *table = [[cell.strip(" |") for cell in line] for line in lines]
     stores = [name.strip("`") for name in names_of if name]
     assert stores == list(CAPABILITIES) == list(REGISTRY)
-    told = {row[0]: dict(zip(stores, row[1:], strict=True)) for row in table}
+    told: dict[str, dict[str, str]] = {}
+    for row in table:
+        if len(row) == len(stores) + 1:
+            told.setdefault(row[0], dict(zip(stores, row[1:], strict=True)))
     for name, can in CAPABILITIES.items():
         assert told["rotation of a user's secret"][name].startswith("yes") == can.rotation
         assert told["user id and group id"][name].startswith("yes") == can.ids
+        assert told["quota of a bucket's size"][name].startswith("yes") == can.quota_bytes
+        assert told["quota of a bucket's objects"][name].startswith("yes") == can.quota_objects
+        assert told["versioning"][name].startswith("yes") == can.versioning
         assert told["the tenant's own request names the owner"][name] == (
             "yes" if can.owner_in_probe else "no"
         )
@@ -131,26 +285,10 @@ def test_the_table_of_the_stores_says_what_the_code_says_of_them() -> None:
         assert told["requests of a new Secret"][name] == str(TRAITS[name].provisioning)
 
 
-def test_the_fields_table_lists_exactly_the_keys_that_are_read() -> None:
-    told = [re.findall(r"`([^`]+)`", row[1]) for row in rows("The Secret", "field")]
-    assert told == [
-        list(secret.BUCKET),
-        list(secret.ACCESS_KEY),
-        list(secret.SECRET),
-        list(secret.ENDPOINT),
-        list(secret.ROLE),
-        [*secret.USER_ID, *secret.GROUP_ID],
-    ]
-
-
-def test_the_commands_are_those_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
-    told = {row[0].strip("`").split()[1] for row in rows("Commands", "command")}
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
-    found = re.search(r"\{([a-z,]+)\}", capsys.readouterr().out)
-    assert found
-    assert told == set(found[1].split(","))
+def test_operations_tells_the_same_requests_of_a_new_secret() -> None:
+    told = re.findall(r"(\d+) (?:requests )?on (\w+)", OPERATIONS.section("Sizing"))
+    requests = {store.lower(): int(number) for number, store in told}
+    assert requests == {name: TRAITS[name].provisioning for name in REGISTRY}
 
 
 def test_the_installation_makes_the_secrets_that_are_mounted() -> None:
@@ -158,32 +296,35 @@ def test_the_installation_makes_the_secrets_that_are_mounted() -> None:
         (name, key)
         for name, arguments in re.findall(
             rf"kubectl -n {NAME} create secret generic (\S+) \\\n((?:.*\\\n)*.*)",
-            section("Install on a cluster"),
+            INSTALL.section("Plain manifests"),
         )
         for key in re.findall(r"--from-literal=(\w+)=", arguments)
     }
     assert made == set(mounted_files().values())
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_within_the_repository_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out)) - {"-h", "--help"}
 
 
-def test_the_make_targets_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    for document in DOCUMENTS:
-        told = set(re.findall(r"`?make ([a-z-]+)\b`?", _code(document.read_text())))
-        assert told <= targets, document.name
-
-
-def _code(text: str) -> str:
-    """Only what stands in backticks: prose may make anything."""
-    return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
-
-
-def test_the_readme_stays_short() -> None:
-    assert len(README.splitlines()) <= 350
+def test_the_commands_and_their_options_are_those_of_the_program(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [row[0] for row in CONFIGURATION.rows("Commands", "command")]
+    told = {row.strip("`").split()[1]: row for row in rows}
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    found = re.search(r"\{([a-z,]+)\}", capsys.readouterr().out)
+    assert found
+    assert set(told) == set(found[1].split(","))
+    short = {"-f": "--file", "-o": "--output", "-n": "--namespace", "-A": "--all-namespaces"}
+    short["-l"] = "--selector"
+    for command, row in told.items():
+        named = set(re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", row))
+        named = {short.get(option, option) for option in named}
+        known = {option for option in options_of(command, capsys) if option.startswith("--")}
+        assert named == known, command
