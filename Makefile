@@ -58,7 +58,7 @@ demo-cluster: setup servers ## the same through a real kube-apiserver and Metaco
 	@$(RUN) -m tests.e2e.demo_cluster
 
 bench: setup servers ## speed, as ratios to a floor measured in the same run
-	@$(RUN) -m tests.bench --backend $(BACKEND)
+	@$(RUN) -m tests.bench --backend $(BACKEND) $(if $(LONG),--secrets 10000)
 
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \

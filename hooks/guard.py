@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from backends.base import Backend, Claim, Gap
 from backends.deadline import Deadline
-from backends.sensitive import Sensitive
 from hooks.decorator import NotAHookRequest, SyncRequest
 from hooks.grant import Grants
 from hooks.kube import Kube
@@ -197,8 +196,10 @@ class ConflictGuard:
             secret = other.names.secret.reveal()
             if secret in refused:
                 continue
-            names = Claim(other.names.bucket, other.names.user, Sensitive(secret))
-            probe = await backend.probe(names, deadline)
+            # For this Secret's own bucket: the other's name may be none that a store takes.
+            probe = await backend.probe(
+                Claim(claim.bucket, other.names.user, other.names.secret), deadline
+            )
             if probe.gap not in {Gap.NO_USER, Gap.WRONG_SECRET}:
                 raise _claimed(taking, claim, other)
             refused.add(secret)

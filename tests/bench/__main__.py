@@ -7,7 +7,7 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,87 +15,106 @@ from statistics import mean
 
 from rich.console import Console
 
-from tests.bench import direct, floor, report, whole
+from tests.bench import direct, floor, plot, report, whole
 from tests.bench.figures import Figures
 from tests.bench.stores import KINDS, Stores
 from tests.e2e.stack import Programs
 from tests.servers.build import BuildError, build
 from tests.servers.require import NotInstalledError, find_metacontroller
 
+Part = Callable[[Path], list[Figures]]
+
 # Each new user costs MinIO and the operator half a second of CPU.
 _COUNTS = {"minio": 200}
+_FEWER = (10, 3)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--secrets", type=int, metavar="N", help="how many (1000; MinIO 200)")
     parser.add_argument("--backend", choices=sorted(KINDS), default="versitygw")
-    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("build/bench"), help="for bench.json and bench.svg"
+    )
     options = parser.parse_args()
     # The figures alone go to standard output.
     progress = Console(stderr=True, highlight=False)
     progress.print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before the run")
+    count = options.secrets or _COUNTS.get(options.backend, 1000)
     try:
         with tempfile.TemporaryDirectory(prefix="s3-resource-operator-") as folder:
-            count = options.secrets or _COUNTS.get(options.backend, 1000)
-            figures = measure(Path(folder), options.backend, count, progress)
+            figures = list(_Bench(Path(folder), options.backend, progress).run(count))
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if options.output == "json":
-        print(report.as_json(figures))
-    else:
-        report.print_table(figures, Console(width=max(progress.width, 140)))
+    options.folder.mkdir(parents=True, exist_ok=True)
+    (options.folder / "bench.json").write_text(report.as_json(figures))
+    (options.folder / "bench.svg").write_bytes(plot.cost_per_secret(figures))
+    report.print_table(figures, Console(width=max(progress.width, 140)))
+    print(
+        f"Also in {options.folder}: bench.json, and bench.svg with the cost by number of Secrets."
+    )
     return 0
 
 
-def measure(folder: Path, backend: str, count: int, progress: Console) -> list[Figures]:
-    stores = Stores(backend)
-    folders = (folder / str(number) for number in itertools.count())
-    parts: list[tuple[str, Callable[[Path], list[Figures]]]] = [
-        (
-            f"the hook alone, {callers} at once",
-            partial(direct.measure, stores, count=count, callers=callers),
-        )
-        for callers in direct.CALLERS
-    ]
-    try:
-        programs = Programs(
-            metacontroller=find_metacontroller(),
-            etcd=build("etcd"),
-            kube_apiserver=build("kube-apiserver"),
-            versitygw=build("versitygw"),
-        )
-    except NotInstalledError as error:
-        progress.print(f"Without the whole path: {error}", soft_wrap=True)
-    else:
-        parts.append(("the whole path", partial(whole.measure, programs, stores, count=count)))
+class _Bench:
+    """One run: each part held against the floor right before and right after it.
 
-    # A machine's speed may change within minutes, so that each part is held against the floor
-    # right before and right after it.
-    progress.print("the floor")
-    floors = [_floor(stores, next(folders), count)]
-    measured = []
-    for name, part in parts:
-        progress.print(name)
-        rows = part(next(folders))
-        progress.print("the floor")
-        floors.append(_floor(stores, next(folders), count))
-        near = [row for rows_of_floor in floors[-2:] for row in rows_of_floor]
-        measured += [replace(row, floor_seconds=_mean(near, row.kind)) for row in rows]
-    every = [row for rows_of_floor in floors for row in rows_of_floor]
-    # One row for all the floors: the median run of each kind.
-    medians = [_median([row for row in every if row.kind == kind]) for kind in ("new", "unchanged")]
-    return [*medians, *measured]
+    A machine's speed may change within minutes.
+    """
+
+    def __init__(self, folder: Path, backend: str, progress: Console) -> None:
+        self._folders = (folder / str(number) for number in itertools.count())
+        self._stores = Stores(backend)
+        self._progress = progress
+
+    def run(self, count: int) -> Iterator[Figures]:
+        """All rows for so many Secrets, and those of the hook alone for fewer."""
+        for fewer in (count // part for part in _FEWER):
+            yield from self._size(fewer, [self._direct(fewer, 10)])
+        parts = [self._direct(count, callers) for callers in direct.CALLERS]
+        try:
+            programs = Programs(
+                metacontroller=find_metacontroller(),
+                etcd=build("etcd"),
+                kube_apiserver=build("kube-apiserver"),
+                versitygw=build("versitygw"),
+            )
+        except NotInstalledError as error:
+            self._progress.print(f"Without the whole path: {error}", soft_wrap=True)
+        else:
+            part = partial(whole.measure, programs, self._stores, count=count)
+            parts.append((f"the whole path, {count:,} Secrets", part))
+        yield from self._size(count, parts)
+
+    def _size(self, count: int, parts: Sequence[tuple[str, Part]]) -> Iterator[Figures]:
+        floors = [self._floor(count)]
+        measured = []
+        for name, part in parts:
+            self._progress.print(name)
+            rows = part(next(self._folders))
+            floors.append(self._floor(count))
+            near = [row for rows_of_floor in floors[-2:] for row in rows_of_floor]
+            measured += [replace(row, floor_seconds=_mean(near, row.kind)) for row in rows]
+        every = [row for rows_of_floor in floors for row in rows_of_floor]
+        # One row for all the floors: the median run of each kind.
+        kinds = list(dict.fromkeys(row.kind for row in every))
+        yield from (_median([row for row in every if row.kind == kind]) for kind in kinds)
+        yield from measured
+
+    def _direct(self, count: int, callers: int) -> tuple[str, Part]:
+        name = f"the hook alone, {count:,} Secrets, {callers} at once"
+        return name, partial(direct.measure, self._stores, count=count, callers=callers)
+
+    def _floor(self, count: int) -> list[Figures]:
+        self._progress.print(f"the floor, {count:,}")
+        with self._stores.running(next(self._folders)) as store:
+            return floor.measure(store, count, rotation=self._stores.rotation)
 
 
-def _floor(stores: Stores, folder: Path, count: int) -> list[Figures]:
-    with stores.running(folder) as store:
-        return floor.measure(store, count)
-
-
-def _mean(rows: Sequence[Figures], kind: str) -> float:
-    return mean(row.seconds for row in rows if row.kind == kind)
+def _mean(rows: Sequence[Figures], kind: str) -> float | None:
+    seconds = [row.seconds for row in rows if row.kind == kind]
+    return mean(seconds) if seconds else None
 
 
 def _median(rows: Sequence[Figures]) -> Figures:

@@ -37,16 +37,25 @@ def measure(stores: Stores, directory: Path, count: int, callers: int) -> list[F
     ):
         caller = _Caller(hook, callers)
         try:
-            return [
+            rows = [
                 _row(hook, caller, count, callers, "new"),
                 _row(hook, caller, count, callers, "unchanged"),
             ]
+            if stores.rotation:
+                caller.rotate()
+                rows.append(_row(hook, caller, count, callers, "rotated"))
+            store.process.kill()
+            rows.append(_row(hook, caller, count, callers, "store down"))
+            store.restart()
+            rows.append(_row(hook, caller, count, callers, "store back"))
+            return rows
         finally:
             caller.close()
 
 
 def _row(hook: Hook, caller: _Caller, count: int, callers: int, kind: str) -> Figures:
     asked, usage = hook.store_requests(), Usage(hook.process.pid)
+    caller.expected = "Retrying" if kind == "store down" else "Ready"
     seconds, latencies = timed(caller.sync, range(count), callers=callers)
     cpu, resident = usage.cpu_since_start(), usage.resident_bytes()
     return Figures(
@@ -74,6 +83,12 @@ class _Caller:
         self._pool = urllib3.PoolManager(maxsize=callers, block=True, retries=False, timeout=30)
         self._recorded: dict[str, Any] = json.loads(_REQUESTS.read_text())["body"]
         self._secrets: dict[int, dict[str, Any]] = {}
+        self.expected = "Ready"
+
+    def rotate(self) -> None:
+        """Another secret in every Secret."""
+        for number, secret in self._secrets.items():
+            secret["data"]["access-secret"] = _encode(secret_of(number, 1))
 
     def close(self) -> None:
         self._pool.clear()
@@ -92,8 +107,8 @@ class _Caller:
         for kind in ("annotations", "labels"):
             marks = {key: value for key, value in changes[kind].items() if value is not None}
             secret["metadata"].setdefault(kind, {}).update(marks)
-        if not secret["metadata"]["labels"].get("s3-resource-operator.io/status") == "Ready":
-            raise RuntimeError(f"not Ready: {changes['annotations']}")
+        if secret["metadata"]["labels"].get("s3-resource-operator.io/status") != self.expected:
+            raise RuntimeError(f"not {self.expected}: {changes['annotations']}")
         self._secrets[number] = secret
 
     def _new(self, number: int) -> dict[str, Any]:
@@ -104,7 +119,9 @@ class _Caller:
             "access-key": f"user-{number:05}",
             "access-secret": secret_of(number),
         }
-        secret["data"] = {
-            key: base64.b64encode(text.encode()).decode() for key, text in data.items()
-        }
+        secret["data"] = {key: _encode(text) for key, text in data.items()}
         return secret
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

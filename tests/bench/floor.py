@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -50,12 +51,22 @@ class Floor(ABC):
         self.create(f"user-{number:05}", secret_of(number), f"bucket-{number}")
         self.probe(number)
 
-    def probe(self, number: int) -> None:
-        tenant = Credentials(f"user-{number:05}", secret_of(number))
+    def probe(self, number: int, secret: str = "") -> None:
+        tenant = Credentials(f"user-{number:05}", secret or secret_of(number))
         self.signed(tenant, "GET", f"/bucket-{number}?{self.query}=")
 
     @abstractmethod
     def create(self, user: str, secret: str, bucket: str) -> None: ...
+
+    def rotate(self, number: int) -> None:
+        """Another secret for the user, and a probe with it."""
+        secret = secret_of(number, 1)
+        self.update(f"user-{number:05}", secret)
+        self.probe(number, secret)
+
+    def update(self, user: str, secret: str) -> None:
+        """Gives a user another secret, where the store can."""
+        raise RuntimeError("this store can't change a secret")
 
     def signed(
         self,
@@ -81,6 +92,10 @@ class VersityFloor(Floor):
     requests = 3
     query = "acl"
 
+    def __init__(self, store: S3Store) -> None:
+        super().__init__(store)
+        self._writing = threading.Lock()
+
     def create(self, user: str, secret: str, bucket: str) -> None:
         account = Element("Account")
         for tag, text in (("Access", user), ("Secret", secret), ("Role", "user")):
@@ -89,6 +104,14 @@ class VersityFloor(Floor):
         self.signed(self.administrator, "PATCH", "/create-user", body=body)
         owner = {"x-vgw-owner": user}
         self.signed(self.administrator, "PATCH", f"/{bucket}/create", headers=owner)
+
+    def update(self, user: str, secret: str) -> None:
+        change = Element("MutableProps")
+        SubElement(change, "Secret").text = secret
+        body: bytes = tostring(change, encoding="utf-8")
+        # Several at once lose some, with VersityGW 1.8.0: the probe finds the former secret.
+        with self._writing:
+            self.signed(self.administrator, "PATCH", f"/update-user?access={user}", body=body)
 
 
 class MinioFloor(Floor):
@@ -113,6 +136,9 @@ class MinioFloor(Floor):
         self._admin.policy_add(bucket, policy=policy)
         self._admin.attach_policy([bucket], user=user)
         self.signed(self.administrator, "PUT", f"/{bucket}")
+
+    def update(self, user: str, secret: str) -> None:
+        self._admin.user_add(user, secret)
 
 
 class GarageFloor(Floor):
@@ -144,20 +170,36 @@ FLOORS: Mapping[type[S3Store], type[Floor]] = {
 }
 
 
-def measure(store: S3Store, count: int) -> list[Figures]:
-    """New and unchanged, on a store that holds nothing yet."""
+def measure(store: S3Store, count: int, *, rotation: bool) -> list[Figures]:
+    """Every kind of work, on a store that holds nothing yet.
+
+    Args:
+        store: running and empty.
+        count: how many users, each with a bucket.
+        rotation: whether the store can change a user's secret.
+    """
     floor = FLOORS[type(store)](store)
+    kinds: list[tuple[str, Callable[[int], None], int]] = [
+        ("new", floor.provision, floor.requests),
+        ("unchanged", floor.probe, 1),
+    ]
+    if rotation:
+        kinds.append(("rotated", floor.rotate, 2))
     try:
-        seconds, latencies = timed(floor.provision, range(count), callers=THREADS)
-        requests = floor.requests * count
-        new = Figures(PATH, "new", count, seconds, latencies, store_requests=requests)
-        seconds, latencies = timed(floor.probe, range(count), callers=THREADS)
-        unchanged = Figures(PATH, "unchanged", count, seconds, latencies, store_requests=count)
+        return [
+            Figures(
+                PATH,
+                kind,
+                count,
+                *timed(call, range(count), callers=THREADS),
+                store_requests=requests * count,
+            )
+            for kind, call, requests in kinds
+        ]
     finally:
         floor.close()
-    return [new, unchanged]
 
 
-def secret_of(number: int) -> str:
+def secret_of(number: int, generation: int = 0) -> str:
     """A secret that every store takes."""
-    return f"the-secret-of-user-number-{number}"
+    return f"the-secret-of-user-number-{number}-{generation}"

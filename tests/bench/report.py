@@ -51,8 +51,8 @@ def as_json(figures: Sequence[Figures]) -> str:
 
 
 def print_table(figures: Sequence[Figures], console: Console) -> None:
-    for count in {row.secrets for row in figures}:
-        title = f"{count:,} Secrets, new and then synced again unchanged"
+    for count in sorted({row.secrets for row in figures}):
+        title = f"{count:,} Secrets"
         caption = (
             "The floor is a plain loop that sends the same requests, right before and after each "
             "row.\nRequests are the store's; CPU and memory are the hook server's."
@@ -69,7 +69,7 @@ def print_table(figures: Sequence[Figures], console: Console) -> None:
         table.add_column("Secrets", no_wrap=True)
         for column in _COLUMNS:
             table.add_column(column, justify="right", no_wrap=True)
-        for row in rows(figures):
+        for row in rows([row for row in figures if row.secrets == count]):
             path, kind, _, *values = row.values()
             table.add_row(str(path), str(kind), *(_cell(value) for value in values))
         console.print(table)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from backends.capabilities import CAPABILITIES
 from tests.servers.build import build
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
@@ -28,6 +29,7 @@ class Stores:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.rotation = CAPABILITIES[kind].rotation
         self._program = build(kind)
 
     def start(self, directory: Path) -> S3Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ from hooks.processes import wait_until
 from tests.bench.figures import Figures, Usage
 from tests.bench.stores import Stores
 from tests.e2e.stack import PREFIX, Programs, Stack, Tenant, running_stack
+from tests.servers.api import Object
 from tests.servers.store import Store
 
 PATH = "Metacontroller, 10 workers"
 
 _LIMIT = 1200
+_FEW = 2000
 _NAMESPACE = "bench"
 
 
@@ -27,18 +30,22 @@ def measure(programs: Programs, stores: Stores, directory: Path, count: int) -> 
         first = stack.provision(_tenant(stack, "first"))
         stack.delete(first)
         stack.settle()
-        new = _new(stack, count)
+        tenants = [_tenant(stack, f"secret-{number}") for number in range(count)]
+        rows = [_new(stack, tenants)]
         stack.settle()
-        return [new, _unchanged(stack, count)]
+        rows.append(_unchanged(stack, count))
+        if stores.rotation:
+            rows.append(_rotated(stack, tenants))
+        return [*rows, *_outage(stack, count)]
 
 
-def _new(stack: Stack, count: int) -> Figures:
+def _new(stack: Stack, tenants: Sequence[Tenant]) -> Figures:
     """From the first call for a new Secret until the last has Ready in its annotations.
 
     The Secrets are there before Metacontroller is, so that whoever makes them takes no CPU from
     what is measured.
     """
-    tenants = [_tenant(stack, f"secret-{number}") for number in range(count)]
+    count = len(tenants)
     manifests = [stack.manifest(tenant) for tenant in tenants]
     asked, calls, usage = stack.hook.store_requests(), stack.hook.syncs(), _usage(stack)
     ready = stack.hook.total("s3_operator_secrets_processed_total", status="Ready")
@@ -47,28 +54,82 @@ def _new(stack: Stack, count: int) -> Figures:
         now = stack.hook.total("s3_operator_secrets_processed_total", status="Ready")
         return now - ready >= count
 
-    def written() -> bool:
-        selector = f"{PREFIX}status=Ready"
-        return len(stack.cluster.api.list("Secret", _NAMESPACE, labels=selector)) >= count
+    _restarted(stack, stack.cluster.api.create, manifests)
+    started = _first_request(stack, asked)
+    # The cheap question first: listing a thousand Secrets takes the CPU from what is measured.
+    wait_until(answered, timeout=_LIMIT, what="the hook to answer for every Secret", interval=0.3)
+    _wait_for_all(stack, "Ready", count)
+    seconds = time.perf_counter() - started
+    stack.settle()
+    return _figures(stack, "new", count, seconds, asked, calls, usage)
 
+
+def _rotated(stack: Stack, tenants: Sequence[Tenant]) -> Figures:
+    """Another secret in every Secret at once, until the store has taken the last."""
+    count = len(tenants)
+    rotated = [replace(tenant, secret=f"{tenant.secret}-rotated") for tenant in tenants]
+    asked, calls, usage = stack.hook.store_requests(), stack.hook.syncs(), _usage(stack)
+    updated = stack.hook.total("s3_operator_users_updated_total")
+    _restarted(stack, stack.cluster.api.apply, [stack.manifest(tenant) for tenant in rotated])
+    started = _first_request(stack, asked)
+    wait_until(
+        lambda: stack.hook.total("s3_operator_users_updated_total") - updated >= count,
+        timeout=_LIMIT,
+        what="every secret to be rotated",
+        interval=0.3,
+    )
+    seconds = time.perf_counter() - started
+    stack.settle()
+    return _figures(stack, "rotated", count, seconds, asked, calls, usage)
+
+
+def _outage(stack: Stack, count: int) -> list[Figures]:
+    """The store goes, until the last Secret says so; and comes back, until none does any more.
+
+    The second includes the time that the Secrets wait before they try again.
+    """
+    rows = []
+    for kind, status in (("store down", "Retrying"), ("store back", "Ready")):
+        asked, calls, usage = stack.hook.store_requests(), stack.hook.syncs(), _usage(stack)
+        if status == "Retrying":
+            stack.s3.process.kill()
+            stack.sync_all()
+        else:
+            stack.s3.restart()
+        started = time.perf_counter()
+        _wait_for_all(stack, status, count)
+        seconds = time.perf_counter() - started
+        rows.append(_figures(stack, kind, count, seconds, asked, calls, usage))
+    return rows
+
+
+def _restarted(stack: Stack, make: Callable[[Object], object], manifests: Sequence[Object]) -> None:
+    """Writes while Metacontroller is away: that takes no CPU from what is measured."""
     stack.metacontroller.stop()
     with ThreadPoolExecutor(10) as pool:
-        for made in [pool.submit(stack.cluster.api.create, manifest) for manifest in manifests]:
+        for made in [pool.submit(make, manifest) for manifest in manifests]:
             made.result()
     stack.metacontroller.process.start()
+
+
+def _first_request(stack: Stack, asked: int) -> float:
     wait_until(
         lambda: stack.hook.store_requests() > asked,
         timeout=_LIMIT,
         what="the first request",
         interval=0.02,
     )
-    started = time.perf_counter()
-    # The cheap question first: listing a thousand Secrets takes the CPU from what is measured.
-    wait_until(answered, timeout=_LIMIT, what="the hook to answer for every Secret", interval=0.3)
-    wait_until(written, timeout=_LIMIT, what="every Secret to be Ready", interval=0.1)
-    seconds = time.perf_counter() - started
-    stack.settle()
-    return _figures(stack, "new", count, seconds, asked, calls, usage)
+    return time.perf_counter()
+
+
+def _wait_for_all(stack: Stack, status: str, count: int) -> None:
+    selector = f"{PREFIX}status={status}"
+    wait_until(
+        lambda: len(stack.cluster.api.list("Secret", _NAMESPACE, labels=selector)) >= count,
+        timeout=_LIMIT,
+        what=f"every Secret to be {status}",
+        interval=0.1 if count <= _FEW else 1,
+    )
 
 
 def _unchanged(stack: Stack, count: int) -> Figures:
