@@ -8,11 +8,11 @@ STORES := versitygw minio garage
 BACKEND ?= versitygw
 # What `make image` builds and `make kind` runs.
 IMAGE ?= s3-resource-operator:dev
-SERVERS := $(STORES) etcd kube-apiserver
+SERVERS := $(STORES) etcd kube-apiserver helm kubeconform promtool actionlint
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench servers lock clean
-.PHONY: actionlint audit image kind metacontroller title e2e-matrix sign tag-image publish-chart chart
+.PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart chart
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,15 @@ lock: setup ## resolve the dependencies anew
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--constraint requirements-dev.lock - -o requirements-build.lock
 
+chart: setup ## the chart: lint, templates, schemas, alerts, upgrades on a real Kubernetes API
+	@$(RUN) -m tests.servers build helm kubeconform promtool etcd kube-apiserver versitygw
+	"$$($(RUN) -m tests.servers path helm)" lint --strict helm
+	$(RUN) -m tests.chart.readme --check
+	$(BIN)/pytest tests/chart
+
+chart-readme: setup ## the values table of helm/README.md, from helm/values.yaml
+	$(RUN) -m tests.chart.readme
+
 actionlint: setup ## the workflows, their scripts and the Dockerfile
 	@$(RUN) -m tests.servers build actionlint helm
 	$(BIN)/pytest tests/test_workflows.py tests/test_github.py tests/test_dockerfile.py
@@ -103,7 +112,4 @@ sign tag-image publish-chart:
 	@.github/scripts/$@.sh
 
 clean: ## remove what is built here; the servers stay in the user's cache
-	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache dist
-
-chart: setup ## the chart: lint, templates, schemas, tests
-	true
+	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache build dist

@@ -65,10 +65,10 @@ class Server:
         return cache_folder() / self.name / self.version / self.name
 
 
-def go_install(package: str, version: str) -> Callable[[Path], Step]:
+def go_install(package: str, version: str, *tags: str) -> Callable[[Path], Step]:
     def step(folder: Path) -> Step:
         return Step(
-            ["go", "install", "-trimpath", f"{package}@{version}"],
+            ["go", "install", "-trimpath", f"-tags={','.join(tags)}", f"{package}@{version}"],
             folder / package.rsplit("/", 1)[1],
             env={"GOBIN": str(folder)},
         )
@@ -114,6 +114,10 @@ def module_version(name: str, requirement: str) -> str:
 _VERSITYGW = "v1.8.0"
 _MINIO = "v0.0.0-20260212201848-7aac2a2c5b7c"
 _GARAGE = "2.5.0"
+_HELM = "v4.3.1"
+_KUBECONFORM = "v0.7.0"
+_PROMTOOL = "v0.316.0"
+_ACTIONLINT = "v1.7.12"
 
 SERVERS: Mapping[str, Server] = {
     server.name: server
@@ -148,6 +152,31 @@ SERVERS: Mapping[str, Server] = {
             module_version("kube-apiserver", "k8s.io/kubernetes"),
             "the Kubernetes API; about 3 minutes on two cores, downloads included",
             go_build("kube-apiserver"),
+        ),
+        Server(
+            "helm",
+            _HELM,
+            "renders the chart; about 90 s on two cores",
+            go_install("helm.sh/helm/v4/cmd/helm", _HELM),
+        ),
+        Server(
+            "kubeconform",
+            _KUBECONFORM,
+            "checks manifests against schemas; some seconds",
+            go_install("github.com/yannh/kubeconform/cmd/kubeconform", _KUBECONFORM),
+        ),
+        Server(
+            "promtool",
+            _PROMTOOL,
+            "checks and tries alert rules; about 2 minutes on two cores",
+            # Without the clients of every cloud that Prometheus can discover targets in.
+            go_install("github.com/prometheus/prometheus/cmd/promtool", _PROMTOOL, "remove_all_sd"),
+        ),
+        Server(
+            "actionlint",
+            _ACTIONLINT,
+            "checks workflows; some seconds",
+            go_install("github.com/rhysd/actionlint/cmd/actionlint", _ACTIONLINT),
         ),
     )
 }

@@ -1,0 +1,128 @@
+"""The pod of a release, as a kubelet would start it, but for its addresses: they are loopback's."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hooks.processes import LOOPBACK, Process, answers, free_port
+from tests.chart.cluster import Release
+from tests.servers.accounts import kubeconfig
+from tests.servers.api import Object
+from tests.servers.hook import ROOT
+
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+_MOUNTS = "/etc/s3-resource-operator/"
+
+
+class Operator:
+    """The hook server with the variables, files and account that the Deployment gives it."""
+
+    def __init__(self, release: Release, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.release = release
+        self.port = free_port()
+        self.ops_port = free_port()
+        self._files = directory / "files"
+        self._account = directory / "account.yaml"
+        command = [sys.executable, "-m", "hooks", "serve"]
+        self.process = Process(command, log=directory / "hook.log", env={}, cwd=ROOT, name="hook")
+
+    def roll(self, changes: Mapping[str, str] | None = None) -> None:
+        """Start it with what the Deployment and its Secrets hold now, and `changes` to files."""
+        self.process.stop()
+        spec = self.release.get("Deployment", self.release.name, "apps/v1")["spec"]["template"]
+        pod = spec["spec"]
+        self._mount(pod)
+        for path, text in (changes or {}).items():
+            (self._files / path).write_text(text)
+        self.process.env = self._environment(pod)
+        self.process.start()
+        self.process.wait_for(
+            lambda: answers(self.ops_port, "/readyz", status=200), timeout=20, what="readiness"
+        )
+
+    def stop(self) -> None:
+        self.process.stop()
+
+    def handshake(self, name: str, authority: str) -> str:
+        """The TLS version that a caller agrees on who takes the hook for `name`.
+
+        Raises:
+            ssl.SSLError: the certificate isn't one for the name.
+        """
+        context = ssl.create_default_context(cadata=authority)
+        with (
+            socket.create_connection((LOOPBACK, self.port), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secured,
+        ):
+            return secured.version() or ""
+
+    def _mount(self, pod: Object) -> None:
+        volumes: dict[str, Any] = {volume["name"]: volume for volume in pod["volumes"]}
+        for mount in pod["containers"][0]["volumeMounts"]:
+            volume = volumes[mount["name"]]
+            if "emptyDir" in volume:
+                continue
+            folder = self._files / mount["mountPath"].removeprefix(_MOUNTS)
+            folder.mkdir(parents=True, exist_ok=True)
+            if "secret" in volume:
+                found = self.release.get("Secret", volume["secret"]["secretName"])["data"]
+                data = {key: base64.b64decode(text) for key, text in found.items()}
+                items = volume["secret"]["items"]
+            else:
+                found = self.release.get("ConfigMap", volume["configMap"]["name"])["data"]
+                data = {key: text.encode() for key, text in found.items()}
+                items = volume["configMap"]["items"]
+            for item in items:
+                (folder / item["path"]).write_bytes(data[item["key"]])
+
+    def _environment(self, pod: Object) -> dict[str, str]:
+        container = pod["containers"][0]
+        assert container["args"] == ["serve"]
+        environ = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        for source in container["envFrom"]:
+            environ |= self.release.get("ConfigMap", source["configMapRef"]["name"])["data"]
+        for variable in container["env"]:
+            environ[variable["name"]] = variable["value"].replace(_MOUNTS, f"{self._files}/")
+        if pod.get("automountServiceAccountToken"):
+            environ["KUBECONFIG"] = str(self._log_in(pod["serviceAccountName"]))
+        addresses = {
+            "HOOK_HOST": LOOPBACK,
+            "HOOK_PORT": str(self.port),
+            "METRICS_HOST": LOOPBACK,
+            "METRICS_PORT": str(self.ops_port),
+        }
+        return {**environ, **addresses}
+
+    def run_job(self, job: Object) -> str:
+        """What a Job of the chart prints that goes well, run with its own account."""
+        pod = job["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        environ = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        environ["KUBECONFIG"] = str(self._log_in(pod["serviceAccountName"]))
+        done = subprocess.run(  # noqa: S603 - no shell, and the arguments are the chart's
+            [sys.executable, "-m", "hooks", *container["args"]],
+            env=environ,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _log_in(self, account: str) -> Path:
+        cluster, namespace = self.release.cluster, self.release.namespace
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        token = cluster.api.request("POST", path, request)["status"]["token"]
+        return kubeconfig(cluster, self._account, user={"token": token})

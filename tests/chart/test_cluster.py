@@ -1,0 +1,151 @@
+"""A real Kubernetes API takes the chart and the manifests, and an upgrade keeps what it should."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.cluster import (
+    apply_strictly,
+    send,
+)
+from tests.chart.rendering import CI_FILES, Document, of_kind, one, render
+from tests.servers.cluster import Cluster
+from tests.servers.require import require
+from tests.test_manifests import MANIFESTS, kustomization, load
+
+pytestmark = pytest.mark.server
+
+# Their kinds are those of other projects, whose CRDs aren't here.
+FOREIGN = {"ServiceMonitor", "PrometheusRule", "Certificate", "Issuer"}
+KINDS = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "DecoratorController",
+    "Deployment",
+    "Job",
+    "Namespace",
+    "NetworkPolicy",
+    "Pod",
+    "PodDisruptionBudget",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+}
+
+
+@pytest.mark.parametrize("path", CI_FILES, ids=lambda path: path.name)
+def test_the_api_takes_what_the_chart_renders(chart_cluster: Cluster, path: Path) -> None:
+    for document in render(path):
+        if document["kind"] in FOREIGN:
+            continue
+        answer = apply_strictly(chart_cluster, document)
+        assert answer.status in {200, 201}, answer.body
+        assert answer.warnings == [], document["metadata"]["name"]
+
+
+def test_the_api_takes_the_manifests(chart_cluster: Cluster) -> None:
+    for filename in kustomization()["resources"]:
+        for document in load(MANIFESTS / filename):
+            answer = apply_strictly(chart_cluster, document)
+            assert answer.status in {200, 201}, answer.body
+            assert answer.warnings == [], document["metadata"]["name"]
+
+
+def test_an_unknown_field_would_be_refused(chart_cluster: Cluster) -> None:
+    service = one(render(), "Service", "rel-s3-resource-operator")
+    answer = apply_strictly(chart_cluster, {**service, "spec": {**service["spec"], "tpyo": 1}})
+    assert answer.status == 400 or "tpyo" in answer.body
+    assert answer.status not in {200, 201}
+
+
+@pytest.mark.parametrize("path", CI_FILES, ids=lambda path: path.name)
+def test_pod_security_lets_the_pods_in(chart_cluster: Cluster, path: Path) -> None:
+    documents = render(path)
+    specs = [item["spec"] for item in of_kind(documents, "Pod")]
+    for kind in ("Deployment", "Job"):
+        specs += [item["spec"]["template"]["spec"] for item in of_kind(documents, kind)]
+    for spec in specs:
+        # The priority class and pull secrets are the user's to make.
+        body = _pod({**spec, "priorityClassName": None})
+        answer = send(chart_cluster, "POST", "/api/v1/namespaces/ops/pods?dryRun=All", body)
+        assert answer.status == 201, answer.body
+        assert answer.warnings == []
+
+
+def test_pod_security_would_keep_a_lesser_pod_out(chart_cluster: Cluster) -> None:
+    spec = one(render(), "Deployment")["spec"]["template"]["spec"]
+    body = _pod({**spec, "hostNetwork": True})
+    answer = send(chart_cluster, "POST", "/api/v1/namespaces/ops/pods?dryRun=All", body)
+    assert answer.status == 403
+
+
+def _pod(spec: Document) -> Document:
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tried"}, "spec": spec}
+
+
+# Schemas
+
+
+@pytest.fixture(scope="module")
+def schemas(chart_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The API's own schemas, as kubeconform wants them: a file for each kind, nothing unknown."""
+    document = chart_cluster.api.request("GET", "/openapi/v2")
+    definitions: dict[str, Any] = document["definitions"]
+    for schema in definitions.values():
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+        for name, inner in schema.get("properties", {}).items():
+            # null is as good as not there.
+            if inner.get("format") == "int-or-string":
+                schema["properties"][name] = {"type": ["integer", "string"]}
+    # These may be either, though the API's description says text.
+    for name in ("util.intstr.IntOrString", "api.resource.Quantity"):
+        key = next(key for key in definitions if key.endswith(name))
+        definitions[key] = {"type": ["integer", "string", "number"]}
+    folder = tmp_path_factory.mktemp("schemas")
+    for key, schema in definitions.items():
+        for kind in schema.get("x-kubernetes-group-version-kind", ()):
+            prefix = kind["group"].split(".")[0]
+            name = "-".join(filter(None, (kind["kind"].lower(), prefix, kind["version"])))
+            text = json.dumps({"$ref": f"#/definitions/{key}", "definitions": definitions})
+            if kind["kind"] in KINDS:
+                (folder / f"{name}.json").write_text(text)
+    return folder
+
+
+def kubeconform(schemas: Path, documents: list[Document]) -> subprocess.CompletedProcess[str]:
+    location = f"{schemas}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
+    return subprocess.run(  # noqa: S603 - no shell, and the program is the tests' own build
+        [
+            require("kubeconform"),
+            *("-strict", "-summary", "-schema-location", location, "-skip", ",".join(FOREIGN)),
+            "-",
+        ],
+        input=yaml.safe_dump_all(documents),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", CI_FILES, ids=lambda path: path.name)
+def test_kubeconform_agrees(schemas: Path, path: Path) -> None:
+    done = kubeconform(schemas, render(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Invalid: 0, Errors: 0" in done.stdout
+
+
+def test_kubeconform_finds_mistakes(schemas: Path) -> None:
+    deployment = one(render(), "Deployment")
+    deployment = {**deployment, "spec": {**deployment["spec"], "replicaCount": 1}}
+    done = kubeconform(schemas, [deployment])
+    assert done.returncode == 1
+    assert "replicaCount" in done.stdout
