@@ -248,8 +248,8 @@ class Backend(Protocol):
     async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
         """Deletes an empty bucket, never an object; False when there is none.
 
-        Take it from its user before: nobody else can then put anything into it between the
-        last look and the deletion.
+        Stores throw unfinished uploads away with a bucket, so these are looked for first: only
+        one that is begun between that look and the deletion is lost.
 
         Raises:
             NotEmpty: it holds objects, former versions, delete markers or unfinished uploads.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+_CODE = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
 def parse(content: str | bytes) -> dict[str, Any] | None:
@@ -20,6 +23,6 @@ def error(content: bytes, code_key: str, message_key: str) -> tuple[str, str]:
     document = parse(content) or {}
     code, message = document.get(code_key), document.get(message_key)
     return (
-        code if isinstance(code, str) and code.isalnum() else "",
+        code if isinstance(code, str) and _CODE.fullmatch(code) else "",
         message if isinstance(message, str) else "",
     )

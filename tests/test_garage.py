@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backends.base import Claim
+from backends.deadline import Deadline
+from backends.errors import CredentialsRejected
+from backends.sensitive import Sensitive
 from hooks.outcome import Action
 from hooks.processes import LOOPBACK, free_port
 from tests.conformance.subject import RealSubject, garage_subject
 from tests.servers.garage import GarageStore
-from tests.support import Secret
+from tests.support import Secret, wait
 
 pytestmark = pytest.mark.server
 
@@ -200,6 +204,43 @@ def test_a_wrong_admin_token_is_named_and_an_unchanged_secret_does_not_mind(
     assert "S3_ADMIN_TOKEN" in again.annotations["message"]
 
 
+def test_a_release_takes_all_permissions_and_leaves_a_reader(
+    garage: RealSubject, store: GarageStore
+) -> None:
+    garage.operator().sync(Secret.claiming("released", "released-key", SECRET))
+    reading = {"read": True, "write": False, "owner": False}
+    store.create_user("released-reader", SECRET)
+    store.permit("AllowBucketKey", "released", "released-reader", reading)
+    backend = garage.backend()
+    assert not wait(backend.release("released", "released-reader", Deadline(10)))
+    assert wait(backend.release("released", "released-key", Deadline(10)))
+    assert _permissions(store, "released") == {"released-reader": reading}
+
+
+def test_a_quota_leaves_the_buckets_website_as_it_is(
+    garage: RealSubject, store: GarageStore
+) -> None:
+    store.create_bucket("website")
+    access = {"enabled": True, "indexDocument": "index.html", "errorDocument": None}
+    bucket = store.bucket("website")["id"]
+    store.call("POST", "UpdateBucket", {"id": bucket}, body={"websiteAccess": access})
+    before = store.bucket("website")
+    claim = Claim("website", "key", Sensitive(SECRET), quota_objects=7)
+    assert wait(garage.backend().set_quota(claim, Deadline(10)))
+    after = store.bucket("website")
+    assert after.pop("quotas") == {"maxSize": None, "maxObjects": 7}
+    before.pop("quotas")
+    assert after == before
+
+
+def test_a_deleted_bucket_goes_with_all_its_names(garage: RealSubject, store: GarageStore) -> None:
+    store.create_bucket("one-name")
+    body = {"bucketId": store.bucket("one-name")["id"], "globalAlias": "another-name"}
+    store.call("POST", "AddBucketAlias", body=body)
+    assert wait(garage.backend().delete_bucket("another-name", Deadline(10)))
+    assert not {"one-name", "another-name"} & store.names()[1]
+
+
 def test_the_documented_scope_is_enough_for_the_operators_token(
     garage: RealSubject, store: GarageStore
 ) -> None:
@@ -215,3 +256,23 @@ def test_the_documented_scope_is_enough_for_the_operators_token(
     operator.sync(secret)
     assert secret.state == READY
     assert store.owner("scoped-token") == "scoped-two"
+    quota = Claim("scoped-token", "scoped-two", Sensitive(SECRET), quota_bytes=1_000)
+    backend = garage.connect({**garage.environ(), "S3_ADMIN_TOKEN": token}, lambda *_: None)
+    calls: list[Callable[[], Coroutine[Any, Any, bool]]] = [
+        lambda: backend.set_quota(quota, Deadline(5)),
+        lambda: backend.delete_user("scoped-two", Deadline(5)),
+        lambda: backend.delete_bucket("scoped-token", Deadline(5)),
+    ]
+    for call in calls:
+        with pytest.raises(CredentialsRejected, match="scope"):
+            wait(call())
+    # What the optional features need beside it.
+    section = DOCUMENT.read_text().split("\n## Garage\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^- \w+: add (.+)\.$", section, re.MULTILINE)
+    body["scope"] = [*found[1].split(","), *re.findall(r"`(\w+)`", " ".join(lines))]
+    token = store.call("POST", "CreateAdminToken", body=body)["secretToken"]
+    backend = garage.connect({**garage.environ(), "S3_ADMIN_TOKEN": token}, lambda *_: None)
+    assert wait(backend.set_quota(quota, Deadline(5)))
+    assert wait(backend.release("scoped-token", "scoped-two", Deadline(5)))
+    assert wait(backend.delete_user("scoped-two", Deadline(5)))
+    assert wait(backend.delete_bucket("scoped-token", Deadline(5)))

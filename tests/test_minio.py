@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backends.base import Claim
 from backends.deadline import Deadline
+from backends.errors import CredentialsRejected
 from backends.sensitive import Sensitive
 from hooks.outcome import Action
 from tests.conformance.subject import RealSubject, minio_subject
@@ -341,6 +343,23 @@ def test_a_bucket_that_was_deleted_is_made_anew_for_the_next_owner_alone(
     assert store.put("second-life", "key", b"body", as_user=("former", SECRET)) == "AccessDenied"
 
 
+def test_a_new_buckets_policy_that_nobody_had_is_not_searched_for_owners(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    """MinIO itself keeps anybody from having a policy that is not there."""
+    store.create_user("no-policy", SECRET)
+    missing = f"{POLICY}never-made"
+    assert refused(lambda: store.attach(missing, "no-policy")) == "XMinioAdminNoSuchPolicy"
+    store.give(missing, ["s3:*"], ["never-made"], "no-policy")
+    assert refused(lambda: store.admin().policy_remove(missing)) == "XMinioIAMPolicyInUse"
+    sent: list[str] = []
+    backend = minio.connect(minio.environ(), lambda operation, *_: sent.append(operation))
+    claim = Claim("not-searched", "no-policy", Sensitive(SECRET))
+    assert wait(backend.create_bucket(claim, Deadline(10)))
+    assert sent == ["policy-info", "add-policy", "attach-policy", "create_bucket"]
+    assert store.owner("not-searched") == "no-policy"
+
+
 def test_the_documented_rights_are_enough_for_the_operator(
     minio: RealSubject, store: MinioStore
 ) -> None:
@@ -369,3 +388,27 @@ def test_the_documented_rights_are_enough_for_the_operator(
         {**minio.environ(), "S3_ACCESS_KEY": "least", "S3_SECRET_KEY": SECRET}, lambda *_: None
     )
     wait(backend.check(Deadline(5)))
+    claim = Claim("least-1", "least-two", Sensitive(OTHER_SECRET), versioning="enabled")
+    quota = Claim("least-1", "least-two", Sensitive(OTHER_SECRET), quota_bytes=1_000)
+    calls: list[Callable[[], Coroutine[Any, Any, bool]]] = [
+        lambda: backend.set_versioning(claim, Deadline(5)),
+        lambda: backend.set_quota(quota, Deadline(5)),
+        lambda: backend.delete_bucket("least-1", Deadline(5)),
+        lambda: backend.delete_user("least-two", Deadline(5)),
+    ]
+    for call in calls:
+        with pytest.raises(CredentialsRejected):
+            wait(call())
+    # What the optional features need beside it.
+    section = DOCUMENT.read_text().split("\n## MinIO\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^- \w+: add (.+)\.$", section, re.MULTILINE)
+    actions = re.findall(r"`([\w:]+)`", " ".join(lines))
+    for start in ("admin:", "s3:"):
+        chosen = [action for action in actions if action.startswith(start)]
+        store.give(f"more-{start[:-1]}", chosen, [] if start == "admin:" else ["*"], "least")
+    assert wait(backend.set_versioning(claim, Deadline(5)))
+    assert wait(backend.set_quota(quota, Deadline(5)))
+    assert wait(backend.release("least-1", "least-two", Deadline(5)))
+    assert wait(backend.delete_user("least-two", Deadline(5)))
+    assert wait(backend.delete_bucket("least-1", Deadline(5)))
+    assert f"{POLICY}least-1" not in json.loads(store.admin().policy_list())

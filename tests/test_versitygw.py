@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 
 from backends import REGISTRY
+from backends.base import Claim
+from backends.deadline import Deadline
+from backends.errors import StoreError, Unsupported
+from backends.sensitive import Sensitive
 from hooks.metrics import Metrics
 from hooks.processes import Process, answers, free_port
 from hooks.settings import Settings
-from tests.conformance.subject import RealSubject, versitygw_subject
+from tests.conformance.subject import RealSubject, keep_versions, versitygw_subject
 from tests.servers.require import require
+from tests.servers.store import Store
 from tests.support import ENVIRON, Operator, Secret, wait
 
 pytestmark = pytest.mark.server
@@ -160,3 +165,78 @@ def test_account_writes_do_not_get_lost_when_many_come_at_once(gateway: RealSubj
         thread.join(60)
     assert [secret.state for secret in secrets] == [READY] * 40
     assert {f"many-{n}" for n in range(40)} <= gateway.names()[0]
+
+
+def _versioned(bucket: str) -> Claim:
+    return Claim(bucket, bucket, Sensitive(SECRET), versioning="enabled")
+
+
+def test_a_gateway_without_a_place_for_versions_is_asked_before_anything_is_made(
+    tmp_path: Path,
+) -> None:
+    with versitygw_subject(tmp_path) as gateway:
+        sent: list[str] = []
+        backend = gateway.connect(gateway.environ(), lambda operation, *_: sent.append(operation))
+        claim = _versioned("to-be-versioned")
+        # With no bucket at all in the store, then with another one, then with its own.
+        wait(backend.prepare(claim, Deadline(10), dry_run=True))
+        assert "make_empty_bucket" not in sent
+        with pytest.raises(Unsupported, match="start it with --versioning-dir"):
+            wait(backend.prepare(claim, Deadline(10)))
+        assert sent.count("make_empty_bucket") == sent.count("delete_empty_bucket") == 1
+        secret = Secret.claiming("to-be-versioned", "a-user", SECRET, versioning="enabled")
+        gateway.operator().sync(secret)
+        assert secret.state == ("Invalid", "NotSupported")
+        assert gateway.names() == (set(), set())
+        for bucket in ("another", "to-be-versioned"):
+            gateway.create_bucket(bucket)
+            for dry_run in (True, False):
+                with pytest.raises(Unsupported):
+                    wait(backend.prepare(claim, Deadline(10), dry_run=dry_run))
+        assert sent.count("make_empty_bucket") == 1
+        with pytest.raises(Unsupported, match="start it with --versioning-dir"):
+            wait(backend.set_versioning(claim, Deadline(10)))
+        # Once the administrator did what the message says.
+        assert isinstance(gateway.store, Store)
+        keep_versions(gateway.store, tmp_path / "versions")
+        wait(backend.prepare(claim, Deadline(10)))
+        assert wait(backend.set_versioning(claim, Deadline(10)))
+
+
+def test_a_store_without_any_bucket_is_asked_and_left_as_it_was(tmp_path: Path) -> None:
+    with versitygw_subject(tmp_path, versions=True) as gateway:
+        wait(gateway.backend().prepare(_versioned("the-first"), Deadline(10)))
+        assert gateway.names() == (set(), set())
+        gateway.proxy.always = "500"
+        with pytest.raises(StoreError) as raised:
+            wait(gateway.backend().prepare(_versioned("the-first"), Deadline(10)))
+        assert not isinstance(raised.value, Unsupported)
+
+
+def test_an_administrator_that_is_not_root_can_do_all_of_it(tmp_path: Path) -> None:
+    with versitygw_subject(tmp_path, versions=True) as gateway:
+        gateway.create_user("not-root", SECRET, "admin")
+        environ = {**gateway.environ(), "S3_ACCESS_KEY": "not-root", "S3_SECRET_KEY": SECRET}
+        backend = gateway.connect(environ, lambda *_: None)
+        claim = _versioned("of-a-tenant")
+        wait(backend.prepare(claim, Deadline(10)))
+        assert wait(backend.create_user(claim, Deadline(10)))
+        assert wait(backend.create_bucket(claim, Deadline(10)))
+        wait(backend.prepare(claim, Deadline(10)))
+        assert wait(backend.set_versioning(claim, Deadline(10)))
+        # A policy that shuts everybody out goes with the change of owner at the latest.
+        policy = json.loads(_deny_everything("of-a-tenant", "of-a-tenant"))
+        policy["Statement"][0].update({"Principal": "*", "Action": "s3:DeleteBucket"})
+        with gateway.store.s3("of-a-tenant", SECRET) as client:
+            client.put_bucket_policy(Bucket="of-a-tenant", Policy=json.dumps(policy))
+        assert wait(backend.release("of-a-tenant", "of-a-tenant", Deadline(10)))
+        assert gateway.owner("of-a-tenant") == "not-root"
+        assert wait(backend.delete_user("of-a-tenant", Deadline(10)))
+        assert wait(backend.delete_bucket("of-a-tenant", Deadline(10)))
+        assert gateway.names() == ({"not-root"}, set())
+
+
+def test_a_quota_is_refused(gateway: RealSubject) -> None:
+    claim = Claim("a-bucket", "a-user", Sensitive(SECRET), quota_bytes=0)
+    with pytest.raises(Unsupported, match="quota"):
+        wait(gateway.backend().set_quota(claim, Deadline(10)))

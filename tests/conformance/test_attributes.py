@@ -11,12 +11,13 @@ from backends.base import Backend, Claim
 from backends.deadline import Deadline
 from backends.errors import Rejected, StoreError, Unsupported
 from backends.sensitive import Sensitive
+from hooks.outcome import Action
 from hooks.rehearsal import Rehearsal
 from tests.conformance.subject import ModelSubject, RealSubject, Subject
-from tests.conformance.traits import having, lacking
+from tests.conformance.traits import NOT_SUPPORTED, READY, having, lacking
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
-from tests.support import wait
+from tests.support import Operator, Secret, wait
 
 SECRET = "a-very-strong-and-long-password"
 TOO_MUCH = {"XMinioAdminBucketQuotaExceeded", "Forbidden", "AccessDenied"}
@@ -181,6 +182,73 @@ def test_a_quota_that_the_store_has_not_is_refused_and_nothing_is_set(
         wait(backend.set_quota(_claim(name, **claimed), _deadline()))
     if subject.traits.has("quota_bytes"):
         assert _quota(subject, name) == (0, 0)
+
+
+def _attributes(subject: Subject) -> dict[str, str]:
+    """All that this store can have, as a Secret's fields."""
+    values = {"quota_bytes": "1000000", "quota_objects": "1000", "versioning": "enabled"}
+    return {field: value for field, value in values.items() if subject.traits.has(field)}
+
+
+def test_what_a_secret_names_is_written_once_and_again_when_it_changes(
+    subject: Subject, name: str
+) -> None:
+    operator = subject.operator()
+    secret = Secret.claiming(name, name, SECRET, **_attributes(subject))
+    quota = "quota_bytes" in _attributes(subject)
+    versioning = "versioning" in _attributes(subject)
+    expected = [Action.SET_QUOTA] * quota + [Action.SET_VERSIONING] * versioning
+    result = operator.sync(secret)
+    assert secret.state == READY
+    assert result.outcome is not None
+    assert result.outcome.actions == (Action.CREATE_USER, Action.CREATE_BUCKET, *expected)
+    before = operator.requests()
+    operator.sync(secret)
+    assert operator.requests() == before + 1
+    if quota:
+        assert _quota(subject, name)[0] == 1_000_000
+        secret.set(quota_bytes="0")
+    if versioning:
+        assert _versioning(subject, name) == "enabled"
+        secret.set(versioning="suspended")
+    result = operator.sync(secret)
+    assert secret.state == READY
+    assert result.outcome is not None
+    assert result.outcome.actions == tuple(expected)
+    if quota:
+        assert _quota(subject, name)[0] == 0
+    if versioning:
+        assert _versioning(subject, name) == "suspended"
+
+
+def test_a_dry_run_foretells_what_is_then_written(subject: Subject, name: str) -> None:
+    secret = Secret.claiming(name, name, SECRET, **_attributes(subject))
+    before = subject.names()
+    rehearsal = Operator(Rehearsal(subject.backend()), subject.operator().environ)
+    foretold = rehearsal.sync(secret.made_again()).outcome
+    assert subject.names() == before
+    assert subject.operator().sync(secret).outcome == foretold
+
+
+@pytest.mark.parametrize(
+    ("subject", "field"),
+    [
+        *lacking("quota_bytes", "quota_bytes"),
+        *lacking("quota_objects", "quota_objects"),
+        *lacking("versioning", "versioning"),
+    ],
+    indirect=["subject"],
+)
+def test_what_the_store_has_not_is_refused_before_anything_is_asked(
+    subject: Subject, name: str, field: str
+) -> None:
+    operator = subject.operator()
+    value = "enabled" if field == "versioning" else "1000"
+    secret = Secret.claiming(name, name, SECRET, **{field: value})
+    operator.sync(secret)
+    assert secret.state == NOT_SUPPORTED
+    assert operator.requests() == 0
+    assert name not in subject.names()[0]
 
 
 NOTHING_SAID = ["500", "500-empty", "503", "429", "html-404", "html-403", "redirect", "reset"]

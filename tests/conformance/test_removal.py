@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -241,6 +242,8 @@ async def _delete_bucket(backend: Backend, name: str, deadline: Deadline) -> boo
 
 REMOVALS = [_release, _delete_user, _delete_bucket]
 NOTHING_SAID = ["500", "500-empty", "503", "429", "html-404", "html-403", "redirect", "reset"]
+# Said with 200, which is all that some say of a deleted user.
+NONSENSE = ["garbage", "bomb", "empty", "huge"]
 
 
 @pytest.mark.parametrize("real", having(real=True), indirect=True)
@@ -249,7 +252,8 @@ def test_a_store_that_fails_is_never_read_as_one_without(
     real: RealSubject, name: str, removal: Removal
 ) -> None:
     backend = _provisioned(real, name)
-    for fault in NOTHING_SAID:
+    nonsense = [] if removal is _delete_user else NONSENSE
+    for fault in [*NOTHING_SAID, *nonsense]:
         real.proxy.always = fault
         with pytest.raises(StoreError):
             wait(removal(backend, name, _deadline()))
@@ -278,6 +282,21 @@ def test_a_lost_answer_to_a_deletion_is_an_error_and_no_second_one_is_sent(
     assert not wait(removal(backend, name, _deadline()))
     users, buckets = real.names()
     assert (name in users, name in buckets).count(False) == 1
+
+
+@pytest.mark.parametrize("real", having(real=True), indirect=True)
+def test_a_lost_answer_to_a_release_is_made_good_by_the_next_call(
+    real: RealSubject, name: str
+) -> None:
+    backend = _provisioned(real, name)
+    real.proxy.writes_only = True
+    real.proxy.faults.append("lose")
+    with contextlib.suppress(Unavailable):
+        assert wait(backend.release(name, name, _deadline()))
+    assert real.proxy.injected == ["lose"]
+    assert not wait(backend.release(name, name, _deadline()))
+    assert real.owner(name) != name
+    assert real.put(name, "key", b"body", as_user=(name, SECRET)) == "AccessDenied"
 
 
 def _reads_before(real: RealSubject, removal: Removal) -> int:

@@ -107,7 +107,7 @@ TRAITS: Mapping[str, Traits] = {
     "versitygw": _VERSITYGW,
     "minio": Traits(
         CAPABILITIES["minio"],
-        provisioning=13,
+        provisioning=12,
         writes=4,
         reads=frozenset(
             {
