@@ -208,6 +208,10 @@ class Backend(Protocol):
         """The bucket, or None."""
         ...
 
+    async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
+        """Whether the store has a reason to refuse the bucket to its own owner."""
+        ...
+
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether any bucket names this user as its owner, be there such a user or not."""
         ...

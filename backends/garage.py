@@ -82,6 +82,10 @@ class Garage:
             return Bucket(frozenset({_ADMINISTRATOR}))
         return Bucket(frozenset(owners), intact=all(owners.values()))
 
+    async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
+        """Always: it doesn't say why it refuses."""
+        return True
+
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether the key owns one; a deleted key's permissions are gone with it."""
         key = await self._key(user, deadline)

@@ -110,6 +110,10 @@ class MinIO:
         intact = not owners or await self._ownership.is_intact(name, deadline)
         return Bucket(owners, intact=intact)
 
+    async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
+        """Always: a user may have other policies, or a bucket one of its own."""
+        return True
+
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether a policy of this operator's is attached to it; a deleted user's are not."""
         info = await self._user(user, deadline) or {}

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
-from xml.etree.ElementTree import Element
 
 from backends import xmlbody
 from backends.base import (
@@ -29,10 +27,10 @@ from backends.buckets import Buckets
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
 from backends.errors import ServerFault, Unsupported
-from backends.pool import ANSWER_LIMIT
 from backends.sensitive import Sensitive
 from backends.signing import SignedClient
 from backends.turns import turn
+from backends.versitygw_api import AdminApi, require
 from backends.versitygw_errors import admin_error, error_of, single_account
 from backends.versitygw_versioning import VersioningSetup
 
@@ -45,9 +43,6 @@ _GAPS = {
 _NEW_USER_ROLE = "user"
 # The signature is checked before the bucket is looked for.
 _ANY_BUCKET = "any-bucket"
-# list-users and list-buckets answer with everything at once.
-_LISTING_LIMIT = 256 * 1024 * 1024
-_LONG = 256 * 1024
 
 
 class VersityGW:
@@ -64,6 +59,7 @@ class VersityGW:
             if connection.admin_endpoint == connection.endpoint
             else SignedClient(connection.admin_endpoint, connection, observe)
         )
+        self._commands = AdminApi(self._api, self._admin)
         self._buckets = Buckets(self._s3, self._admin, admin_error)
         self._versioning = VersioningSetup(self._s3, self._admin)
         # The gateway's IAM services read, change and write the whole list of accounts.
@@ -91,9 +87,9 @@ class VersityGW:
         The gateway tells an unknown access key from a wrong secret: one that it knows but
         doesn't list is the root account's, an administrator.
         """
-        for account in await self._list("users", "Accounts", deadline):
-            if account.findtext("Access") == name:
-                return User(admin=account.findtext("Role") == "admin")
+        role = (await self._commands.roles(deadline)).get(name)
+        if role is not None:
+            return User(admin=role == "admin")
         return User(admin=True) if await self._is_known(name, deadline) else None
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
@@ -105,11 +101,26 @@ class VersityGW:
             return None
         raise error_of(answer, admin=True)
 
+    async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
+        """Whether the bucket has a policy; nothing else keeps an owner out."""
+        answer = await self._s3.request(
+            "GET",
+            [claim.bucket],
+            operation="read_policy",
+            credentials=self._admin,
+            deadline=deadline,
+            query={"policy": ""},
+        )
+        if answer.code == "NoSuchBucketPolicy":
+            return False
+        require(answer)
+        return True
+
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Looks through list-buckets: a deleted user's buckets keep its name."""
         return any(
             bucket.findtext("Owner") == user
-            for bucket in await self._list("buckets", "Buckets", deadline)
+            for bucket in await self._commands.listed("buckets", "Buckets", deadline)
         )
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
@@ -125,12 +136,12 @@ class VersityGW:
         }
         fields.setdefault("Role", _NEW_USER_ROLE)
         async with self._account_write(deadline):
-            answer = await self._call(
+            answer = await self._commands.call(
                 "create-user", deadline, body=xmlbody.document("Account", fields)
             )
             if answer.code == "XAdminUserExists":
                 return False
-            _require(answer)
+            require(answer)
             if claim.user_id is not None or claim.group_id is not None:
                 await self._update(claim, deadline)
         return True
@@ -152,7 +163,7 @@ class VersityGW:
         )
         if answer.code in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists", "XAdminUserNotFound"}:
             return False
-        _require(answer)
+        require(answer)
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -175,7 +186,9 @@ class VersityGW:
                 return False
             # A second answer to a repeated request would be as good as the first, but whether
             # the first was carried out is not known.
-            _require(await self._call("delete-user", deadline, {"access": name}, repeat=False))
+            require(
+                await self._commands.call("delete-user", deadline, {"access": name}, repeat=False)
+            )
         return True
 
     async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
@@ -199,7 +212,7 @@ class VersityGW:
 
     async def check(self, deadline: Deadline) -> None:
         """Lists the users: that takes an administrator and an IAM service."""
-        await self._list("users", "Accounts", deadline)
+        await self._commands.roles(deadline)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -215,12 +228,12 @@ class VersityGW:
         return answer.code == "SignatureDoesNotMatch"
 
     async def _hand_over(self, bucket: str, owner: str, deadline: Deadline) -> bool:
-        answer = await self._call(
+        answer = await self._commands.call(
             "change-bucket-owner", deadline, {"bucket": bucket, "owner": owner}
         )
         if answer.code in {"NoSuchBucket", "XAdminUserNotFound"}:
             return False
-        _require(answer)
+        require(answer)
         return True
 
     async def _acl(
@@ -235,39 +248,9 @@ class VersityGW:
             query={"acl": ""},
         )
 
-    async def _call(
-        self,
-        command: str,
-        deadline: Deadline,
-        query: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        limit: int = ANSWER_LIMIT,
-        *,
-        repeat: bool = True,
-    ) -> Answer:
-        return await self._api.request(
-            "PATCH",
-            [command],
-            operation=command.replace("-", "_"),
-            credentials=self._admin,
-            deadline=deadline,
-            query=query,
-            body=body,
-            limit=limit,
-            repeat=repeat,
-        )
-
-    async def _list(self, what: str, element: str, deadline: Deadline) -> Iterator[Element]:
-        answer = await self._call(f"list-{what}", deadline, limit=_LISTING_LIMIT)
-        _require(answer)
-        if len(answer.body) < _LONG:
-            return xmlbody.parse(answer.body).iter(element)
-        # Nothing else is answered while this thread parses.
-        return (await asyncio.to_thread(xmlbody.parse, answer.body)).iter(element)
-
     async def _update(self, claim: Claim, deadline: Deadline) -> bool:
         fields = {"Secret": claim.secret.reveal(), **_attributes(claim)}
-        answer = await self._call(
+        answer = await self._commands.call(
             "update-user",
             deadline,
             {"access": claim.user},
@@ -275,7 +258,7 @@ class VersityGW:
         )
         if answer.code == "XAdminUserNotFound":
             return False
-        _require(answer)
+        require(answer)
         return True
 
     def _account_write(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
@@ -293,8 +276,3 @@ def _owner(answer: Answer) -> str:
     if not owner:
         raise ServerFault("The store's answer names no owner of the bucket.")
     return owner
-
-
-def _require(answer: Answer) -> None:
-    if not answer.ok:
-        raise error_of(answer, admin=True)

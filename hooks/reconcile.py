@@ -104,7 +104,16 @@ class _Run:
             return probe.gap, None
         if bucket is None:
             return Gap.NO_BUCKET, None
-        return (Gap.ACCEPTED if bucket.is_owned_by(self.claim.user) else Gap.DENIED), bucket
+        if not bucket.is_owned_by(self.claim.user):
+            return Gap.DENIED, bucket
+        if probe.gap is Gap.DENIED and not await self.backend.may_deny(self.claim, self.deadline):
+            # A gateway that takes the user for another one: seen with VersityGW 1.8.0.
+            raise Refusal(
+                Reason.NOT_YET_VISIBLE,
+                "The bucket is the user's, but the store refuses it to the user, and no bucket "
+                "policy says so: its cache of accounts may be wrong for a while.",
+            )
+        return Gap.ACCEPTED, bucket
 
     async def _repair(self, gap: Gap, bucket: Bucket | None) -> None:
         match gap:

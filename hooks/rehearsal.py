@@ -59,6 +59,10 @@ class Rehearsal:
             return None if owner is None else Bucket(frozenset({owner}))
         return await self._backend.find_bucket(name, deadline)
 
+    async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
+        """The store's."""
+        return await self._backend.may_deny(claim, deadline)
+
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """The store's."""
         return await self._backend.owns_buckets(user, deadline)

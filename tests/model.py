@@ -47,6 +47,7 @@ class ModelStore:
     names_owners: bool = True
     features: frozenset[str] = frozenset({"quota_bytes", "quota_objects", "versioning"})
     keeps_versions: bool = True
+    has_policies: bool = True
     before: Callable[[str], None] = lambda operation: None
     calls: list[str] = field(default_factory=list)
 
@@ -93,6 +94,10 @@ class ModelStore:
             return None
         owner = self.owners[name]
         return Bucket(frozenset({owner} if owner else set()))
+
+    async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
+        await self._called("may_deny")
+        return self.has_policies
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         await self._called("owns_buckets")

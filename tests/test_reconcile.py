@@ -43,7 +43,17 @@ def test_a_denied_probe_of_the_users_own_bucket_is_ready() -> None:
     secret = Secret.claiming("bucket", "user", SECRET)
     Operator(store).sync(secret)
     assert secret.annotations["status"] == "Ready"
-    assert store.calls == ["probe", "find_bucket"]
+    assert store.calls == ["probe", "find_bucket", "may_deny"]
+
+
+def test_a_denied_probe_of_the_users_own_bucket_that_nothing_explains_is_not_ready() -> None:
+    store = Forgetful(accounts={"user": Account(SECRET)}, owners={"bucket": "user"})
+    store.stuck = Gap.DENIED
+    store.has_policies = False
+    secret = Secret.claiming("bucket", "user", SECRET)
+    Operator(store).sync(secret)
+    assert secret.state == ("Retrying", "NotYetVisible")
+    assert store.owners["bucket"] == "user"
 
 
 def test_a_user_that_was_disabled_on_the_store_stays_disabled() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,23 @@ def test_single_account_mode_is_named(tmp_path: Path) -> None:
         wait(backend.close())
         assert secret.state == ("Retrying", "OperatorMisconfigured")
         assert "single-account" in secret.annotations["message"]
+
+
+def test_many_rotations_at_once_share_the_list_of_users(gateway: RealSubject) -> None:
+    operator = gateway.operator({"SYNC_TIMEOUT_SECONDS": "20"})
+    secrets = [Secret.claiming(f"turn-{n}", f"turn-{n}", SECRET) for n in range(30)]
+    for secret in secrets:
+        operator.sync(secret)
+        secret.set(access_secret=OTHER_SECRET)
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(operator.sync, secrets))
+    assert [secret.state for secret in secrets] == [READY] * 30
+    listings = operator.metrics.registry.get_sample_value(
+        "s3_operator_backend_requests_total",
+        {"backend": "versitygw", "operation": "list_users", "code": "200"},
+    )
+    assert listings is not None
+    assert listings < 30
 
 
 def test_account_writes_do_not_get_lost_when_many_come_at_once(gateway: RealSubject) -> None:

@@ -82,10 +82,10 @@ _VERSITYGW = Traits(
     writes=2,
     reads=frozenset(
         {
-            *("probe", "find_user", "read_owner", "list_users", "list_buckets"),
+            *("probe", "find_user", "read_owner", "read_policy", "list_users", "list_buckets"),
             *("list_uploads", "get_versioning", "ask_versioning", "list_one_bucket"),
             # The model's own.
-            *("find_bucket", "owns_buckets", "prepare"),
+            *("find_bucket", "owns_buckets", "may_deny", "prepare"),
         }
     ),
     refused=_UNKNOWN_OR_WRONG,
