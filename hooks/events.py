@@ -1,4 +1,4 @@
-"""Events on Secrets, for `kubectl describe secret`: best effort, and never in a sync's way."""
+"""Events on Secrets, for `kubectl events`: best effort, and never in a sync's way."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ class Events:
 
 
 def event(spec: EventSpec, subject: Subject, at: datetime, instance: str) -> Object:
-    """A v1 Event, of the older kind that counts: what `kubectl describe` shows.
+    """A v1 Event, of the older kind that counts: what every `kubectl` shows.
 
     Its name is the same for the same Secret and reason, so that a second one finds the first.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from backends.base import Backend, Claim, Gap
@@ -16,10 +17,14 @@ from hooks.decorator import NotAHookRequest, SyncRequest
 from hooks.grant import Grants
 from hooks.kube import Kube
 from hooks.kubeerrors import KubeError
-from hooks.outcome import Conflict, Reason, Refusal
+from hooks.outcome import Conflict, Reason, Refusal, Status
 from hooks.secret import Names, read_endpoint, read_names
 from hooks.status import Keys, name_hash
 from hooks.takeover import Taking
+
+# Of its own, and as many as the client has connections: with a few for everything, those that wait
+# for an API that hangs would keep the others from even asking.
+_THREADS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Others:
         self._kube = kube
         self._keys = keys
         self._endpoint = endpoint
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
 
     async def labelled(self, label: str, name: str, origin: str, deadline: Deadline) -> list[Other]:
         """Those whose look-up label says that they name something.
@@ -59,6 +65,22 @@ class Others:
         """
         selector = f"{self._keys[label]}={name_hash(name)}"
         return await self._find(selector, origin, lambda _: True, deadline)
+
+    async def invalid(
+        self, origin: str, wanted: Callable[[Names], bool], deadline: Deadline
+    ) -> list[Other]:
+        """Those that name what is wanted and are Invalid: they have no look-up labels.
+
+        Args:
+            origin: the Secret that asks.
+            wanted: picks them.
+            deadline: of the sync.
+
+        Raises:
+            Refusal: the API can't be asked.
+        """
+        selector = f"{self._keys['status']}={Status.INVALID}"
+        return await self._find(selector, origin, wanted, deadline)
 
     async def all(
         self, origin: str, wanted: Callable[[Names], bool], deadline: Deadline
@@ -89,7 +111,7 @@ class Others:
             return [other for other in self._live(secrets, origin) if wanted(other.names)]
 
         try:
-            return await asyncio.to_thread(find)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, find)
         except KubeError as error:
             raise Refusal(
                 Reason.GUARD_UNAVAILABLE,
@@ -148,7 +170,13 @@ class ConflictGuard:
         label, name = (
             ("bucket-hash", claim.bucket) if taking is Taking.BUCKET else ("user-hash", claim.user)
         )
-        for other in await self._others.labelled(label, name, claim.origin, deadline):
+        others = await self._others.labelled(label, name, claim.origin, deadline)
+        if since is not None or taking is Taking.NEW_USER:
+            # Else every Secret is looked at later, see refuse_confirmed.
+            others += await self._others.invalid(
+                claim.origin, lambda names: _wants(taking, claim, names), deadline
+            )
+        for other in others:
             if not _wants(taking, claim, other.names):
                 continue
             given = self._given(taking, other)

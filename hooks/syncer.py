@@ -108,12 +108,15 @@ class Syncer:
         try:
             check_supported(claim, self._backend.capabilities)
             self._attachments.check(request, claim)
+            # Before anything is made: what is refused afterwards would have no grant, and be
+            # written anew at each try.
+            await self._attachments.refuse_foreign(request, deadline)
             async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
                 outcome = await self._reconcile(request, claim, deadline)
-            if outcome.status is Status.READY:
-                return claim, await self._attach(request, outcome, deadline)
+            if outcome.status is Status.READY and self._attachments.are_missing(request):
+                outcome = replace(outcome, message=f"{outcome.message} {NO_ATTACHMENTS}")
             return claim, outcome
-        except (InvalidSecret, TimedOut) as error:
+        except (Refusal, TimedOut) as error:
             return claim, Outcome.of(error)
 
     async def _reconcile(self, request: SyncRequest, claim: Claim, deadline: Deadline) -> Outcome:
@@ -127,16 +130,6 @@ class Syncer:
             applied=self._keys.observed(request, "applied"),
             deadline=deadline,
         )
-
-    async def _attach(self, request: SyncRequest, outcome: Outcome, deadline: Deadline) -> Outcome:
-        """The outcome with what the connection Secret makes of it."""
-        try:
-            await self._attachments.refuse_foreign(request, deadline)
-        except (Refusal, TimedOut) as error:
-            return Outcome.of(error, outcome.actions)
-        if self._attachments.are_missing(request):
-            return replace(outcome, message=f"{outcome.message} {NO_ATTACHMENTS}")
-        return outcome
 
     def _read(self, request: SyncRequest) -> tuple[Claim, str | None]:
         """Claim and endpoint.

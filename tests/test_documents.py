@@ -31,7 +31,7 @@ from tests.conformance.traits import TRAITS
 from tests.markdown import Document, coded, names
 from tests.support import PREFIX, Secret
 from tests.test_manifests import NAME, Recorder, mounted_files
-from tests.test_removal import Cell
+from tests.test_removal_matrix import Cell
 
 ROOT = Path(__file__).parent.parent
 README, OPERATIONS, CONFIGURATION, INSTALL, TENANCY, BACKENDS, SECURITY = (

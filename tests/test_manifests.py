@@ -17,12 +17,18 @@ import pytest
 import yaml
 
 from hooks import __version__
+from hooks.detach import DEFAULT_CONTROLLER
 from hooks.endpoint import normalise
+from hooks.policyfile import Deletion
 from hooks.secret import read
 from hooks.settings import Settings
+from hooks.status import Keys
+from tests.support import ENVIRON
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 KUSTOMIZATION = MANIFESTS / "kustomization.yaml"
+COMPONENT = MANIFESTS / "deletion" / "kustomization.yaml"
+DELETION = "deletion/decoratorcontroller.yaml"
 EXAMPLES = sorted((MANIFESTS / "examples").glob("*.yaml"))
 NAME = "s3-resource-operator"
 PLACEHOLDER = "example-only-replace-me"
@@ -155,7 +161,7 @@ def test_every_file_holds_named_kubernetes_objects(path: Path) -> None:
     for document in documents:
         assert document["apiVersion"]
         assert document["kind"]
-        if path != KUSTOMIZATION:
+        if path.name != KUSTOMIZATION.name:
             assert document["metadata"]["name"]
 
 
@@ -266,7 +272,8 @@ def test_the_pod_uses_its_own_service_account() -> None:
     account = one("serviceaccount.yaml", "ServiceAccount")
     assert pod()["serviceAccountName"] == account["metadata"]["name"]
     assert account["automountServiceAccountToken"] is False
-    assert pod()["automountServiceAccountToken"] is False
+    # The guard, connection Secrets and Events ask the Kubernetes API.
+    assert pod()["automountServiceAccountToken"] is True
     assert pod()["enableServiceLinks"] is False
 
 
@@ -293,12 +300,49 @@ def test_it_matches_secrets_that_the_operator_obeys(tmp_path: Path) -> None:
     ]
 
 
-def test_it_only_syncs() -> None:
-    """Attachments would take credentials away in an outage; a finalizer holds Secrets back."""
+def test_it_only_syncs_and_attaches_connection_secrets() -> None:
+    """A finalize hook would hold back every Secret, of those who never asked for deletion too."""
     spec = one("decoratorcontroller.yaml", "DecoratorController")["spec"]
     assert spec["hooks"].keys() == {"sync"}
     assert spec["hooks"]["sync"]["version"] == "v2"
-    assert spec.keys() == {"resources", "resyncPeriodSeconds", "hooks"}
+    assert spec["attachments"] == [
+        {"apiVersion": "v1", "resource": "secrets", "updateStrategy": {"method": "InPlace"}}
+    ]
+    assert spec.keys() == {"resources", "attachments", "resyncPeriodSeconds", "hooks"}
+
+
+def test_the_deletion_controller_is_for_secrets_that_ask_and_calls_finalize_alone(
+    tmp_path: Path,
+) -> None:
+    settings, _ = load_settings(tmp_path)
+    document = one(DELETION, "DecoratorController")
+    assert document["metadata"]["name"] == DEFAULT_CONTROLLER
+    spec = document["spec"]
+    assert spec.keys() == {"resources", "hooks"}
+    (resource,) = spec["resources"]
+    (expression,) = resource["annotationSelector"].pop("matchExpressions")
+    assert resource == {"apiVersion": "v1", "resource": "secrets", "annotationSelector": {}}
+    assert expression == {
+        "key": Keys(settings.annotation_key)["deletion-policy"],
+        "operator": "In",
+        "values": [policy for policy in Deletion if policy is not Deletion.RETAIN],
+    }
+    expected = {"version": "v2", "webhook": {**webhook(), "path": "/finalize"}}
+    assert spec["hooks"] == {"sync": expected, "finalize": expected}
+
+
+def test_deletion_is_opted_into_with_a_component() -> None:
+    (component,) = load(COMPONENT)
+    assert component["kind"] == "Component"
+    assert component["resources"] == [Path(DELETION).name]
+    (generator,) = component["configMapGenerator"]
+    assert generator == {
+        **kustomization()["configMapGenerator"][0],
+        "behavior": "merge",
+        "literals": ["DELETION=on"],
+    }
+    assert "components" not in kustomization()
+    assert Settings.load(ENVIRON | {"DELETION": "on"}).deletion
 
 
 def test_it_sends_the_token_that_the_operator_expects() -> None:
@@ -335,8 +379,9 @@ def decorator_schema() -> Any:
     pytest.fail(f"{path} holds no DecoratorController")
 
 
-def test_it_is_valid_under_metacontrollers_schema(decorator_schema: Any) -> None:
-    document = one("decoratorcontroller.yaml", "DecoratorController")
+@pytest.mark.parametrize("filename", ["decoratorcontroller.yaml", DELETION])
+def test_it_is_valid_under_metacontrollers_schema(decorator_schema: Any, filename: str) -> None:
+    document = one(filename, "DecoratorController")
     jsonschema.Draft202012Validator(decorator_schema).validate(document)
 
 
@@ -507,22 +552,31 @@ def test_the_restricted_check_finds_violations(
     assert violations(spec) == [violation]
 
 
-# What Metacontroller may do
+# What Metacontroller and the operator may do
 
 
-def test_the_cluster_role_grants_little() -> None:
-    role = one("rbac-metacontroller.yaml", "ClusterRole")
-    granted = {
+def granted(filename: str) -> dict[tuple[str, str], set[str]]:
+    """Verbs by group and resource; the binding is for the file's own role."""
+    role = one(filename, "ClusterRole")
+    binding = one(filename, "ClusterRoleBinding")
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    return {
         (group, resource): set(rule["verbs"])
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
-    for (group, resource), verbs in granted.items():
+
+
+def test_metacontrollers_cluster_role_grants_little() -> None:
+    rights = granted("rbac-metacontroller.yaml")
+    for (group, resource), verbs in rights.items():
         assert not {"*"} & {group, resource, *verbs}
-        assert not verbs & {"delete", "deletecollection", "impersonate", "escalate", "bind"}
-    assert granted["", "secrets"] == {"list", "watch", "update"}
-    assert {resource for _, resource in granted} == {
+        assert not verbs & {"deletecollection", "impersonate", "escalate", "bind"}
+        assert "delete" not in verbs or resource == "secrets"
+    # Connection Secrets are its children, and it reads a Secret before it sets its finalizer.
+    assert rights["", "secrets"] == {"list", "watch", "update", "create", "delete", "get"}
+    assert {resource for _, resource in rights} == {
         "decoratorcontrollers",
         "compositecontrollers",
         "controllerrevisions",
@@ -530,8 +584,20 @@ def test_the_cluster_role_grants_little() -> None:
         "namespaces",
         "events",
     }
-    binding = one("rbac-metacontroller.yaml", "ClusterRoleBinding")
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+
+
+def test_the_operator_may_look_at_secrets_and_write_events() -> None:
+    assert granted("rbac.yaml") == {
+        ("", "secrets"): {"get", "list"},
+        ("", "events"): {"create", "patch"},
+    }
+    (subject,) = one("rbac.yaml", "ClusterRoleBinding")["subjects"]
+    account = one("serviceaccount.yaml", "ServiceAccount")["metadata"]
+    assert (subject["kind"], subject["name"], subject["namespace"]) == (
+        "ServiceAccount",
+        account["name"],
+        account["namespace"],
+    )
 
 
 # The examples
@@ -592,13 +658,12 @@ def test_the_example_application_uses_the_example_secret() -> None:
 # What kubectl makes of it
 
 
-@pytest.fixture(scope="module")
-def rendered() -> list[Document]:
+def render(folder: Path) -> list[Document]:
     kubectl = shutil.which("kubectl")
     if not kubectl:
         pytest.skip("kubectl is not on PATH")
     result = subprocess.run(  # noqa: S603 - no shell, no foreign input
-        [kubectl, "kustomize", str(MANIFESTS)],
+        [kubectl, "kustomize", str(folder)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -607,6 +672,24 @@ def rendered() -> list[Document]:
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     return list(yaml.safe_load_all(result.stdout))
+
+
+@pytest.fixture(scope="module")
+def rendered() -> list[Document]:
+    return render(MANIFESTS)
+
+
+def test_kubectl_adds_the_deletion_component(rendered: list[Document], tmp_path: Path) -> None:
+    shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    file = tmp_path / "manifests" / KUSTOMIZATION.name
+    file.write_text(yaml.safe_dump(kustomization() | {"components": [COMPONENT.parent.name]}))
+    documents = render(file.parent)
+    settings = next(item["data"] for item in documents if item["kind"] == "ConfigMap")
+    assert settings == settings_of_kustomization() | {"DELETION": "on"}
+    names = {(item["kind"], item["metadata"]["name"]) for item in documents}
+    without = {(item["kind"], item["metadata"]["name"]) for item in rendered}
+    added = {(kind, name) for kind, name in names - without if kind != "ConfigMap"}
+    assert added == {("DecoratorController", DEFAULT_CONTROLLER)}
 
 
 def test_kubectl_renders_every_object(rendered: list[Document]) -> None:

@@ -7,16 +7,18 @@ import itertools
 import re
 import secrets as random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
 
+from hooks.events import COMPONENT
 from hooks.processes import wait_until
+from tests.e2e.gate import Gate
+from tests.e2e.operator import operators_kubeconfig
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster, running_cluster
-from tests.servers.decorator import decorator, install
+from tests.servers.decorator import DELETION, decorator, install
 from tests.servers.hook import Hook, running_hook
 from tests.servers.metacontroller import Metacontroller, running_metacontroller
 from tests.servers.require import MetacontrollerFiles
@@ -62,9 +64,16 @@ class Tenant:
 
 class Stack:
     def __init__(
-        self, cluster: Cluster, s3: S3Store, hook: Hook, metacontroller: Metacontroller
+        self,
+        cluster: Cluster,
+        gate: Gate,
+        s3: S3Store,
+        hook: Hook,
+        metacontroller: Metacontroller,
     ) -> None:
         self.cluster = cluster
+        self.gate = gate
+        """The operator's own way to the Kubernetes API."""
         self.s3 = s3
         self.hook = hook
         self.metacontroller = metacontroller
@@ -72,6 +81,12 @@ class Stack:
         """Every tenant's secret of this run: none may ever be seen outside a Secret's data."""
         self._revisions = itertools.count(1)
         self.sync_all()
+
+    @property
+    def policy_file(self) -> Path:
+        """The operator's, which is read anew when it changes."""
+        assert self.hook.process.env is not None
+        return Path(self.hook.process.env["POLICY_FILE"])
 
     @property
     def store(self) -> Store:
@@ -84,6 +99,10 @@ class Stack:
         revision = next(self._revisions)
         manifest = decorator(self.hook.url, revision=revision, resync_seconds=every)
         install(self.cluster, manifest, self.hook.token)
+
+    def install_deletion(self) -> None:
+        """Apply the shipped second controller, which is opt-in."""
+        install(self.cluster, decorator(self.hook.url, manifest=DELETION), self.hook.token)
 
     def use_token(self, token: str, *, token_secret: str) -> None:
         """Have Metacontroller call the hook with another token; `sync_all` takes it back."""
@@ -131,9 +150,21 @@ class Stack:
         unique = f"{name[:24]}-{random.token_hex(6)}"
         return Tenant(namespace, name, unique, f"{unique}-user", secret or random.token_urlsafe(24))
 
-    def put(self, tenant: Tenant, data: Mapping[str, str] | None = None) -> None:
-        """Make or change the tenant's Secret."""
-        self.cluster.api.apply(self.manifest(tenant, data))
+    def put(
+        self,
+        tenant: Tenant,
+        data: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make or change the tenant's Secret, with annotations of ours."""
+        manifest = self.manifest(tenant, data)
+        manifest["metadata"]["annotations"] = {**ENABLED, **prefixed(annotations or {})}
+        self.cluster.api.apply(manifest)
+
+    def mark(self, tenant: Tenant, annotations: Mapping[str, str | None]) -> None:
+        """Set or, with None, delete annotations of ours."""
+        change = {"metadata": {"annotations": prefixed(annotations)}}
+        self.cluster.api.merge("Secret", tenant.name, tenant.namespace, change)
 
     def manifest(self, tenant: Tenant, data: Mapping[str, str] | None = None) -> Object:
         self.secrets_used.add(tenant.secret)
@@ -156,8 +187,23 @@ class Stack:
         change = {"metadata": {"annotations": {"example.com/touched": random.token_hex(4)}}}
         self.cluster.api.merge("Secret", tenant.name, tenant.namespace, change)
 
+    def touched_total(self, tenant: Tenant, metric: str) -> float:
+        """A metric after a sync, as the policy file is looked at when it is asked."""
+        self.touch(tenant)
+        self.settle(quiet=0.3)
+        return self.hook.total(metric)
+
     def delete(self, tenant: Tenant) -> None:
         self.cluster.api.delete("Secret", tenant.name, tenant.namespace)
+
+    def exists(self, tenant: Tenant) -> bool:
+        return self.cluster.api.get("Secret", tenant.name, tenant.namespace) is not None
+
+    def wait_until_gone(self, tenant: Tenant, *, timeout: float = 15) -> None:
+        """Wait until the Secret is not there any more."""
+        wait_until(
+            lambda: not self.exists(tenant), timeout=timeout, what=f"{tenant.name} to be gone"
+        )
 
     def observed(self, tenant: Tenant) -> Object:
         found = self.cluster.api.get("Secret", tenant.name, tenant.namespace)
@@ -197,10 +243,15 @@ class Stack:
         return seen
 
     def provision(
-        self, tenant: Tenant, data: Mapping[str, str] | None = None, *, timeout: float = 15
+        self,
+        tenant: Tenant,
+        data: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+        *,
+        timeout: float = 15,
     ) -> Tenant:
         """Make the tenant's Secret and wait until it is Ready."""
-        self.put(tenant, data)
+        self.put(tenant, data, annotations)
         self.wait_for(tenant, "Ready", timeout=timeout)
         return tenant
 
@@ -223,7 +274,32 @@ class Stack:
         return self.s3.get(tenant.bucket, "works", as_user=tenant.credentials) == body
 
     def events(self, namespace: str) -> list[str]:
-        return [event["message"] for event in self.cluster.api.list("Event", namespace)]
+        """What Metacontroller tells."""
+        return [
+            event["message"]
+            for event in self.cluster.api.list("Event", namespace)
+            if event["source"].get("component") != COMPONENT
+        ]
+
+    def told(self, tenant: Tenant) -> dict[str, Object]:
+        """The operator's own Events on the Secret, by reason, as `kubectl describe` finds them."""
+        found = {
+            event["reason"]: event
+            for event in self.cluster.api.list("Event", tenant.namespace)
+            if event["source"].get("component") == COMPONENT
+            and event["involvedObject"]["name"] == tenant.name
+        }
+        assert {event["involvedObject"]["kind"] for event in found.values()} <= {"Secret"}
+        return found
+
+    def wait_for_told(self, tenant: Tenant, *reasons: str) -> dict[str, Object]:
+        """Wait for Events of these reasons."""
+        wait_until(
+            lambda: set(reasons) <= self.told(tenant).keys(),
+            timeout=10,
+            what=f"the Events {', '.join(reasons)} on {tenant.name}",
+        )
+        return self.told(tenant)
 
     def wait_for_event(self, namespace: str, text: str) -> None:
         wait_until(
@@ -236,28 +312,10 @@ class Stack:
         """Events that tell of a 5xx answer of the hook."""
         return [message for message in self.events(namespace) if _SERVER_ERROR.search(message)]
 
-    def leaks(self) -> list[str]:
-        """Where a credential is to be seen that belongs in a Secret's data alone."""
-        settings = self.s3.environ()
-        admin = {settings[key] for key in ("S3_SECRET_KEY", "S3_ADMIN_TOKEN") if key in settings}
-        credentials = {*admin, self.hook.token, self.hook.signing_key}
-        return self.places_of(self.secrets_used | credentials)
 
-    def places_of(self, texts: Iterable[str]) -> list[str]:
-        """Where any of these is to be seen by somebody who may not read Secrets' data."""
-        places = {
-            "the hook's log": self.hook.process.log_text(),
-            "Metacontroller's log": self.metacontroller.process.log_text(),
-            "/metrics": self.hook.metrics_text(),
-        }
-        for event in self.cluster.api.list("Event"):
-            places[f"event {event['metadata']['name']}"] = event["message"]
-        for secret in self.cluster.api.list("Secret"):
-            metadata = secret["metadata"]
-            marks = {**metadata.get("annotations", {}), **metadata.get("labels", {})}
-            places[f"secret {metadata['name']}"] = "\n".join([*marks, *marks.values()])
-        forms = {form for text in texts for form in spellings(text)}
-        return [place for place, text in places.items() if any(form in text for form in forms)]
+def prefixed(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Annotations of ours by their full names."""
+    return {PREFIX + key: value for key, value in annotations.items()}
 
 
 def operator_annotations(secret: Object) -> dict[str, str]:
@@ -266,13 +324,6 @@ def operator_annotations(secret: Object) -> dict[str, str]:
         for key, value in secret["metadata"].get("annotations", {}).items()
         if key.startswith(PREFIX)
     }
-
-
-def spellings(credential: str) -> set[str]:
-    """The ways in which a credential could be written down by accident."""
-    encoded = base64.b64encode(credential.encode()).decode()
-    escaped = credential.encode("unicode_escape").decode()
-    return {credential, encoded, encoded.rstrip("="), quote(credential, safe=""), escaped}
 
 
 @contextmanager
@@ -292,6 +343,8 @@ def running_stack(
                 kube_apiserver=programs.kube_apiserver,
             )
         )
+        gate = Gate(int(cluster.url.rsplit(":", 1)[1]))
+        stack.callback(gate.close)
         store: S3Store
         if other is None:
             store = stack.enter_context(running_store(programs.versitygw, directory / "store"))
@@ -299,8 +352,12 @@ def running_stack(
             (directory / "store").mkdir()
             store = other(directory / "store")
             stack.callback(store.stop)
-        hook = stack.enter_context(running_hook(store, directory / "hook", settings=settings))
+        environ = {"KUBECONFIG": str(operators_kubeconfig(cluster, gate)), **(settings or {})}
+        hook = stack.enter_context(running_hook(store, directory / "hook", settings=environ))
         metacontroller = stack.enter_context(
             running_metacontroller(programs.metacontroller, cluster, directory / "metacontroller")
         )
-        yield Stack(cluster, store, hook, metacontroller)
+        running = Stack(cluster, gate, store, hook, metacontroller)
+        if environ.get("DELETION") == "on":
+            running.install_deletion()
+        yield running

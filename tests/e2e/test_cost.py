@@ -1,6 +1,11 @@
-"""What a Secret costs: the store's own request log is counted, beside the operator's metric."""
+"""What a Secret costs: the store's own request log is counted, beside the operator's metric.
+
+What the operator asks the Kubernetes API goes through a gate that counts the bytes.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
@@ -30,7 +35,7 @@ def test_unchanged_secret_costs_one_request_and_no_write(stack: Stack, namespace
         "s3_operator_users_updated_total"
     )
     syncs, asked = stack.hook.syncs(), stack.hook.store_requests()
-    lines = len(stack.store.request_lines())
+    lines, sent = len(stack.store.request_lines()), stack.gate.sent
 
     with stack.syncing(every=1):
         stack.wait_for_syncs(2)
@@ -47,6 +52,41 @@ def test_unchanged_secret_costs_one_request_and_no_write(stack: Stack, namespace
     )
     # Not the same status again, but no write at all.
     assert stack.observed(tenant) == before
+    assert stack.gate.sent == sent
+
+
+def test_an_unchanged_secret_that_asks_for_its_deletion_costs_no_more(
+    stack: Stack, namespace: str
+) -> None:
+    tenant = stack.provision(stack.tenant(namespace), annotations={"deletion-policy": "delete"})
+    stack.settle()
+    before, sent = stack.observed(tenant), stack.gate.sent
+    assert before["metadata"]["finalizers"]
+    syncs, asked = stack.hook.syncs(), stack.hook.store_requests()
+
+    stack.install_deletion()
+    stack.settled_sync()
+
+    assert stack.hook.store_requests() - asked == stack.hook.syncs() - syncs
+    assert stack.observed(tenant) == before
+    assert stack.gate.sent == sent
+
+
+def test_unchanged_conflict_costs_no_write(
+    stack: Stack, namespace: str, strangers_namespace: str
+) -> None:
+    holder = stack.provision(stack.tenant(namespace))
+    stranger = replace(stack.tenant(strangers_namespace), bucket=holder.bucket)
+    stack.put(stranger)
+    stack.wait_for(stranger, "Conflict", "BucketClaimed")
+    stack.settle()
+    before, lines = stack.observed(stranger), len(stack.store.request_lines())
+
+    stack.settled_sync()
+
+    assert stack.observed(stranger) == before
+    seen = stack.store.request_lines()[lines:]
+    assert all("| GET |" in line for line in seen), seen
 
 
 def test_unchanged_refusal_costs_nothing(stack: Stack, namespace: str) -> None:
@@ -55,8 +95,10 @@ def test_unchanged_refusal_costs_nothing(stack: Stack, namespace: str) -> None:
     stack.wait_for(tenant, "Invalid", "RoleNotAllowed")
     stack.settle()
     before, asked = stack.observed(tenant), stack.hook.store_requests()
+    sent = stack.gate.sent
 
     stack.settled_sync()
 
     assert stack.hook.store_requests() == asked
+    assert stack.gate.sent == sent
     assert stack.observed(tenant) == before

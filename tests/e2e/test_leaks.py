@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from hooks.processes import wait_until
+from tests.e2e.leaks import leaks, places_of
 from tests.e2e.stack import Stack
 from tests.e2e.test_bad_secrets import BAD, bad_data
 
 pytestmark = pytest.mark.e2e
 
 
-def test_nothing_leaks_whatever_happens(stack: Stack, namespace: str) -> None:
+ASKING = {
+    "connected": {"connection-secret": "app-s3", "connection-format": "rclone"},
+    "mistaken": {"connection-format": "s3cmd"},
+}
+
+
+def test_nothing_leaks_whatever_happens(
+    stack: Stack, namespace: str, strangers_namespace: str
+) -> None:
     ready = stack.provision(stack.tenant(namespace, "ready"))
     stack.rotate(ready)
     for kind, (changes, _) in BAD.items():
@@ -28,6 +40,22 @@ def test_nothing_leaks_whatever_happens(stack: Stack, namespace: str) -> None:
         },
     )
     stack.wait_for(swapped, "Invalid")
+    for kind, asked in ASKING.items():
+        stack.provision(stack.tenant(namespace, kind), annotations=asked)
+    wait_until(
+        lambda: stack.cluster.api.get("Secret", "app-s3", namespace),
+        timeout=10,
+        what="the connection Secret",
+    )
+    for wanted in ("bucket", "access_key"):
+        stranger = stack.tenant(strangers_namespace, f"wants-{wanted.replace('_', '-')}")
+        stack.put(replace(stranger, **{wanted: getattr(ready, wanted)}))
+        stack.wait_for(stranger, "Conflict")
+    going = stack.provision(
+        stack.tenant(namespace, "going"), annotations={"deletion-policy": "delete"}
+    )
+    stack.delete(going)
+    stack.wait_until_gone(going)
     unreachable = stack.tenant(namespace, "unreachable")
     stack.store.process.kill()
     try:
@@ -37,10 +65,14 @@ def test_nothing_leaks_whatever_happens(stack: Stack, namespace: str) -> None:
         stack.store.restart()
     stack.wait_for(unreachable, "Ready", timeout=30)
 
-    assert stack.leaks() == []
+    assert leaks(stack) == []
+    # Nor does the operator tell who else there is.
+    assert namespace not in " ".join(
+        event["message"] for event in stack.cluster.api.list("Event", strangers_namespace)
+    )
     # The same search does find what may be seen.
-    assert f"secret {ready.name}" in stack.places_of([ready.access_key])
-    assert "the hook's log" in stack.places_of([f"{namespace}/{ready.name}"])
+    assert f"secret {ready.name}" in places_of(stack, [ready.access_key])
+    assert "the hook's log" in places_of(stack, [f"{namespace}/{ready.name}"])
 
 
 def test_wrong_token_is_refused_without_showing_it(stack: Stack, namespace: str) -> None:
@@ -57,5 +89,5 @@ def test_wrong_token_is_refused_without_showing_it(stack: Stack, namespace: str)
         stack.sync_all()
 
     stack.wait_for(tenant, "Ready", timeout=15)
-    assert stack.leaks() == []
-    assert stack.places_of([wrong]) == []
+    assert leaks(stack) == []
+    assert places_of(stack, [wrong]) == []

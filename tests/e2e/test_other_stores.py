@@ -11,6 +11,7 @@ import pytest
 
 from backends.capabilities import CAPABILITIES
 from hooks.processes import answers, wait_until
+from tests.e2e.leaks import leaks
 from tests.e2e.stack import Stack, Tenant, operator_annotations
 from tests.servers.garage import GarageStore
 
@@ -236,4 +237,4 @@ def test_nothing_leaks(other_stack: Stack, other_namespace: str) -> None:
     other_stack.put(replace(tenant, secret=random.token_urlsafe(24)))
     other_stack.settle()
 
-    assert other_stack.leaks() == []
+    assert leaks(other_stack) == []

@@ -1,4 +1,4 @@
-"""The shipped DecoratorController, with nothing changed but where the hook is."""
+"""The shipped DecoratorControllers, with nothing changed but where the hook is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import yaml
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster
 
-MANIFEST = Path(__file__).parents[2] / "manifests" / "decoratorcontroller.yaml"
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+MANIFEST = MANIFESTS / "decoratorcontroller.yaml"
+DELETION = MANIFESTS / "deletion" / "decoratorcontroller.yaml"
 
 
 def decorator(
@@ -19,6 +21,7 @@ def decorator(
     revision: int = 0,
     resync_seconds: int | None = None,
     token_secret: str | None = None,
+    manifest: Path = MANIFEST,
 ) -> Object:
     """The manifest for a hook server on loopback.
 
@@ -26,17 +29,18 @@ def decorator(
     Metacontroller sync every Secret once more. Another token needs another `token_secret`, as
     Metacontroller reads Secrets through a cache.
     """
-    manifest: Object = yaml.safe_load(MANIFEST.read_text())
-    spec: dict[str, Any] = manifest["spec"]
-    webhook: dict[str, Any] = spec["hooks"]["sync"]["webhook"]
-    path = webhook.pop("path")
-    del webhook["service"]
-    webhook["url"] = f"{hook_url}{path}?c={revision}"
+    document: Object = yaml.safe_load(manifest.read_text())
+    spec: dict[str, Any] = document["spec"]
+    for hook in spec["hooks"].values():
+        webhook: dict[str, Any] = hook["webhook"]
+        path = webhook.pop("path")
+        del webhook["service"]
+        webhook["url"] = f"{hook_url}{path}?c={revision}"
+        if token_secret is not None:
+            webhook["authorization"]["secretRef"]["name"] = token_secret
     if resync_seconds is not None:
         spec["resyncPeriodSeconds"] = resync_seconds
-    if token_secret is not None:
-        webhook["authorization"]["secretRef"]["name"] = token_secret
-    return manifest
+    return document
 
 
 def install(cluster: Cluster, manifest: Object, token: str) -> None:

@@ -1,0 +1,201 @@
+"""What goes from the store when a Secret goes; the whole matrix is in test_removal_matrix.py."""
+
+from __future__ import annotations
+
+import itertools
+import secrets as random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from backends.base import Claim
+from backends.deadline import Deadline
+from backends.errors import Unavailable
+from backends.sensitive import Sensitive
+from hooks.guard import Others
+from hooks.kube import Kube
+from hooks.outcome import Action, Outcome
+from hooks.policyfile import Deletion
+from hooks.removal import remove
+from hooks.status import Keys
+from tests.live import ENABLED, OPERATORS_RIGHTS, Hooks, Live, kube_of
+from tests.model import ADMINISTRATOR, Account, ModelStore
+from tests.servers.accounts import account
+from tests.servers.cluster import Cluster
+from tests.support import ENVIRON, wait
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def kube(api_cluster: Cluster) -> Iterator[Kube]:
+    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def namespace(api_cluster: Cluster) -> Iterator[str]:
+    made = api_cluster.namespace(f"removal-{random.token_hex(4)}")
+    yield made
+    for found in api_cluster.api.list("Secret", made):
+        change = {"metadata": {"finalizers": None}}
+        api_cluster.api.merge("Secret", found["metadata"]["name"], made, change)
+    api_cluster.api.delete_all("Secret", made)
+
+
+@pytest.fixture
+def others(kube: Kube) -> Others:
+    return Others(kube, Keys(ENABLED), ENVIRON["S3_ENDPOINT_URL"])
+
+
+def claim() -> Claim:
+    unique = f"b-{random.token_hex(6)}"
+    return Claim(unique, f"{unique}-user", Sensitive("secret"), origin="team/credentials")
+
+
+def store_of(held: Claim, *objects: str) -> ModelStore:
+    """A store on which the claim is fulfilled."""
+    return ModelStore(
+        accounts={held.user: Account(held.secret.reveal())},
+        owners={held.bucket: held.user},
+        objects={(held.bucket, key): b"precious" for key in objects},
+    )
+
+
+def removed(held: Claim, store: ModelStore, others: Others, policy: str = "delete") -> Outcome:
+    return wait(remove(Deletion(policy), held, others, store, Deadline(10)))
+
+
+def test_an_empty_bucket_goes_before_its_user(others: Others) -> None:
+    held = claim()
+    store = store_of(held)
+    outcome = removed(held, store, others)
+    assert outcome.actions == (Action.DELETE_BUCKET, Action.DELETE_USER)
+    assert (store.accounts, store.owners) == ({}, {})
+
+
+def test_a_bucket_is_given_back_before_its_user_goes(others: Others) -> None:
+    held = claim()
+    store = store_of(held, "key")
+    outcome = removed(held, store, others, "delete-user")
+    assert outcome.actions == (Action.CHANGE_OWNER, Action.DELETE_USER)
+    assert store.owners == {held.bucket: ADMINISTRATOR}
+    assert store.objects
+
+
+def test_a_full_bucket_keeps_its_user_who_alone_can_empty_it(others: Others) -> None:
+    held = claim()
+    store = store_of(held, "key")
+    assert removed(held, store, others).reason.value == "BucketNotEmpty"
+    assert store.owners == {held.bucket: held.user}
+    assert held.user in store.accounts
+    store.objects.clear()
+    assert removed(held, store, others).actions == (Action.DELETE_BUCKET, Action.DELETE_USER)
+
+
+@pytest.mark.parametrize("policy", ["delete-user", "delete"])
+@pytest.mark.parametrize("gone", ["user", "bucket", "both"])
+def test_what_is_already_gone_is_success(others: Others, policy: str, gone: str) -> None:
+    held = claim()
+    store = store_of(held)
+    if gone in {"user", "both"}:
+        store.accounts.clear()
+    if gone in {"bucket", "both"}:
+        store.owners.clear()
+    assert removed(held, store, others, policy).status.value == "Ready"
+    assert store.accounts == {}
+    assert store.owners in ({}, {held.bucket: ADMINISTRATOR})
+    assert removed(held, store, others, policy).actions == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"secret": "anothers"}, id="another-secret"),
+        pytest.param({"role": "admin"}, id="administrator"),
+        pytest.param({"disabled": True}, id="disabled"),
+    ],
+)
+def test_a_user_in_other_hands_stays(others: Others, changes: dict[str, object]) -> None:
+    held = claim()
+    store = store_of(held)
+    store.accounts[held.user] = Account(**{"secret": "secret", **changes})  # type: ignore[arg-type]
+    before = (dict(store.accounts), dict(store.owners))
+    outcome = removed(held, store, others)
+    assert outcome.actions == ()
+    assert (store.accounts, store.owners) == before
+
+
+def test_the_operators_own_account_stays(others: Others) -> None:
+    held = replace(claim(), user=ADMINISTRATOR)
+    store = store_of(held)
+    assert removed(held, store, others).actions == ()
+    assert store.owners == {held.bucket: ADMINISTRATOR}
+    assert store.calls == []
+
+
+@pytest.mark.parametrize("policy", ["delete-user", "delete"])
+@pytest.mark.parametrize("owner", ["somebody", ADMINISTRATOR, None])
+def test_a_bucket_that_is_not_its_own_any_more_stays_as_it_is(
+    others: Others, policy: str, owner: str | None
+) -> None:
+    held = claim()
+    store = store_of(held)
+    store.owners[held.bucket] = owner
+    outcome = removed(held, store, others, policy)
+    assert outcome.actions == (Action.DELETE_USER,)
+    assert store.owners == {held.bucket: owner}
+
+
+@pytest.mark.parametrize("policy", ["delete-user", "delete"])
+def test_it_goes_on_wherever_it_was_cut_off(others: Others, policy: str) -> None:
+    for failing in range(1, 8):
+        held = claim()
+        store = store_of(held)
+        count = itertools.count(1)
+
+        def before(_: str, count: Iterator[int] = count, failing: int = failing) -> None:
+            if next(count) == failing:
+                raise Unavailable("The store is gone.")
+
+        store.before = before
+        first = removed(held, store, others, policy)
+        assert first.status.value == ("Retrying" if next(count) > failing else "Ready")
+        store.before = lambda _: None
+        assert removed(held, store, others, policy).status.value == "Ready"
+        assert store.accounts == {}
+        assert store.owners == ({} if policy == "delete" else {held.bucket: ADMINISTRATOR})
+
+
+def test_a_secret_that_is_deleted_too_uses_nothing(
+    api_cluster: Cluster, kube: Kube, namespace: str
+) -> None:
+    store = ModelStore()
+    hooks = Hooks(store, kube, {"DELETION": "on"})
+    unique = f"b-{random.token_hex(6)}"
+    first = Live(api_cluster, namespace, unique, unique, unique).put()
+    second = replace(first, name=f"{unique}-2").put()
+    for live in (first, second):
+        hooks.sync(live)
+        live.mark({"deletion-policy": "delete"})
+        live.hold()
+        live.delete()
+    hooks.finalize(first)
+    hooks.finalize(second)
+    assert (store.accounts, store.owners) == ({}, {})
+    assert not first.exists()
+    assert not second.exists()
+
+
+def test_nothing_is_removed_while_kubernetes_does_not_answer(api_cluster: Cluster) -> None:
+    kube = kube_of(account(api_cluster))
+    held = claim()
+    store = store_of(held)
+    others = Others(kube, Keys(ENABLED), None)
+    outcome = removed(held, store, others)
+    assert (outcome.reason.value, outcome.actions) == ("GuardUnavailable", ())
+    assert store.owners == {held.bucket: held.user}
+    assert held.user in store.accounts
+    kube.close()
