@@ -86,7 +86,8 @@ class Pattern:
             elif token["members"]:
                 parts[-1] += f"[{'^' if token['inverse'] else ''}{_members(token, alphabet)}]"
             elif token["namespace"] and placeholder:
-                parts[-1] += r"\1"
+                # By its name: a digit may follow.
+                parts[-1] += "(?P=namespace)"
             elif token["literal"] and token["literal"] in alphabet:
                 parts[-1] += re.escape(token["literal"])
             else:
@@ -97,7 +98,7 @@ class Pattern:
         if rest:
             *middle, last = rest
             body += "".join(f"(?>.*?{part})" for part in middle if part) + f".*{last}"
-        return cls(text, re.compile(rf"([^\0]+)\0{body}", re.DOTALL))
+        return cls(text, re.compile(rf"(?P<namespace>[^\0]+)\0{body}", re.DOTALL))
 
 
 def role(text: str) -> str:

@@ -137,12 +137,36 @@ def _attached(attachments: object) -> Mapping[str, Mapping[str, Any]] | None:
     secrets = attachments.get("Secret.v1")
     if secrets is None:
         return None
-    if not isinstance(secrets, dict) or not all(
-        isinstance(secret, dict) and isinstance(secret.get("metadata"), dict)
-        for secret in secrets.values()
-    ):
+    if not isinstance(secrets, dict) or not all(map(_is_secret, secrets.values())):
         raise NotAHookRequest("attachments is not a mapping of Secrets")
     return {key.rpartition("/")[2]: secret for key, secret in secrets.items()}
+
+
+def _is_secret(value: object) -> bool:
+    """Whether all that may be answered as it was shown is text.
+
+    Python reads numbers that JSON can't have, and then writes them.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+        return False
+    metadata = value["metadata"]
+    return all(
+        isinstance(part.get(key, ""), str)
+        for part, keys in (
+            (value, ("apiVersion", "kind", "type")),
+            (metadata, ("name", "namespace")),
+        )
+        for key in keys
+    ) and all(
+        _is_texts(texts)
+        for texts in (value.get("data"), metadata.get("labels"), metadata.get("annotations"))
+    )
+
+
+def _is_texts(value: object) -> bool:
+    return value is None or (
+        isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+    )
 
 
 def _text(metadata: Mapping[str, Any], key: str) -> str:
@@ -155,8 +179,6 @@ def _text(metadata: Mapping[str, Any], key: str) -> str:
 
 def _texts(metadata: Mapping[str, Any], key: str) -> Mapping[str, str]:
     value = metadata.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+    if not _is_texts(value):
         raise NotAHookRequest(f"metadata.{key} is not a mapping of strings")
-    return value
+    return value or {}

@@ -124,7 +124,8 @@ def parse(text: str) -> tuple[Rule, ...]:
         mark = error.problem_mark
         where = f"line {mark.line + 1}: " if mark else ""
         raise PolicyError([f"{where}is not valid YAML ({error.problem})"]) from None
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
+        # Not all of the library's own: it makes characters of whatever number is escaped.
         raise PolicyError(["is not valid YAML"]) from None
     parser = _Parser()
     rules = parser.rules(root)

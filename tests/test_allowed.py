@@ -14,7 +14,9 @@ from hooks.allowed import Pattern, id_range, role, shown_ranges
 
 NAMESPACES = some.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 NAMES = some.text("ab01.-", min_size=1, max_size=12)
-PARTS = some.sampled_from(["*", "**", "?", "[a-c]", "[!a0]", "[b-]", "{namespace}", "a", "b", "-."])
+PARTS = some.sampled_from(
+    ["*", "**", "?", "[a-c]", "[!a0]", "[b-]", "{namespace}", "a", "b", "-.", "0", "10"]
+)
 GLOBS = some.lists(PARTS, min_size=1, max_size=6).map("".join)
 
 
@@ -31,6 +33,14 @@ def test_every_namespace_has_the_names_after_its_own(namespace: str, rest: str) 
     pattern = Pattern.bucket("{namespace}.*")
     assert pattern.allows(f"{namespace}.{rest}", namespace)
     assert not pattern.allows(f"x{namespace}.{rest}", namespace)
+
+
+@pytest.mark.parametrize("digits", ["0", "1", "00", "100", "123"])
+def test_digits_may_follow_a_namespace(digits: str) -> None:
+    pattern = Pattern.bucket(f"{{namespace}}{digits}")
+    assert pattern.allows(f"team{digits}", "team")
+    assert not pattern.allows(f"team{digits}", "other")
+    assert not pattern.allows("@", "team")
 
 
 @given(one=NAMESPACES, other=NAMESPACES, rest=NAMES)

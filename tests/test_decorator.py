@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,14 @@ def test_a_controller_without_attachments_of_secrets_is_told_from_one_without_an
         {"Secret.v1": ["hunter2"]},
         {"Secret.v1": {"a": "hunter2"}},
         {"Secret.v1": {"a": {"metadata": "hunter2"}}},
+        # Answered as it is shown, it would be no JSON.
+        {"Secret.v1": {"a": {"metadata": {}, "data": {"hunter2": math.nan}}}},
+        {"Secret.v1": {"a": {"metadata": {}, "data": {"hunter2": math.inf}}}},
+        {"Secret.v1": {"a": {"metadata": {}, "data": ["hunter2"]}}},
+        {"Secret.v1": {"a": {"metadata": {}, "type": math.nan}}},
+        {"Secret.v1": {"a": {"metadata": {"name": math.nan}}}},
+        {"Secret.v1": {"a": {"metadata": {"labels": {"hunter2": math.nan}}}}},
+        {"Secret.v1": {"a": {"metadata": {"annotations": {"hunter2": []}}}}},
     ],
 )
 def test_attachments_of_another_form_are_refused(attachments: object) -> None:

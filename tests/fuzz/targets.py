@@ -1,0 +1,171 @@
+"""What is fuzzed, and what to start from.
+
+A target takes any bytes and returns; whatever it raises is a finding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backends import jsonbody, xmlbody
+from backends.errors import ServerFault, error_for
+from hooks import policyfile
+from hooks.decorator import NotAHookRequest, SyncRequest
+from hooks.metrics import Metrics
+from hooks.operator import Operator
+from hooks.policyfile import PolicyError
+from hooks.settings import Settings
+from tests.properties.contract import check_answer
+from tests.properties.stepwise import StepwiseStore
+from tests.support import ENVIRON, PREFIX
+
+_FIXTURES = Path(__file__).parents[1] / "fixtures"
+_CODE = re.compile(r"[A-Za-z0-9.]{0,64}")
+_STATUSES = (400, 403, 404, 409, 500, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to fuzz.
+
+    Args:
+        run: takes the bytes.
+        seeds: what the fuzzer changes, to begin with.
+        words: pieces that it puts in.
+    """
+
+    run: Callable[[bytes], None]
+    seeds: Sequence[bytes]
+    words: Sequence[str] = ()
+
+
+def hook(body: bytes) -> None:
+    """A body to /sync and /finalize, down to the bytes of the answer."""
+    try:
+        request = SyncRequest.parse(body)
+    except NotAHookRequest:
+        return
+    asyncio.run(_calls(request))
+
+
+async def _calls(request: SyncRequest) -> None:
+    operator = Operator.build(Settings.load(ENVIRON), StepwiseStore(), Metrics())
+    for shown in (request, replace(request, deleting=True, finalizing=True)):
+        syncs = (await operator.syncer.sync(shown), operator.syncer.timed_out(shown))
+        removals = (await operator.finalizer.finalize(shown), operator.finalizer.timed_out(shown))
+        for result in syncs:
+            check_answer(result.response.encode())
+        for result in removals:
+            check_answer(result.response.encode(), finalize=True)
+        for result in (*syncs, *removals):
+            operator.reporter.record(shown, result)
+
+
+def xml(content: bytes) -> None:
+    """A store's XML answer."""
+    _check_error(*xmlbody.error(content))
+    try:
+        root = xmlbody.parse(content)
+    except ServerFault:
+        return
+    changed = xmlbody.parse(xmlbody.changed(root, "Status", "Enabled"))
+    assert changed.findtext("Status") == "Enabled"
+
+
+def admin_json(content: bytes) -> None:
+    """An admin API's JSON answer."""
+    document = jsonbody.parse(content)
+    assert document is None or isinstance(document, dict)
+    for names in (("Code", "Message"), ("code", "message")):
+        _check_error(*jsonbody.error(content, *names))
+
+
+def policy(content: bytes) -> None:
+    """A policy file."""
+    try:
+        rules = policyfile.parse(content.decode())
+    except (UnicodeDecodeError, PolicyError):
+        return
+    for rule in rules:
+        assert rule.name
+        assert rule.namespaces
+        for pattern in (*rule.namespaces, *(rule.buckets or ()), *(rule.access_keys or ())):
+            pattern.allows("team.bucket-a", "team")
+            assert not pattern.allows("team.bucket-a", "")
+
+
+def control(content: bytes) -> None:
+    """Fails for some inputs: whoever finds nothing here wouldn't find anything."""
+    assert len(content) <= 3, "this one is there to be found"
+
+
+def _check_error(code: str, message: str) -> None:
+    assert _CODE.fullmatch(code), "an error code that is none"
+    for status in _STATUSES:
+        for admin in (True, False):
+            sentence = str(error_for(status, code, message, admin=admin))
+            assert sentence.isprintable()
+            assert len(sentence) <= 512
+
+
+def _recorded(path: Path) -> bytes:
+    """What Metacontroller sent, without what the hook doesn't read."""
+    body = json.loads(path.read_text())["body"]
+    return json.dumps({key: body[key] for key in sorted(body.keys() - {"controller"})}).encode()
+
+
+_S3_ERROR = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<Error xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    b"<Code>NoSuchBucket</Code><Message>It does not exist</Message><Resource>/b</Resource></Error>"
+)
+_POLICY = b"""\
+rules:
+  - name: teams
+    namespaces: ["team-*"]
+    buckets: &names ["{namespace}.*", "{namespace}0", "shared-[a-z!]*"]
+    access-keys: *names
+    roles: [user]
+    user-ids: [1000-1999, 3000]
+    adoption: never
+    deletion: [retain, "delete-user"]
+"""
+TARGETS = {
+    "hook": Target(
+        hook,
+        [_recorded(path) for path in sorted(_FIXTURES.glob("metacontroller/*.json"))],
+        [json.dumps(PREFIX + word) for word in ("grant", "bucket", "applied", "deletion-policy")]
+        + [json.dumps(word) for word in ("data", "secret-key", "Secret.v1", "attachments")]
+        + ["1e999", "NaN", '"\\ud800"', "true", "null", "[[[["],
+    ),
+    "xml": Target(
+        xml,
+        [
+            _S3_ERROR,
+            b"<LocationConstraint/>",
+            b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>",
+            '<?xml version="1.0" encoding="UTF-16"?><Error><Code>A</Code></Error>'.encode("utf-16"),
+        ],
+        ["<!DOCTYPE ", "<!ENTITY ", "&#x0;", "<![CDATA[", "xmlns=", "encoding=", "<?pi?>", "<!--"],
+    ),
+    "json": Target(
+        admin_json,
+        [
+            b'{"Code":"XMinioAdminNoSuchUser","Message":"The user does not exist.","Resource":"/"}',
+            b'{"code":"InvalidRequest","message":"Bad","region":"garage","path":"/v2/GetKey"}',
+            b'{"code":5,"message":null}',
+        ],
+        ["1e999", "NaN", '"\\ud800"', '"Code":', '"message":', "[[[["],
+    ),
+    "policy": Target(
+        policy,
+        [_POLICY, b"rules:\n- {name: a, namespaces: ['*']}\n"],
+        ["!!int", "!!binary", "%YAML 1.1", "<<: *names", '"\\Uffffffff"', "? ", "|+1", "&a [*a]"],
+    ),
+}
+CONTROL = "control"
+ALL = {**TARGETS, CONTROL: Target(control, [b"a"], ["ab"])}
