@@ -11,7 +11,7 @@ IMAGE ?= s3-resource-operator:dev
 SERVERS := $(STORES) etcd kube-apiserver helm kubeconform promtool actionlint
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format unit test demo demo-svg demo-cluster bench servers lock clean
+.PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
 .PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart chart
 
 help: ## what there is
@@ -59,6 +59,13 @@ demo-cluster: setup servers ## the same through a real kube-apiserver and Metaco
 
 bench: setup servers ## speed, as ratios to a floor measured in the same run
 	@$(RUN) -m tests.bench --backend $(BACKEND) $(if $(LONG),--secrets 10000)
+
+chaos: setup ## faults at random under load, then an audit; LONG=1: 20 rounds, 2,000 Secrets
+	@$(RUN) -m tests.servers build etcd kube-apiserver versitygw
+	@$(RUN) -m tests.chaos $(if $(LONG),--rounds 20 --secrets 2000,--limit 330)
+
+fuzz: setup ## the readers of foreign bytes, a minute each
+	@$(RUN) -m tests.fuzz
 
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \

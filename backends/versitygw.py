@@ -120,7 +120,9 @@ class VersityGW:
         """Looks through list-buckets: a deleted user's buckets keep its name."""
         return any(
             bucket.findtext("Owner") == user
-            for bucket in await self._commands.listed("buckets", "Buckets", deadline)
+            for bucket in await self._commands.listed(
+                "buckets", "ListBucketsResult", "Buckets", deadline
+            )
         )
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 from backends import xmlbody
 from backends.base import Answer, Credentials
 from backends.deadline import Deadline
+from backends.errors import ServerFault
 from backends.pool import ANSWER_LIMIT
 from backends.shared import Shared
 from backends.signing import SignedClient
@@ -61,11 +62,14 @@ class AdminApi:
         """Every user's role by its access key; root is none of them."""
         return await self._roles.get(deadline)
 
-    async def listed(self, what: str, element: str, deadline: Deadline) -> Iterator[Element]:
+    async def listed(
+        self, what: str, root: str, element: str, deadline: Deadline
+    ) -> Iterator[Element]:
         """All users or all buckets.
 
         Args:
             what: ``users`` or ``buckets``.
+            root: the tag of the list. Another answer would be taken for an empty one.
             element: the tag of one.
             deadline: of the sync.
 
@@ -75,12 +79,18 @@ class AdminApi:
         answer = await self.call(f"list-{what}", deadline, limit=_LISTING_LIMIT)
         require(answer)
         if len(answer.body) < _LONG:
-            return xmlbody.parse(answer.body).iter(element)
-        # Nothing else is answered while this thread parses.
-        return (await asyncio.to_thread(xmlbody.parse, answer.body)).iter(element)
+            found = xmlbody.parse(answer.body)
+        else:
+            # Nothing else is answered while this thread parses.
+            found = await asyncio.to_thread(xmlbody.parse, answer.body)
+        if found.tag != root:
+            raise ServerFault("The store's answer is not the XML that was expected.")
+        return found.iter(element)
 
     async def _list_roles(self) -> Mapping[str, str]:
-        accounts = await self.listed("users", "Accounts", Deadline(_LISTING_SECONDS))
+        accounts = await self.listed(
+            "users", "ListUserAccountsResult", "Accounts", Deadline(_LISTING_SECONDS)
+        )
         # Not their secrets, which are in the answer too.
         return {
             account.findtext("Access") or "": account.findtext("Role") or "" for account in accounts

@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 # Go's HTTP client keeps an idle connection for 90 s: closed sooner from here, its next call
 # would meet a closed socket.
 _KEEP_ALIVE = 120
+# A caller whose connection is closed between two calls may just have sent the second. So each that
+# calls in this time (seconds) is told with its answer to close it.
+_LAST_ANSWERS = 0.25
+_CLOSE = (b"connection", b"close")
 _OPS_GRACE = 1
 # Within the time that SYNC_TIMEOUT_SECONDS + 2 s leave.
 _EVENTS_GRACE = 0.5
@@ -102,6 +106,7 @@ async def _serve(settings: Settings) -> None:
         _log_start(settings, operator, hook_socket, ops_socket)
         await stop.wait()
         readiness.ready = False
+        await _dismiss(hook_server)
         log.info("draining: no more calls are taken, those in flight are answered")
         hook_server.should_exit = True
         await hook
@@ -113,6 +118,14 @@ async def _serve(settings: Settings) -> None:
     if kube:
         kube.close()
     log.info("stopped")
+
+
+async def _dismiss(server: _Server) -> None:
+    """Has callers close their connections, as long as they call."""
+    # uvicorn makes the one list from the other once a second.
+    server.config.encoded_headers.append(_CLOSE)
+    server.server_state.default_headers.append(_CLOSE)
+    await asyncio.sleep(_LAST_ANSWERS)
 
 
 def _stop_event() -> asyncio.Event:

@@ -21,6 +21,7 @@ BOMB = (
     b'<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaa"><!ENTITY c "&a;&a;">]>'
     b"<AccessControlPolicy><Owner><ID>&c;</ID></Owner></AccessControlPolicy>"
 )
+OTHER = b"<AccessControlPolicy><Owner><ID>somebody</ID></Owner></AccessControlPolicy>"
 ERROR = (
     b"<Error><Code>%s</Code><Message>said by the store</Message><RequestId>%d</RequestId></Error>"
 )
@@ -34,6 +35,7 @@ ANSWERS: dict[str, tuple[int, bytes]] = {
     "429": (429, b"TooManyRequests"),
     "garbage": (200, GARBAGE),
     "bomb": (200, BOMB),
+    "other-xml": (200, OTHER),
     "empty": (200, b""),
     "html-404": (404, HTML),
     "html-403": (403, HTML),
@@ -112,17 +114,17 @@ class FaultProxy:
         if fault:
             self.injected.append(fault)
         if fault is None:
-            _answer(handler, *_forward(handler, port, body))
+            answer(handler, *forward(handler, port, body))
         elif fault in ANSWERS:
             status, text = ANSWERS[fault]
             if text.isalpha():
                 text = ERROR % (text, time.monotonic_ns())
-            _answer(handler, status, text)
+            answer(handler, status, text)
         elif fault == "hang":
             self.ended.wait(60)
             handler.close_connection = True
         elif fault == "truncate":
-            status, text = _forward(handler, port, body)
+            status, text = forward(handler, port, body)
             handler.send_response(status)
             handler.send_header("Content-Length", str(len(text) + 100))
             handler.end_headers()
@@ -140,11 +142,12 @@ class FaultProxy:
             handler.close_connection = True
         else:
             if fault == "lose":
-                _forward(handler, port, body)
-            _reset(handler)
+                forward(handler, port, body)
+            reset(handler)
 
 
-def _forward(handler: BaseHTTPRequestHandler, port: int, body: bytes) -> tuple[int, bytes]:
+def forward(handler: BaseHTTPRequestHandler, port: int, body: bytes) -> tuple[int, bytes]:
+    """Has the store answer the request."""
     # The Host header stays the proxy's: it is signed.
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
     try:
@@ -160,7 +163,8 @@ def _forward(handler: BaseHTTPRequestHandler, port: int, body: bytes) -> tuple[i
         connection.close()
 
 
-def _answer(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
+def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
+    """Sends a whole answer."""
     handler.send_response(status)
     if status == 307:
         handler.send_header("Location", "http://127.0.0.1:9/")
@@ -169,7 +173,8 @@ def _answer(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
     handler.wfile.write(body)
 
 
-def _reset(handler: BaseHTTPRequestHandler) -> None:
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    """Ends the connection with a RST."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
     handler.close_connection = True

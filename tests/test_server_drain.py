@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import socket
@@ -49,6 +51,26 @@ def test_a_store_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path)
             os.kill(server.process.pid, signal.SIGTERM)
             assert status(call.result(LONG)) == ("Retrying", "Timeout")
             assert server.ended() == 0
+
+
+def test_a_caller_is_told_to_close_its_connection_before_it_is_closed(tmp_path: Path) -> None:
+    body = json.dumps(secret_body())
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with serving(tmp_path) as server:
+        connection = http.client.HTTPConnection(LOOPBACK, server.port, timeout=LONG)
+        told: list[str | None] = []
+        # Without a pause, as a busy Metacontroller calls: none of these may break.
+        while "close" not in told:
+            connection.request("POST", "/sync", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200
+            told.append(answer.getheader("Connection"))
+            if len(told) == 20:
+                os.kill(server.process.pid, signal.SIGTERM)
+        connection.close()
+        assert set(told[:20]) == {None}
+        assert server.ended() == 0
 
 
 def test_callers_that_say_nothing_do_not_keep_the_server_from_ending(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from backends import REGISTRY
-from backends.base import Claim
+from backends.base import Claim, User
 from backends.deadline import Deadline
-from backends.errors import StoreError, Unsupported
+from backends.errors import ServerFault, StoreError, Unsupported
 from backends.sensitive import Sensitive
 from hooks.metrics import Metrics
 from hooks.processes import Process, answers, free_port
@@ -154,6 +154,16 @@ def test_single_account_mode_is_named(tmp_path: Path) -> None:
         wait(backend.close())
         assert secret.state == ("Retrying", "OperatorMisconfigured")
         assert "single-account" in secret.annotations["message"]
+
+
+def test_another_answer_is_not_taken_for_a_list_without_users(gateway: RealSubject) -> None:
+    gateway.operator().sync(Secret.claiming("listed", "listed", SECRET))
+    backend = gateway.backend()
+    gateway.proxy.faults.append("other-xml")
+    with pytest.raises(ServerFault):
+        wait(backend.find_user("listed", Deadline(10)))
+    # It would have been called the root account's, which no list names.
+    assert wait(backend.find_user("listed", Deadline(10))) == User(admin=False)
 
 
 def test_many_rotations_at_once_share_the_list_of_users(gateway: RealSubject) -> None:
