@@ -36,8 +36,9 @@ RUN rm -rf /opt/s3-resource-operator/lib/python3.*/site-packages/kubernetes/aio 
     -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -rf {} +
 
 # Nothing can be written where it runs, so all is compiled here. "unchecked" because a time stamp
-# would make every build another one, and a source that can't change needs no check.
-RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/s3-resource-operator/lib
+# would make every build another one, and a source that can't change needs no check. -f because pip
+# imports some of what it has installed, and leaves it compiled in its own way.
+RUN python -m compileall -q -f --invalidation-mode unchecked-hash /opt/s3-resource-operator/lib
 
 
 FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import math
 import os
@@ -102,6 +103,9 @@ async def _serve(settings: Settings) -> None:
         hook = asyncio.create_task(hook_server.serve([hook_socket]))
         while not (ops_server.started and hook_server.started):
             await asyncio.sleep(0.005)
+        # What the imports have left stays as long as the process: no collection looks at it again.
+        gc.collect()
+        gc.freeze()
         readiness.ready = True
         _log_start(settings, operator, hook_socket, ops_socket)
         await stop.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ PATIENCE = {"SYNC_TIMEOUT_SECONDS": "60"}
 
 _REQUESTS = Path(__file__).parents[1] / "fixtures" / "metacontroller" / "sync-new.json"
 _DEFAULT_CONCURRENCY = 32
+_STATUS = "s3-resource-operator.io/status"
+_EXPECTED: Mapping[str, Collection[str]] = {
+    "store down": {"Retrying"},
+    # VersityGW 1.8.0 mixes up a few of many rotated accounts in its cache: NotYetVisible.
+    "rotated": {"Ready", "Retrying"},
+}
 
 
 def measure(stores: Stores, directory: Path, count: int, callers: int) -> list[Figures]:
@@ -55,7 +62,7 @@ def measure(stores: Stores, directory: Path, count: int, callers: int) -> list[F
 
 def _row(hook: Hook, caller: _Caller, count: int, callers: int, kind: str) -> Figures:
     asked, usage = hook.store_requests(), Usage(hook.process.pid)
-    caller.expected = "Retrying" if kind == "store down" else "Ready"
+    caller.expected = _EXPECTED.get(kind, {"Ready"})
     seconds, latencies = timed(caller.sync, range(count), callers=callers)
     cpu, resident = usage.cpu_since_start(), usage.resident_bytes()
     return Figures(
@@ -83,7 +90,7 @@ class _Caller:
         self._pool = urllib3.PoolManager(maxsize=callers, block=True, retries=False, timeout=30)
         self._recorded: dict[str, Any] = json.loads(_REQUESTS.read_text())["body"]
         self._secrets: dict[int, dict[str, Any]] = {}
-        self.expected = "Ready"
+        self.expected: Collection[str] = {"Ready"}
 
     def rotate(self) -> None:
         """Another secret in every Secret."""
@@ -107,7 +114,7 @@ class _Caller:
         for kind in ("annotations", "labels"):
             marks = {key: value for key, value in changes[kind].items() if value is not None}
             secret["metadata"].setdefault(kind, {}).update(marks)
-        if secret["metadata"]["labels"].get("s3-resource-operator.io/status") != self.expected:
+        if secret["metadata"]["labels"].get(_STATUS) not in self.expected:
             raise RuntimeError(f"not {self.expected}: {changes['annotations']}")
         self._secrets[number] = secret
 
