@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from backends.base import Claim
@@ -14,6 +16,8 @@ from hooks.kube import Kube
 from hooks.kubeerrors import KubeError
 from hooks.outcome import Conflict, Reason, Refusal
 
+# As many as the client has connections.
+_THREADS = 32
 NO_ATTACHMENTS = (
     "There is no connection Secret: the operator's DecoratorController has no attachments of "
     "Secrets."
@@ -31,6 +35,9 @@ class Attachments:
     def __init__(self, connections: Connections, kube: Kube | None) -> None:
         self._connections = connections
         self._kube = kube
+        # Of its own: the loop's few also resolve the store's name, which must not wait for an API
+        # that hangs.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
 
     def check(self, request: SyncRequest, claim: Claim) -> None:
         """Looks at what the annotations ask for, before anything is made.
@@ -68,9 +75,10 @@ class Attachments:
                 "operator can't tell whether its name is taken.",
             )
         try:
-            found = await asyncio.to_thread(
+            look_up = partial(
                 self._kube.secret, request.namespace, name, timeout=deadline.remaining()
             )
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         except KubeError as error:
             raise Refusal(
                 Reason.GUARD_UNAVAILABLE,

@@ -61,8 +61,8 @@ def serve(settings: Settings) -> None:
 
 
 def exit_now(code: int) -> None:
-    """Ends the process without waiting for threads that still wait for the store."""
-    if any(thread.name.startswith("store") for thread in threading.enumerate()):
+    """Ends the process without waiting for threads that still wait for a server."""
+    if any(thread.name.startswith(("store", "kubernetes")) for thread in threading.enumerate()):
         logging.shutdown()
         os._exit(code)
 
