@@ -48,7 +48,8 @@ class HttpPool:
         read_error: Callable[[bytes], tuple[str, str]],
     ) -> None:
         parts = urlsplit(endpoint)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.host = parts.netloc
+        self.origin = f"{parts.scheme}://{self.host}"
         self.prefix = parts.path.rstrip("/")
         self._observe = observe
         self._read_error = read_error

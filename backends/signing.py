@@ -20,6 +20,15 @@ from backends.errors import ServerFault
 from backends.pool import ANSWER_LIMIT, HttpPool
 
 
+class _Request(AWSRequest):  # type: ignore[misc]
+    """One whose body is bytes already: botocore prepares the whole request anew to look at it."""
+
+    @property
+    def body(self) -> bytes:
+        body: bytes = self.data
+        return body
+
+
 class SignedClient:
     """Sends signed requests to one endpoint; for the tasks of one event loop.
 
@@ -115,7 +124,9 @@ class SignedClient:
         headers: Mapping[str, str],
         body: bytes,
     ) -> Mapping[str, str]:
-        request = AWSRequest(method, self._pool.origin + target, headers=dict(headers), data=body)
+        # With Host given, botocore needn't find it out.
+        given = {**headers, "Host": self._pool.host}
+        request = _Request(method, self._pool.origin + target, headers=given, data=body)
         signer = SigningCredentials(credentials.access_key, credentials.secret.reveal())
         S3SigV4Auth(signer, "s3", self._region).add_auth(request)
         return dict(request.headers.items())

@@ -68,7 +68,9 @@ class Rehearsal:
         return await self._backend.owns_buckets(user, deadline)
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
-        """Remembers the user."""
+        """Remembers the user, unless there is one."""
+        if await self.find_user(claim.user, deadline) is not None:
+            return False
         return await self.update_user(claim, deadline)
 
     async def update_user(self, claim: Claim, _: Deadline) -> bool:

@@ -16,6 +16,7 @@ from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
 from hooks.outcome import Outcome, Reason, Refusal, Status
 from hooks.policyfile import Deletion
+from hooks.recent import Recent
 from hooks.reconcile import reconcile
 from hooks.secret import InvalidSecret, Rules, check_supported, read, read_endpoint
 from hooks.settings import Settings
@@ -24,6 +25,7 @@ from hooks.takeover import Guard
 
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25
+_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Syncer:
         self._locks = locks
         self._attachments = attachments
         self._guard = guard
+        self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
 
     async def sync(self, request: SyncRequest) -> Result:
         """Makes the store what the Secret says, in somewhat less than SYNC_TIMEOUT_SECONDS."""
@@ -120,7 +123,8 @@ class Syncer:
             return claim, Outcome.of(error)
 
     async def _reconcile(self, request: SyncRequest, claim: Claim, deadline: Deadline) -> Outcome:
-        return await reconcile(
+        names = claim.bucket, claim.user
+        outcome = await reconcile(
             claim,
             self._keys.evidence(request),
             self._backend,
@@ -128,8 +132,13 @@ class Syncer:
             self._rules.policy.adoption_for(request.namespace) or self._adoption,
             self._guard,
             applied=self._keys.observed(request, "applied"),
+            # What was just made is shown once more before Metacontroller sees its own write.
+            unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
             deadline=deadline,
         )
+        if outcome.status is Status.READY:
+            self._provisioned.add(names)
+        return outcome
 
     def _read(self, request: SyncRequest) -> tuple[Claim, str | None]:
         """Claim and endpoint.

@@ -43,7 +43,7 @@ def test_a_denied_probe_of_the_users_own_bucket_is_ready() -> None:
     secret = Secret.claiming("bucket", "user", SECRET)
     Operator(store).sync(secret)
     assert secret.annotations["status"] == "Ready"
-    assert store.calls == ["probe", "find_bucket", "may_deny"]
+    assert store.calls == ["find_bucket", "probe", "find_bucket", "may_deny"]
 
 
 def test_a_denied_probe_of_the_users_own_bucket_that_nothing_explains_is_not_ready() -> None:
@@ -77,7 +77,7 @@ def test_a_store_without_owners_is_asked_once_and_trusted_with_the_grant(
     secret = Secret.claiming("bucket", "user", SECRET)
     operator.sync(secret)
     assert secret.annotations["status"] == "Ready"
-    assert store.calls == ["probe", "find_bucket"]
+    assert store.calls == ["find_bucket", "probe", "find_bucket"]
     store.calls.clear()
     operator.sync(secret)
     assert store.calls == ["probe"]
@@ -130,8 +130,59 @@ def test_a_user_deleted_on_another_gateway_is_made_again() -> None:
     result = Operator(store).sync(secret)
     assert result.outcome is not None
     assert result.outcome.status is Status.RETRYING
-    assert result.outcome.actions == (Action.CREATE_USER,)
+    assert result.outcome.actions == (Action.CREATE_USER, Action.CREATE_BUCKET)
     assert "user" in store.accounts
+
+
+def test_a_secret_that_nothing_was_reported_on_is_not_probed_before_its_user_is_there() -> None:
+    store = ModelStore()
+    Operator(store).sync(secret := Secret.claiming("bucket", "user", SECRET))
+    assert secret.annotations["status"] == "Ready"
+    assert store.calls == ["find_bucket", "create_user", "create_bucket", "probe"]
+
+
+def test_a_secret_shown_again_before_its_status_is_costs_one_request() -> None:
+    store = ModelStore()
+    operator = Operator(store)
+    operator.sync(Secret.claiming("bucket", "user", SECRET))
+    store.calls.clear()
+    operator.sync(Secret.claiming("bucket", "user", SECRET))
+    assert store.calls == ["probe"]
+
+
+def test_a_user_that_is_there_already_only_gets_the_bucket() -> None:
+    store = ModelStore(accounts={"user": Account(SECRET)})
+    result = Operator(store).sync(secret := Secret.claiming("bucket", "user", SECRET))
+    assert secret.annotations["status"] == "Ready"
+    assert result.outcome is not None
+    assert result.outcome.actions == (Action.CREATE_BUCKET,)
+
+
+@pytest.mark.parametrize("adoption", ["unowned", "never"])
+def test_a_user_that_is_there_with_another_secret_is_left_as_it_is(adoption: str) -> None:
+    store = ModelStore(accounts={"user": Account("another")})
+    operator = Operator(store, {"ADOPTION": adoption})
+    operator.sync(secret := Secret.claiming("bucket", "user", SECRET))
+    assert secret.state == ("Conflict", "UserExists")
+    assert store.accounts == {"user": Account("another")}
+    assert store.owners == {}
+
+
+def test_the_remains_of_a_former_user_do_not_bar_the_one_that_is_there() -> None:
+    store = ModelStore(accounts={"user": Account(SECRET)}, owners={"other": "user"})
+    operator = Operator(store, {"ADOPTION": "never"})
+    operator.sync(secret := Secret.claiming("bucket", "user", SECRET))
+    assert secret.annotations["status"] == "Ready"
+    assert store.owners == {"other": "user", "bucket": "user"}
+
+
+@pytest.mark.parametrize("adoption", ["any", "unowned", "never"])
+def test_a_new_user_whose_secret_is_not_yet_visible_is_not_taken_for_a_strangers(
+    adoption: str,
+) -> None:
+    store = Forgetful()
+    Operator(store, {"ADOPTION": adoption}).sync(secret := Secret.claiming("b-1", "u", SECRET))
+    assert secret.state == ("Retrying", "NotYetVisible")
 
 
 def test_what_a_bucket_has_is_written_once_and_again_for_a_new_one() -> None:

@@ -78,7 +78,7 @@ class Traits:
 
 _VERSITYGW = Traits(
     CAPABILITIES["versitygw"],
-    provisioning=5,
+    provisioning=4,
     writes=2,
     reads=frozenset(
         {
@@ -107,7 +107,7 @@ TRAITS: Mapping[str, Traits] = {
     "versitygw": _VERSITYGW,
     "minio": Traits(
         CAPABILITIES["minio"],
-        provisioning=12,
+        provisioning=11,
         writes=4,
         reads=frozenset(
             {
@@ -132,7 +132,7 @@ TRAITS: Mapping[str, Traits] = {
     ),
     "garage": Traits(
         CAPABILITIES["garage"],
-        provisioning=8,
+        provisioning=6,
         writes=3,
         reads=frozenset({"probe", "GetKeyInfo", "GetBucketInfo"}),
         refused=frozenset({"AccessDenied"}),
