@@ -29,7 +29,7 @@ from backends.buckets import Buckets
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
 from backends.errors import StoreError, Unsupported, error_for
-from backends.minio_api import AdminApi
+from backends.minio_api import AdminApi, Reply
 from backends.minio_ownership import NO_SUCH_USER, PREFIX, Ownership
 from backends.minio_policy import grants_administration
 from backends.sensitive import Sensitive
@@ -43,6 +43,8 @@ _GAPS = {
 }
 # What is said of root and of a service account.
 _NO_USER_BUT = "XMinioIAMActionNotAllowed"
+# What is said to making a user of such a name, before anything is written.
+_NO_USERS_NAME = frozenset({"XMinioInvalidIAMCredentials"})
 _NO_SUCH_GROUP = "XMinioAdminNoSuchGroup"
 _NO_SUCH_BUCKET = "NoSuchBucket"
 # The signature is checked before the bucket is looked for.
@@ -120,11 +122,14 @@ class MinIO:
         return any(name.startswith(PREFIX) for name in _names(info.get("policyName")))
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
-        """Adds the user, if there is none: MinIO's add-user would take one over."""
+        """Adds the user, if there is none: MinIO's add-user would take one over.
+
+        Root and service accounts are told apart from users only by being refused.
+        """
         if await self._user(claim.user, deadline) is not None:
             return False
-        await self._add_user(claim, deadline)
-        return True
+        reply = await self._add_user(claim, deadline, expected=_NO_USERS_NAME)
+        return not reply.code
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives an existing user the claim's secret; its policies stay."""
@@ -264,12 +269,15 @@ class MinIO:
         found = await self._api.call(operation, function, deadline, expected=frozenset(absent))
         return None if found.code else found.document
 
-    async def _add_user(self, claim: Claim, deadline: Deadline) -> None:
-        await self._api.call(
+    async def _add_user(
+        self, claim: Claim, deadline: Deadline, expected: frozenset[str] = frozenset()
+    ) -> Reply:
+        return await self._api.call(
             "add-user",
             lambda admin: admin.user_add(claim.user, claim.secret.reveal()),
             deadline,
             encrypted=True,
+            expected=expected,
         )
 
 

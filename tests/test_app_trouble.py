@@ -121,7 +121,7 @@ def test_a_call_that_was_answered_before_it_was_done_counts_once(
     statuses = ("Ready", "Retrying", "Invalid", "Conflict", "Skipped")
     counted = {status: sample(metrics, processed, status=status) for status in statuses}
     assert sum(counted.values()) == counted["Retrying"] == 1
-    assert store.calls == ["probe"]
+    assert store.calls == ["find_bucket"]
 
 
 def test_the_duration_of_every_call_is_measured(store: ModelStore, secret: Secret) -> None:

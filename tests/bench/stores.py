@@ -25,11 +25,12 @@ class Stores:
 
     Args:
         kind: a key of `KINDS`, which is BACKEND_NAME too.
+        rotation: whether to measure it, where the store can change a user's secret.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, rotation: bool = True) -> None:
         self.kind = kind
-        self.rotation = CAPABILITIES[kind].rotation
+        self.rotation = rotation and CAPABILITIES[kind].rotation
         self._program = build(kind)
 
     def start(self, directory: Path) -> S3Store:

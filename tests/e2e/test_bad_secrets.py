@@ -71,6 +71,7 @@ def test_bad_secret(stack: Stack, namespace: str, kind: str) -> None:
 
 def test_invalid_utf8(stack: Stack, namespace: str) -> None:
     tenant = stack.provision(stack.tenant(namespace))
+    stack.settle()
     asked = stack.hook.store_requests()
 
     stack.cluster.api.merge("Secret", tenant.name, namespace, {"data": {"access-secret": "//79"}})
