@@ -26,11 +26,11 @@ Part = Callable[[Path], list[Figures]]
 
 # Each new user costs MinIO and the operator half a second of CPU.
 _COUNTS = {"minio": 200}
-_FEWER = (10, 3)
 # From here on one number of callers has to do, and nothing is rotated: with VersityGW, whose work
 # for each change grows with the number of users, that alone would take hours.
 _MANY = 5000
 _CALLERS = 10
+_MANY_CALLERS = 50
 
 
 def main() -> int:
@@ -75,10 +75,13 @@ class _Bench:
 
     def run(self, count: int) -> Iterator[Figures]:
         """All rows for so many Secrets, and those of the hook alone for fewer."""
-        for fewer in (count // part for part in _FEWER):
-            yield from self._size(fewer, [self._direct(fewer, _CALLERS)])
-        numbers = direct.CALLERS if count < _MANY else (_CALLERS,)
-        parts = [self._direct(count, callers) for callers in numbers]
+        few, fewer = count // 3, count // 10
+        yield from self._size(fewer, [self._direct(fewer, _CALLERS)])
+        # One caller takes so long that fewer Secrets have to do.
+        yield from self._size(few, [self._direct(few, callers) for callers in (1, _CALLERS)])
+        parts = [self._direct(count, _CALLERS)]
+        if count < _MANY:
+            parts.append(self._direct(count, _MANY_CALLERS))
         try:
             programs = Programs(
                 metacontroller=find_metacontroller(),
@@ -90,7 +93,9 @@ class _Bench:
             self._progress.print(f"Without the whole path: {error}", soft_wrap=True)
         else:
             part = partial(whole.measure, programs, self._stores, count=count)
-            parts.append((f"the whole path, {count:,} Secrets", part))
+            name = f"the whole path, {count:,} Secrets"
+            parts.append((name, part))
+            parts.append((f"{name}, no guard, no Events", partial(part, alone=True)))
         yield from self._size(count, parts)
 
     def _size(self, count: int, parts: Sequence[tuple[str, Part]]) -> Iterator[Figures]:

@@ -16,7 +16,6 @@ from tests.bench.floor import secret_of
 from tests.bench.stores import Stores
 from tests.servers.hook import Hook, running_hook
 
-CALLERS = (1, 10, 50)
 # Many new users at once wait for one another on MinIO, where each costs half a second of CPU.
 PATIENCE = {"SYNC_TIMEOUT_SECONDS": "60"}
 

@@ -16,14 +16,21 @@ from tests.servers.api import Object
 from tests.servers.store import Store
 
 PATH = "Metacontroller, 10 workers"
+ALONE = "the same, no guard, no Events"
+"""Without a request of the hook's own to the Kubernetes API."""
+
+_ALONE = {"CONFLICT_GUARD": "off", "KUBERNETES_EVENTS": "off"}
 
 _LIMIT = 1200
 _FEW = 2000
 _NAMESPACE = "bench"
 
 
-def measure(programs: Programs, stores: Stores, directory: Path, count: int) -> list[Figures]:
-    settings = {"LOG_LEVEL": "WARNING", "BACKEND_NAME": stores.kind}
+def measure(
+    programs: Programs, stores: Stores, directory: Path, count: int, *, alone: bool = False
+) -> list[Figures]:
+    """All kinds of work; or, `alone`, what the hook's own Kubernetes requests make slower."""
+    settings = {"LOG_LEVEL": "WARNING", "BACKEND_NAME": stores.kind, **(_ALONE if alone else {})}
     with running_stack(programs, directory, settings=settings, other=stores.start) as stack:
         stack.cluster.namespace(_NAMESPACE)
         # The controller has to be at work before the clock runs.
@@ -34,6 +41,8 @@ def measure(programs: Programs, stores: Stores, directory: Path, count: int) -> 
         rows = [_new(stack, tenants)]
         stack.settle()
         rows.append(_unchanged(stack, count))
+        if alone:
+            return [replace(row, path=ALONE) for row in rows]
         if stores.rotation:
             rows.append(_rotated(stack, tenants))
         return [*rows, *_outage(stack, count)]
