@@ -10,14 +10,11 @@ from backends.deadline import Deadline
 from backends.errors import TimedOut
 
 
-@asynccontextmanager
-async def turn(
-    lock: asyncio.Lock | asyncio.Semaphore, deadline: Deadline, message: str
-) -> AsyncIterator[None]:
-    """Holds a lock.
+async def acquire(lock: asyncio.Lock | asyncio.Semaphore, deadline: Deadline, message: str) -> None:
+    """Takes a lock; the caller releases it.
 
     Args:
-        lock: held until the context ends.
+        lock: not taken when this raises.
         deadline: how long to wait for it at most.
         message: what to say when it was not to be had by then.
 
@@ -27,12 +24,24 @@ async def turn(
     left = deadline.remaining()
     if not lock.locked():
         await lock.acquire()
-    else:
-        try:
-            async with asyncio.timeout(left):
-                await lock.acquire()
-        except TimeoutError:
-            raise TimedOut(message) from None
+        return
+    try:
+        async with asyncio.timeout(left):
+            await lock.acquire()
+    except TimeoutError:
+        raise TimedOut(message) from None
+
+
+@asynccontextmanager
+async def turn(
+    lock: asyncio.Lock | asyncio.Semaphore, deadline: Deadline, message: str
+) -> AsyncIterator[None]:
+    """Holds a lock; see :func:`acquire`.
+
+    Raises:
+        TimedOut: others kept it too long.
+    """
+    await acquire(lock, deadline, message)
     try:
         yield
     finally:

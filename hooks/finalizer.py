@@ -13,9 +13,9 @@ from backends.errors import StoreError, TimedOut
 from backends.sensitive import Sensitive
 from hooks.decorator import SyncRequest, SyncResponse
 from hooks.grant import Grants
-from hooks.guard import Others
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
+from hooks.others import Others
 from hooks.outcome import Outcome, Reason, Refusal, Status
 from hooks.policyfile import Deletion
 from hooks.removal import remove

@@ -6,133 +6,16 @@ be taken over, never for a Secret that is as it was.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Set
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Set
 
 from backends.base import Backend, Claim, Gap
 from backends.deadline import Deadline
-from hooks.decorator import NotAHookRequest, SyncRequest
 from hooks.grant import Grants
-from hooks.kube import Kube
-from hooks.kubeerrors import KubeError
-from hooks.outcome import Conflict, Reason, Refusal, Status
-from hooks.secret import Names, read_endpoint, read_names
-from hooks.status import Keys, name_hash
+from hooks.others import Other, Others
+from hooks.outcome import Conflict, Reason
+from hooks.secret import Names
+from hooks.status import Keys
 from hooks.takeover import Taking
-
-# Of its own, and as many as the client has connections: with a few for everything, those that wait
-# for an API that hangs would keep the others from even asking.
-_THREADS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """Another live Secret of this operator's, and what it names."""
-
-    request: SyncRequest
-    names: Names
-
-
-class Others:
-    """The other live Secrets, asked of the Kubernetes API.
-
-    Args:
-        kube: the API.
-        keys: names of the annotations and labels.
-        endpoint: the store's; a Secret that names another's is another operator's. None doesn't
-            compare.
-    """
-
-    def __init__(self, kube: Kube, keys: Keys, endpoint: str | None) -> None:
-        self._kube = kube
-        self._keys = keys
-        self._endpoint = endpoint
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
-
-    async def labelled(self, label: str, name: str, origin: str, deadline: Deadline) -> list[Other]:
-        """Those whose look-up label says that they name something.
-
-        Args:
-            label: ``bucket-hash`` or ``user-hash``.
-            name: the bucket or user.
-            origin: the Secret that asks; it is none of the others.
-            deadline: of the sync.
-
-        Raises:
-            Refusal: the API can't be asked; it is never taken for "there is none".
-        """
-        selector = f"{self._keys[label]}={name_hash(name)}"
-        return await self._find(selector, origin, lambda _: True, deadline)
-
-    async def invalid(
-        self, origin: str, wanted: Callable[[Names], bool], deadline: Deadline
-    ) -> list[Other]:
-        """Those that name what is wanted and are Invalid: they have no look-up labels.
-
-        Args:
-            origin: the Secret that asks.
-            wanted: picks them.
-            deadline: of the sync.
-
-        Raises:
-            Refusal: the API can't be asked.
-        """
-        selector = f"{self._keys['status']}={Status.INVALID}"
-        return await self._find(selector, origin, wanted, deadline)
-
-    async def all(
-        self, origin: str, wanted: Callable[[Names], bool], deadline: Deadline
-    ) -> list[Other]:
-        """Those that name what is wanted, of all Secrets there are.
-
-        Args:
-            origin: the Secret that asks.
-            wanted: picks them, since the whole list is never kept.
-            deadline: of the sync.
-
-        Raises:
-            Refusal: the API can't be asked.
-        """
-        return await self._find(None, origin, wanted, deadline)
-
-    async def _find(
-        self,
-        selector: str | None,
-        origin: str,
-        wanted: Callable[[Names], bool],
-        deadline: Deadline,
-    ) -> list[Other]:
-        seconds = deadline.remaining()
-
-        def find() -> list[Other]:
-            secrets = self._kube.secrets(selector=selector, timeout=seconds)
-            return [other for other in self._live(secrets, origin) if wanted(other.names)]
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, find)
-        except KubeError as error:
-            raise Refusal(
-                Reason.GUARD_UNAVAILABLE,
-                f"Nothing is taken over while other Secrets can't be looked at: {error}",
-            ) from error
-
-    def _live(self, secrets: Iterable[dict[str, object]], origin: str) -> Iterable[Other]:
-        for secret in secrets:
-            try:
-                request = SyncRequest.of(secret)
-            except NotAHookRequest:
-                continue
-            if request.origin == origin or request.deleting or not self._keys.enables(request):
-                continue
-            if self._endpoint is not None:
-                endpoint = read_endpoint(request.data)
-                if endpoint is not None and endpoint != self._endpoint:
-                    continue
-            names = read_names(request.data)
-            if names is not None:
-                yield Other(request, names)
 
 
 class ConflictGuard:
@@ -170,15 +53,15 @@ class ConflictGuard:
         label, name = (
             ("bucket-hash", claim.bucket) if taking is Taking.BUCKET else ("user-hash", claim.user)
         )
-        others = await self._others.labelled(label, name, claim.origin, deadline)
+
+        def wanted(names: Names) -> bool:
+            return _wants(taking, claim, names)
+
+        others = await self._others.labelled(label, name, claim.origin, wanted, deadline)
         if since is not None or taking is Taking.NEW_USER:
             # Else every Secret is looked at later, see refuse_confirmed.
-            others += await self._others.invalid(
-                claim.origin, lambda names: _wants(taking, claim, names), deadline
-            )
+            others += await self._others.invalid(claim.origin, wanted, deadline)
         for other in others:
-            if not _wants(taking, claim, other.names):
-                continue
             given = self._given(taking, other)
             # The newer was given when nobody held the thing: an older one must not come back to
             # life. The uid decides between two of the same second, in one way for both.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from backends.deadline import Deadline
-from backends.turns import turn
+from backends.turns import acquire
 
 
 class KeyedLocks:
@@ -27,22 +27,30 @@ class KeyedLocks:
         Raises:
             TimedOut: another sync kept one of them too long.
         """
-        async with AsyncExitStack() as stack:
+        taken = []
+        try:
             for key in sorted(names.items()):
-                await stack.enter_async_context(self._hold(key, deadline))
+                await self._take(key, deadline)
+                taken.append(key)
             yield
+        finally:
+            for key in taken:
+                self._locks[key][0].release()
+                self._leave(key)
 
-    @asynccontextmanager
-    async def _hold(self, key: tuple[str, str], deadline: Deadline) -> AsyncIterator[None]:
-        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+    async def _take(self, key: tuple[str, str], deadline: Deadline) -> None:
+        lock, users = self._locks.get(key) or (asyncio.Lock(), 0)
         self._locks[key] = (lock, users + 1)
         message = f"Another sync of the same {key[0]} took all of this one's time."
         try:
-            async with turn(lock, deadline, message):
-                yield
-        finally:
-            lock, users = self._locks[key]
-            if users == 1:
-                del self._locks[key]
-            else:
-                self._locks[key] = (lock, users - 1)
+            await acquire(lock, deadline, message)
+        except BaseException:
+            self._leave(key)
+            raise
+
+    def _leave(self, key: tuple[str, str]) -> None:
+        lock, users = self._locks[key]
+        if users == 1:
+            del self._locks[key]
+        else:
+            self._locks[key] = (lock, users - 1)

@@ -11,11 +11,12 @@ from hooks.connection import Connections
 from hooks.events import Events
 from hooks.finalizer import Finalizer
 from hooks.grant import Grants
-from hooks.guard import ConflictGuard, Others
+from hooks.guard import ConflictGuard
 from hooks.kube import Kube
 from hooks.kubeerrors import Misconfigured
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
+from hooks.others import Others
 from hooks.reporter import Reporter
 from hooks.settings import Settings, SettingsError, Switch
 from hooks.status import Keys

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from backends.base import Backend, Claim, Gap
 from backends.deadline import Deadline
 from backends.errors import StoreError
-from hooks.guard import Others
+from hooks.others import Others
 from hooks.outcome import Action, Outcome, Reason, Refusal
 from hooks.policyfile import Deletion
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from backends.deadline import Deadline
-from hooks.guard import Others
 from hooks.kube import Kube
+from hooks.others import Others
 from hooks.outcome import Reason, Refusal
 from hooks.processes import LOOPBACK
 from hooks.status import Keys, name_hash
@@ -54,6 +54,10 @@ def world(api_cluster: Cluster, kube: Kube) -> Iterator[World]:
         yield made
 
 
+def anything(_: object) -> bool:
+    return True
+
+
 # Who the others are
 
 
@@ -66,7 +70,7 @@ def found(kube: Kube, bucket: str, *, endpoint: str | None = ENDPOINT) -> set[st
     look = others(kube, endpoint=endpoint)
     deadline = Deadline(20)
     everywhere = wait(look.all("none/none", lambda names: names.bucket == bucket, deadline))
-    labelled = wait(look.labelled("bucket-hash", bucket, "none/none", deadline))
+    labelled = wait(look.labelled("bucket-hash", bucket, "none/none", anything, deadline))
     assert {other.request.name for other in labelled} == {
         other.request.name for other in everywhere
     }
@@ -140,7 +144,7 @@ def test_the_one_that_asks_is_none_of_the_others(world: World, kube: Kube) -> No
     named(world, bucket, "one")
     origin = f"{world.theirs}/one"
     deadline = Deadline(20)
-    assert wait(others(kube).labelled("bucket-hash", bucket, origin, deadline)) == []
+    assert wait(others(kube).labelled("bucket-hash", bucket, origin, anything, deadline)) == []
     assert wait(others(kube).all(origin, lambda n: n.bucket == bucket, deadline)) == []
 
 
@@ -288,7 +292,9 @@ def test_many_that_wait_for_an_answer_do_not_wait_for_one_another(silent: Path) 
 
     async def ask(number: int) -> Reason:
         try:
-            await look.labelled("user-hash", f"user-{number}", "none/none", Deadline(0.75))
+            await look.labelled(
+                "user-hash", f"user-{number}", "none/none", anything, Deadline(0.75)
+            )
         except Refusal as refusal:
             return refusal.reason
         raise AssertionError("nobody answered")

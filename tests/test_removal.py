@@ -13,8 +13,8 @@ from backends.base import Claim
 from backends.deadline import Deadline
 from backends.errors import Unavailable
 from backends.sensitive import Sensitive
-from hooks.guard import Others
 from hooks.kube import Kube
+from hooks.others import Others
 from hooks.outcome import Action, Outcome
 from hooks.policyfile import Deletion
 from hooks.removal import remove

@@ -1,0 +1,182 @@
+"""The other live Secrets, as the Kubernetes API has them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from backends.deadline import Deadline
+from hooks.batch import Batches
+from hooks.decorator import NotAHookRequest, SyncRequest
+from hooks.kube import Kube
+from hooks.kubeerrors import KubeError
+from hooks.outcome import Reason, Refusal, Status
+from hooks.secret import Names, read_endpoint, read_names
+from hooks.status import Keys, name_hash
+
+# Of its own, and as many as the client has connections: with a few for everything, those that wait
+# for an API that hangs would keep the others from even asking.
+_THREADS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another live Secret of this operator's, and what it names."""
+
+    request: SyncRequest
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What one sync looks for."""
+
+    value: str
+    origin: str
+    wanted: Callable[[Names], bool]
+    until: float
+
+
+class Others:
+    """The other live Secrets, asked of the Kubernetes API.
+
+    Look-ups by the same label that come at the same time share one list: the API reads all Secrets
+    for each of them, whatever the label.
+
+    Args:
+        kube: the API.
+        keys: names of the annotations and labels.
+        endpoint: the store's; a Secret that names another's is another operator's. None doesn't
+            compare.
+    """
+
+    def __init__(self, kube: Kube, keys: Keys, endpoint: str | None) -> None:
+        self._kube = kube
+        self._keys = keys
+        self._endpoint = endpoint
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
+        self._batches: dict[str, Batches[_Question, list[Other]]] = {}
+
+    async def labelled(
+        self,
+        label: str,
+        name: str,
+        origin: str,
+        wanted: Callable[[Names], bool],
+        deadline: Deadline,
+    ) -> list[Other]:
+        """Those that name what is wanted, of those whose look-up label says so.
+
+        Args:
+            label: ``bucket-hash`` or ``user-hash``.
+            name: the bucket or user.
+            origin: the Secret that asks; it is none of the others.
+            wanted: picks them: a label proves nothing.
+            deadline: of the sync.
+
+        Raises:
+            Refusal: the API can't be asked; it is never taken for "there is none".
+        """
+        return await self._ask(label, name_hash(name), origin, wanted, deadline)
+
+    async def invalid(
+        self, origin: str, wanted: Callable[[Names], bool], deadline: Deadline
+    ) -> list[Other]:
+        """Those that name what is wanted and are Invalid: they have no look-up labels.
+
+        Args:
+            origin: the Secret that asks.
+            wanted: picks them.
+            deadline: of the sync.
+
+        Raises:
+            Refusal: the API can't be asked.
+        """
+        return await self._ask("status", Status.INVALID, origin, wanted, deadline)
+
+    async def all(
+        self, origin: str, wanted: Callable[[Names], bool], deadline: Deadline
+    ) -> list[Other]:
+        """Those that name what is wanted, of all Secrets there are.
+
+        Args:
+            origin: the Secret that asks.
+            wanted: picks them, since the whole list is never kept.
+            deadline: of the sync.
+
+        Raises:
+            Refusal: the API can't be asked.
+        """
+        until = time.monotonic() + deadline.remaining()
+        try:
+            [found] = await self._find(None, [_Question("", origin, wanted, until)])
+        except KubeError as error:
+            raise _unavailable(error) from error
+        return found
+
+    async def _ask(
+        self,
+        label: str,
+        value: str,
+        origin: str,
+        wanted: Callable[[Names], bool],
+        deadline: Deadline,
+    ) -> list[Other]:
+        left = deadline.remaining()
+        batches = self._batches.get(label)
+        if batches is None:
+
+            def answer(questions: Sequence[_Question]) -> Awaitable[list[list[Other]]]:
+                values = ",".join(sorted({question.value for question in questions}))
+                return self._find(f"{self._keys[label]} in ({values})", questions)
+
+            batches = self._batches[label] = Batches(answer)
+        try:
+            async with asyncio.timeout(left):
+                return await batches.ask(_Question(value, origin, wanted, time.monotonic() + left))
+        except TimeoutError as error:
+            raise _unavailable("The Kubernetes API did not answer in time.") from error
+        except KubeError as error:
+            raise _unavailable(error) from error
+
+    async def _find(
+        self, selector: str | None, questions: Sequence[_Question]
+    ) -> list[list[Other]]:
+        """What each question wants, from one list; no longer than the last of them waits."""
+        seconds = max(question.until for question in questions) - time.monotonic()
+
+        def find() -> list[list[Other]]:
+            found: list[list[Other]] = [[] for _ in questions]
+            for other in self._live(self._kube.secrets(selector=selector, timeout=seconds)):
+                for question, others in zip(questions, found, strict=True):
+                    if other.request.origin != question.origin and question.wanted(other.names):
+                        others.append(other)
+            return found
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, find)
+
+    def _live(self, secrets: Iterable[dict[str, object]]) -> Iterable[Other]:
+        for secret in secrets:
+            try:
+                request = SyncRequest.of(secret)
+            except NotAHookRequest:
+                continue
+            if request.deleting or not self._keys.enables(request):
+                continue
+            if self._endpoint is not None:
+                endpoint = read_endpoint(request.data)
+                if endpoint is not None and endpoint != self._endpoint:
+                    continue
+            names = read_names(request.data)
+            if names is not None:
+                yield Other(request, names)
+
+
+def _unavailable(why: object) -> Refusal:
+    return Refusal(
+        Reason.GUARD_UNAVAILABLE,
+        f"Nothing is taken over while other Secrets can't be looked at: {why}",
+    )

@@ -1,0 +1,87 @@
+"""Questions that come while one is being answered are answered together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from hooks.batch import Batches
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Oracle:
+    """Answers with the question's square, once it is let."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.open = asyncio.Event()
+
+    async def answer(self, questions: Sequence[int]) -> list[int]:
+        self.asked.append(list(questions))
+        await self.open.wait()
+        return [100 // question if question else 1 // question for question in questions]
+
+
+async def asked(batches: Batches[int, int], questions: Sequence[int]) -> list[asyncio.Task[int]]:
+    """The questions, all waited for."""
+    tasks = [asyncio.create_task(batches.ask(question)) for question in questions]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_who_comes_while_others_are_asked_for_is_asked_for_together() -> None:
+    oracle = Oracle()
+    batches = Batches(oracle.answer, at_once=2, most=3)
+    tasks = [
+        *await asked(batches, [1]),
+        *await asked(batches, [2]),
+        *await asked(batches, [4, 5, 10, 20, 25]),
+    ]
+    assert oracle.asked == [[1], [2]]
+    oracle.open.set()
+    assert await asyncio.gather(*tasks) == [100, 50, 25, 20, 10, 5, 4]
+    assert oracle.asked[2:] == [[4, 5, 10], [20, 25]]
+
+
+async def test_no_answer_is_older_than_its_question() -> None:
+    oracle = Oracle()
+    batches = Batches(oracle.answer, at_once=1)
+    first = await asked(batches, [1])
+    second = await asked(batches, [1])
+    oracle.open.set()
+    assert await asyncio.gather(*first, *second) == [100, 100]
+    assert oracle.asked == [[1], [1]]
+
+
+async def test_one_that_gives_up_does_not_touch_the_others() -> None:
+    oracle = Oracle()
+    batches = Batches(oracle.answer, at_once=1)
+    [running] = await asked(batches, [1])
+    waiting, other = await asked(batches, [2, 4])
+    running.cancel()
+    waiting.cancel()
+    oracle.open.set()
+    assert await other == 25
+    assert oracle.asked == [[1], [4]]
+    assert running.cancelled()
+    assert waiting.cancelled()
+
+
+async def test_a_failure_is_told_to_all_of_its_batch_and_to_no_other() -> None:
+    oracle = Oracle()
+    batches = Batches(oracle.answer, at_once=1, most=2)
+    tasks = await asked(batches, [1]) + await asked(batches, [2, 0, 4])
+    oracle.open.set()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (answers[0], answers[3]) == (100, 25)
+    assert [type(answer) for answer in answers[1:3]] == [ZeroDivisionError] * 2
+    assert await batches.ask(5) == 20
