@@ -8,7 +8,7 @@ STORES := versitygw minio garage
 BACKEND ?= versitygw
 # What `make image` builds and `make kind` runs.
 IMAGE ?= s3-resource-operator:dev
-SERVERS := $(STORES) etcd kube-apiserver helm kubeconform promtool actionlint
+SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
@@ -80,7 +80,7 @@ lock: setup ## resolve the dependencies anew
 		--constraint requirements-dev.lock - -o requirements-build.lock
 
 chart: setup ## the chart: lint, templates, schemas, alerts, upgrades on a real Kubernetes API
-	@$(RUN) -m tests.servers build helm kubeconform promtool etcd kube-apiserver versitygw
+	@$(RUN) -m tests.servers build helm kubeconform promtool etcd kube-apiserver kubectl versitygw
 	"$$($(RUN) -m tests.servers path helm)" lint --strict helm
 	$(RUN) -m tests.chart.readme --check
 	$(BIN)/pytest tests/chart

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from tests.manifests import load
+from tests.schema import strict
 from tests.servers.cluster import Cluster, running_cluster
-from tests.servers.require import require
+from tests.servers.require import require, require_crds
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,3 +31,14 @@ def api_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         kube_apiserver=require("kube-apiserver"),
     ) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def decorator_schema() -> Any:
+    """Of a DecoratorController, in the CRDs of a Metacontroller."""
+    path = require_crds()
+    for document in load(path):
+        if document["spec"]["names"]["kind"] == "DecoratorController":
+            version = next(v for v in document["spec"]["versions"] if v["name"] == "v1alpha1")
+            return strict(version["schema"]["openAPIV3Schema"])
+    pytest.fail(f"{path} holds no DecoratorController")

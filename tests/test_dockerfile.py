@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests import dockerfile
-from tests.test_manifests import container, pod
+from tests.manifests import container, pod
 from tests.tools import report, script
 
 ROOT = Path(__file__).parent.parent

@@ -28,9 +28,9 @@ from hooks.settings import Settings
 from hooks.status import Keys, Scribe
 from hooks.takeover import Adoption
 from tests.conformance.traits import TRAITS
+from tests.manifests import NAME, Recorder, mounted_files
 from tests.markdown import Document, coded, names
 from tests.support import PREFIX, Secret
-from tests.test_manifests import NAME, Recorder, mounted_files
 from tests.test_removal_matrix import Cell
 
 ROOT = Path(__file__).parent.parent

@@ -2,154 +2,41 @@
 
 from __future__ import annotations
 
-import base64
-import copy
-import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
 from hooks import __version__
 from hooks.detach import DEFAULT_CONTROLLER
-from hooks.endpoint import normalise
 from hooks.policyfile import Deletion
-from hooks.secret import read
 from hooks.settings import Settings
 from hooks.status import Keys
+from tests.manifests import (
+    COMPONENT,
+    DELETION,
+    KUSTOMIZATION,
+    MANIFESTS,
+    NAME,
+    PLACEHOLDER,
+    container,
+    deployment,
+    environment,
+    example_secrets,
+    kustomization,
+    load,
+    load_settings,
+    mounted_files,
+    one,
+    pod,
+    seconds,
+    settings_of_kustomization,
+    walk,
+    webhook,
+)
 from tests.support import ENVIRON
-
-MANIFESTS = Path(__file__).parent.parent / "manifests"
-KUSTOMIZATION = MANIFESTS / "kustomization.yaml"
-COMPONENT = MANIFESTS / "deletion" / "kustomization.yaml"
-DELETION = "deletion/decoratorcontroller.yaml"
-EXAMPLES = sorted((MANIFESTS / "examples").glob("*.yaml"))
-NAME = "s3-resource-operator"
-PLACEHOLDER = "example-only-replace-me"
-SAFE_VOLUMES = {
-    "configMap",
-    "csi",
-    "downwardAPI",
-    "emptyDir",
-    "ephemeral",
-    "persistentVolumeClaim",
-    "projected",
-    "secret",
-}
-
-Document = dict[str, Any]
-
-
-def load(path: Path) -> list[Document]:
-    documents = list(yaml.safe_load_all(path.read_text()))
-    assert all(isinstance(document, dict) for document in documents), path
-    return documents
-
-
-def one(filename: str, kind: str) -> Document:
-    found = [document for document in load(MANIFESTS / filename) if document["kind"] == kind]
-    assert len(found) == 1
-    return found[0]
-
-
-def kustomization() -> Document:
-    return load(KUSTOMIZATION)[0]
-
-
-def settings_of_kustomization() -> dict[str, str]:
-    generators = kustomization()["configMapGenerator"]
-    assert len(generators) == 1
-    return dict(literal.split("=", 1) for literal in generators[0]["literals"])
-
-
-def deployment() -> Document:
-    return one("deployment.yaml", "Deployment")
-
-
-def pod() -> Document:
-    spec: Document = deployment()["spec"]["template"]["spec"]
-    return spec
-
-
-def container() -> Document:
-    containers: list[Document] = pod()["containers"]
-    assert len(containers) == 1
-    return containers[0]
-
-
-def environment() -> dict[str, str]:
-    """What the container gets: the settings of the kustomization, then its own."""
-    return settings_of_kustomization() | {
-        variable["name"]: variable["value"] for variable in container()["env"]
-    }
-
-
-def webhook() -> Document:
-    hooks = one("decoratorcontroller.yaml", "DecoratorController")["spec"]["hooks"]
-    hook: Document = hooks["sync"]["webhook"]
-    return hook
-
-
-def mounted_files() -> dict[str, tuple[str, str]]:
-    """Path in the container: name of the Secret it comes from, and the key there."""
-    secrets = {
-        volume["name"]: volume["secret"] for volume in pod()["volumes"] if "secret" in volume
-    }
-    return {
-        f"{mount['mountPath']}/{item['path']}": (secret["secretName"], item["key"])
-        for mount in container()["volumeMounts"]
-        if (secret := secrets.get(mount["name"]))
-        for item in secret["items"]
-    }
-
-
-class Recorder(dict[str, str]):
-    """An environment that remembers which variables were asked for."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        super().__init__(values)
-        self.asked: set[str] = set()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.asked.add(key)
-        return super().get(key, default)
-
-
-def load_settings(folder: Path) -> tuple[Settings, Recorder]:
-    """Settings as the pod would read them, with files where the Secrets would be mounted."""
-    values = environment()
-    for name, value in values.items():
-        if name.endswith("_FILE"):
-            file = folder / name
-            file.write_text(f"{name}-{'x' * 20}\n")
-            assert value in mounted_files()
-            values[name] = str(file)
-    recorder = Recorder(values)
-    return Settings.load(recorder), recorder
-
-
-def walk(value: object) -> Iterator[tuple[str, object]]:
-    """Every key with its value, at any depth."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield key, inner
-            yield from walk(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from walk(inner)
-
-
-def seconds(duration: str) -> float:
-    match = re.fullmatch(r"([0-9]+)s", duration)
-    assert match, duration
-    return float(match[1])
-
 
 # What is there
 
@@ -354,31 +241,6 @@ def test_it_sends_the_token_that_the_operator_expects() -> None:
     assert token == (reference["name"], reference["key"])
 
 
-def strict(schema: Any) -> Any:
-    """The schema with every field that it doesn't name forbidden, as the API server prunes it."""
-    if isinstance(schema, list):
-        return [strict(inner) for inner in schema]
-    if not isinstance(schema, dict):
-        return schema
-    result = {key: strict(inner) for key, inner in schema.items()}
-    # Only a schema has `properties` that are schemas themselves; a property may bear that name.
-    if isinstance(result.get("properties"), dict) and schema.get("type") == "object":
-        result.setdefault("additionalProperties", False)
-    return result
-
-
-@pytest.fixture
-def decorator_schema() -> Any:
-    path = os.environ.get("METACONTROLLER_CRDS")
-    if not path:
-        pytest.skip("METACONTROLLER_CRDS does not name Metacontroller's CRD manifest")
-    for document in load(Path(path)):
-        if document["spec"]["names"]["kind"] == "DecoratorController":
-            version = next(v for v in document["spec"]["versions"] if v["name"] == "v1alpha1")
-            return strict(version["schema"]["openAPIV3Schema"])
-    pytest.fail(f"{path} holds no DecoratorController")
-
-
 @pytest.mark.parametrize("filename", ["decoratorcontroller.yaml", DELETION])
 def test_it_is_valid_under_metacontrollers_schema(decorator_schema: Any, filename: str) -> None:
     document = one(filename, "DecoratorController")
@@ -457,101 +319,6 @@ def test_no_credential_stands_in_the_manifests() -> None:
         assert secrets == [PLACEHOLDER]
 
 
-# The restricted Pod Security profile
-
-
-def violations(spec: Document) -> list[str]:
-    """What the `restricted` profile forbids, for the fields that such pods have."""
-    context = spec.get("securityContext", {})
-    found = [field for field in ("hostNetwork", "hostPID", "hostIPC") if spec.get(field)]
-    found += [
-        f"volume {volume['name']}"
-        for volume in spec.get("volumes", [])
-        if not volume.keys() - {"name"} <= SAFE_VOLUMES
-    ]
-    for each in [*spec.get("initContainers", []), *spec["containers"]]:
-        own = each.get("securityContext", {})
-        effective = {**context, **own}
-        capabilities = own.get("capabilities", {})
-        if own.get("privileged"):
-            found.append("privileged")
-        if own.get("allowPrivilegeEscalation") is not False:
-            found.append("allowPrivilegeEscalation")
-        if "ALL" not in capabilities.get("drop", []):
-            found.append("capabilities.drop")
-        if set(capabilities.get("add", [])) - {"NET_BIND_SERVICE"}:
-            found.append("capabilities.add")
-        if effective.get("runAsNonRoot") is not True:
-            found.append("runAsNonRoot")
-        if effective.get("runAsUser") == 0:
-            found.append("runAsUser")
-        profile = effective.get("seccompProfile", {}).get("type")
-        if profile not in {"RuntimeDefault", "Localhost"}:
-            found.append("seccompProfile")
-        if any("hostPort" in port for port in each.get("ports", [])):
-            found.append("hostPort")
-    return found
-
-
-def example_pods() -> list[Document]:
-    return [
-        document["spec"]["template"]["spec"]
-        for path in EXAMPLES
-        for document in load(path)
-        if document["kind"] == "Deployment"
-    ]
-
-
-def test_the_namespace_demands_restricted() -> None:
-    labels = one("namespace.yaml", "Namespace")["metadata"]["labels"]
-    for mode in ("enforce", "warn", "audit"):
-        assert labels[f"pod-security.kubernetes.io/{mode}"] == "restricted"
-
-
-@pytest.mark.parametrize("spec", [pod(), *example_pods()])
-def test_pods_are_restricted_and_more(spec: Document) -> None:
-    assert violations(spec) == []
-    for each in spec["containers"]:
-        assert each["securityContext"]["readOnlyRootFilesystem"] is True
-        assert isinstance(spec["securityContext"]["runAsUser"], int)
-        assert each["resources"]["requests"].keys() == {"cpu", "memory"}
-        assert "memory" in each["resources"]["limits"]
-        writable = {
-            volume["name"]
-            for volume in spec["volumes"]
-            if "sizeLimit" in volume.get("emptyDir", {})
-        }
-        mounts = {mount["mountPath"]: mount["name"] for mount in each["volumeMounts"]}
-        assert mounts["/tmp"] in writable
-
-
-@pytest.mark.parametrize(
-    ("place", "field", "value", "violation"),
-    [
-        ("pod", "hostNetwork", True, "hostNetwork"),
-        ("pod", "volumes", [{"name": "host", "hostPath": {"path": "/"}}], "volume host"),
-        ("context", "runAsNonRoot", False, "runAsNonRoot"),
-        ("context", "runAsUser", 0, "runAsUser"),
-        ("context", "seccompProfile", {"type": "Unconfined"}, "seccompProfile"),
-        ("container", "privileged", True, "privileged"),
-        ("container", "allowPrivilegeEscalation", True, "allowPrivilegeEscalation"),
-        ("container", "capabilities", {"drop": ["NET_RAW"]}, "capabilities.drop"),
-        ("container", "capabilities", {"drop": ["ALL"], "add": ["CHOWN"]}, "capabilities.add"),
-    ],
-)
-def test_the_restricted_check_finds_violations(
-    place: str, field: str, value: object, violation: str
-) -> None:
-    spec = copy.deepcopy(pod())
-    target = {
-        "pod": spec,
-        "context": spec["securityContext"],
-        "container": spec["containers"][0]["securityContext"],
-    }[place]
-    target[field] = value
-    assert violations(spec) == [violation]
-
-
 # What Metacontroller and the operator may do
 
 
@@ -598,118 +365,3 @@ def test_the_operator_may_look_at_secrets_and_write_events() -> None:
         account["name"],
         account["namespace"],
     )
-
-
-# The examples
-
-
-def example_secrets() -> list[Document]:
-    """The Secrets of the examples, and the one that the ExternalSecret makes."""
-    documents = [document for path in EXAMPLES for document in load(path)]
-    return [document for document in documents if document["kind"] == "Secret"] + [
-        rendered_template(document)
-        for document in documents
-        if document["kind"] == "ExternalSecret"
-    ]
-
-
-def rendered_template(external: Document) -> Document:
-    values = {"accessKey": "my-app-user", "accessSecret": PLACEHOLDER}
-    assert values.keys() == {item["secretKey"] for item in external["spec"]["data"]}
-    template = external["spec"]["target"]["template"]
-    data = {
-        key: re.sub(r"{{ \.(\w+) }}", lambda match: values[match[1]], value)
-        for key, value in template["data"].items()
-    }
-    return {"metadata": template["metadata"], "stringData": data}
-
-
-def test_there_are_examples() -> None:
-    assert {path.name for path in EXAMPLES} == {
-        "secret.yaml",
-        "env-from.yaml",
-        "external-secret.yaml",
-    }
-
-
-@pytest.mark.parametrize("secret", example_secrets())
-def test_the_operator_understands_the_example(secret: Document, tmp_path: Path) -> None:
-    settings, _ = load_settings(tmp_path)
-    assert secret["metadata"]["annotations"] == {settings.annotation_key: "true"}
-    data = {
-        key: base64.b64encode(value.encode()).decode()
-        for key, value in secret["stringData"].items()
-    }
-    claim, endpoint = read(data, settings.rules)
-    assert claim.bucket.startswith("my-app-")
-    assert claim.secret.reveal() == PLACEHOLDER
-    assert endpoint in {None, normalise(settings_of_kustomization()["S3_ENDPOINT_URL"])}
-
-
-def test_the_example_application_uses_the_example_secret() -> None:
-    documents = {
-        document["kind"]: document for document in load(MANIFESTS / "examples/env-from.yaml")
-    }
-    spec = documents["Deployment"]["spec"]["template"]["spec"]
-    reference = {"secretRef": {"name": documents["Secret"]["metadata"]["name"]}}
-    assert spec["containers"][0]["envFrom"] == [reference]
-
-
-# What kubectl makes of it
-
-
-def render(folder: Path) -> list[Document]:
-    kubectl = shutil.which("kubectl")
-    if not kubectl:
-        pytest.skip("kubectl is not on PATH")
-    result = subprocess.run(  # noqa: S603 - no shell, no foreign input
-        [kubectl, "kustomize", str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
-    return list(yaml.safe_load_all(result.stdout))
-
-
-@pytest.fixture(scope="module")
-def rendered() -> list[Document]:
-    return render(MANIFESTS)
-
-
-def test_kubectl_adds_the_deletion_component(rendered: list[Document], tmp_path: Path) -> None:
-    shutil.copytree(MANIFESTS, tmp_path / "manifests")
-    file = tmp_path / "manifests" / KUSTOMIZATION.name
-    file.write_text(yaml.safe_dump(kustomization() | {"components": [COMPONENT.parent.name]}))
-    documents = render(file.parent)
-    settings = next(item["data"] for item in documents if item["kind"] == "ConfigMap")
-    assert settings == settings_of_kustomization() | {"DELETION": "on"}
-    names = {(item["kind"], item["metadata"]["name"]) for item in documents}
-    without = {(item["kind"], item["metadata"]["name"]) for item in rendered}
-    added = {(kind, name) for kind, name in names - without if kind != "ConfigMap"}
-    assert added == {("DecoratorController", DEFAULT_CONTROLLER)}
-
-
-def test_kubectl_renders_every_object(rendered: list[Document]) -> None:
-    written = [
-        (document["kind"], document["metadata"]["name"])
-        for filename in kustomization()["resources"]
-        for document in load(MANIFESTS / filename)
-    ]
-    names = [(document["kind"], document["metadata"]["name"]) for document in rendered]
-    assert sorted(names) == sorted([*written, *(name for name in names if name[0] == "ConfigMap")])
-    for document in rendered:
-        assert document["metadata"]["labels"]["app.kubernetes.io/part-of"] == NAME
-
-
-def test_kubectl_fills_in_image_and_config_map(rendered: list[Document]) -> None:
-    by_kind = {document["kind"]: document for document in rendered}
-    spec = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0]
-    assert spec["image"] == f"{container()['image']}:{__version__}"
-    config_map = by_kind["ConfigMap"]
-    assert spec["envFrom"] == [{"configMapRef": {"name": config_map["metadata"]["name"]}}]
-    assert config_map["data"] == settings_of_kustomization()
-    selector = by_kind["Deployment"]["spec"]["selector"]["matchLabels"]
-    assert selector == deployment()["spec"]["selector"]["matchLabels"]

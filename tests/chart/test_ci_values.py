@@ -30,7 +30,8 @@ from tests.chart.rendering import (
     render,
     webhook,
 )
-from tests.test_manifests import Recorder, violations
+from tests.manifests import Recorder
+from tests.podsecurity import violations
 
 pytestmark = pytest.mark.server
 

@@ -15,9 +15,9 @@ from tests.chart.cluster import (
     send,
 )
 from tests.chart.rendering import CI_FILES, Document, of_kind, one, render
+from tests.manifests import MANIFESTS, kustomization, load
 from tests.servers.cluster import Cluster
 from tests.servers.require import require
-from tests.test_manifests import MANIFESTS, kustomization, load
 
 pytestmark = pytest.mark.server
 

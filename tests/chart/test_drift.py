@@ -13,7 +13,7 @@ import yaml
 from hooks.settings import Settings
 from tests.chart.rendering import Document, ci, of_kind, one, render
 from tests.chart.test_ci_values import load_settings as chart_settings
-from tests.test_manifests import MANIFESTS, NAME, kustomization, load, load_settings
+from tests.manifests import MANIFESTS, NAME, kustomization, load, load_settings
 
 pytestmark = pytest.mark.server
 

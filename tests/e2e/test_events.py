@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import pytest
 
 from hooks.processes import wait_until
 from tests.e2e.stack import Stack
+from tests.servers.require import require
 
 pytestmark = pytest.mark.e2e
 
@@ -96,16 +96,13 @@ def test_a_sync_does_not_wait_for_an_event(stack: Stack, namespace: str) -> None
 
 def test_kubectl_shows_them(stack: Stack, namespace: str) -> None:
     """With `kubectl events`: `kubectl describe` shows no Events of Secrets, whoever writes them."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not on PATH")
     tenant = stack.provision(stack.tenant(namespace))
     stack.wait_for_told(tenant, "Provisioned")
     stack.put(replace(tenant, bucket="Not A Bucket"))
     stack.wait_for_told(tenant, "InvalidField")
     ran = subprocess.run(  # noqa: S603 - no shell, and nothing in it comes from outside
         [
-            kubectl,
+            require("kubectl"),
             f"--kubeconfig={stack.cluster.kubeconfig}",
             f"--cache-dir={stack.cluster.directory}",
             "events",

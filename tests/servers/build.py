@@ -154,6 +154,12 @@ SERVERS: Mapping[str, Server] = {
             go_build("kube-apiserver"),
         ),
         Server(
+            "kubectl",
+            module_version("kubectl", "k8s.io/kubectl"),
+            "shows Events and renders kustomizations; about 30 s on two cores",
+            go_build("kubectl"),
+        ),
+        Server(
             "helm",
             _HELM,
             "renders the chart; about 90 s on two cores",

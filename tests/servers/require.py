@@ -31,7 +31,7 @@ def require(name: str) -> Path:
 
 
 class NotInstalledError(Exception):
-    """Metacontroller can't be built here, and the user has not told where it is."""
+    """What comes with Metacontroller's release isn't where the user can tell us to look."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,33 @@ def find_metacontroller() -> MetacontrollerFiles:
     program = Path(named)
     if not os.access(program, os.X_OK) or program.is_dir():
         raise NotInstalledError(f"METACONTROLLER_BIN names {program}, which is no program")
-    crds = os.environ.get("METACONTROLLER_CRDS")
-    if not crds:
+    return MetacontrollerFiles(program.resolve(), find_crds())
+
+
+def find_crds() -> Path:
+    """The manifest of Metacontroller's CRDs."""
+    named = os.environ.get("METACONTROLLER_CRDS")
+    if not named:
         raise NotInstalledError(
-            "Metacontroller's CRDs are not there: set METACONTROLLER_CRDS to the "
-            "metacontroller-crds-v1.yaml of the same release"
+            "Metacontroller's CRDs are not there: they come with its release, which no build here "
+            "provides, so set METACONTROLLER_CRDS to its metacontroller-crds-v1.yaml"
         )
-    if not Path(crds).is_file():
-        raise NotInstalledError(f"METACONTROLLER_CRDS names {crds}, which is no file")
-    return MetacontrollerFiles(program.resolve(), Path(crds).resolve())
+    if not Path(named).is_file():
+        raise NotInstalledError(f"METACONTROLLER_CRDS names {named}, which is no file")
+    return Path(named).resolve()
 
 
 def require_metacontroller() -> MetacontrollerFiles:
     """Like `find_metacontroller`; a missing one skips everywhere, as no build can provide it."""
     try:
         return find_metacontroller()
+    except NotInstalledError as error:
+        pytest.skip(str(error))
+
+
+def require_crds() -> Path:
+    """Like `find_crds`, and missing ones skip for the same reason."""
+    try:
+        return find_crds()
     except NotInstalledError as error:
         pytest.skip(str(error))

@@ -1,0 +1,13 @@
+// Command kubectl is what people look at Secrets and Events with, and what renders kustomizations.
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubectl/pkg/cmd"
+)
+
+func main() {
+	os.Exit(cli.Run(cmd.NewDefaultKubectlCommand()))
+}
