@@ -49,7 +49,8 @@ class _Run:
 
     async def remove(self, policy: Deletion, others: Others) -> None:
         held, deadline = self.held, self.deadline
-        if not await self._is_confirmed():
+        # Twice, as no other answer ends it with nothing done and for good.
+        if not (await self._is_confirmed() or await self._is_confirmed()):
             return
         sharing = await others.all(
             held.origin,
@@ -58,9 +59,9 @@ class _Run:
         )
         user_shared = any(other.names.user == held.user for other in sharing)
         bucket_shared = any(other.names.bucket == held.bucket for other in sharing)
-        found = await self.backend.find_bucket(held.bucket, deadline)
-        if found is not None and found.owners == {held.user}:
-            if policy is Deletion.DELETE and not bucket_shared:
+        bucket_goes = policy is Deletion.DELETE and not bucket_shared
+        if await self._has_bucket():
+            if bucket_goes:
                 # First, as long as there is a user that can empty it.
                 await self._do(
                     Action.DELETE_BUCKET, self.backend.delete_bucket(held.bucket, deadline)
@@ -71,6 +72,12 @@ class _Run:
                 )
         if not user_shared:
             await self._do(Action.DELETE_USER, self.backend.delete_user(held.user, deadline))
+        # A store's yes can be the answer to another request, or none of the store's at all. With
+        # the Secret gone nobody would ever look again.
+        if not user_shared and await self.backend.find_user(held.user, deadline) is not None:
+            raise _still_there("user")
+        if (bucket_goes or not user_shared) and await self._has_bucket():
+            raise _still_there("bucket")
 
     async def _is_confirmed(self) -> bool:
         """Whether the store takes the Secret's own secret for the user's, or has no such user.
@@ -86,6 +93,17 @@ class _Run:
         user = await self.backend.find_user(self.held.user, self.deadline)
         return user is None or not (user.admin or user.disabled)
 
+    async def _has_bucket(self) -> bool:
+        """Whether the bucket is the user's, and no other's too."""
+        found = await self.backend.find_bucket(self.held.bucket, self.deadline)
+        return found is not None and found.owners == {self.held.user}
+
     async def _do(self, action: Action, removal: Awaitable[bool]) -> None:
         if await removal:
             self.actions.append(action)
+
+
+def _still_there(what: str) -> Refusal:
+    return Refusal(
+        Reason.BACKEND_ERROR, f"The store says that the {what} was removed, and still has it."
+    )

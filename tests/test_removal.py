@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 import secrets as random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from backends.base import Claim
+from backends.base import Bucket, Claim, Gap, Probe, User
 from backends.deadline import Deadline
 from backends.errors import Unavailable
 from backends.sensitive import Sensitive
 from hooks.kube import Kube
 from hooks.others import Others
-from hooks.outcome import Action, Outcome
+from hooks.outcome import Action, Outcome, Reason, Status
 from hooks.policyfile import Deletion
 from hooks.removal import remove
 from hooks.status import Keys
@@ -151,7 +152,7 @@ def test_a_bucket_that_is_not_its_own_any_more_stays_as_it_is(
 
 @pytest.mark.parametrize("policy", ["delete-user", "delete"])
 def test_it_goes_on_wherever_it_was_cut_off(others: Others, policy: str) -> None:
-    for failing in range(1, 8):
+    for failing in range(1, 10):
         held = claim()
         store = store_of(held)
         count = itertools.count(1)
@@ -167,6 +168,82 @@ def test_it_goes_on_wherever_it_was_cut_off(others: Others, policy: str) -> None
         assert removed(held, store, others, policy).status.value == "Ready"
         assert store.accounts == {}
         assert store.owners == ({} if policy == "delete" else {held.bucket: ADMINISTRATOR})
+
+
+class Misled(ModelStore):
+    """Answers one call as if it were another's; what is told to be done isn't."""
+
+    lies: dict[str, object]
+    told: list[str]
+
+    async def _lie(self, operation: str, truth: Callable[[], Awaitable[Any]]) -> Any:
+        if operation in self.lies:
+            self.told.append(operation)
+            return self.lies.pop(operation)
+        return await truth()
+
+    async def probe(self, claim: Claim, deadline: Deadline) -> Any:
+        return await self._lie("probe", lambda: ModelStore.probe(self, claim, deadline))
+
+    async def find_user(self, name: str, deadline: Deadline) -> Any:
+        return await self._lie("find_user", lambda: ModelStore.find_user(self, name, deadline))
+
+    async def find_bucket(self, name: str, deadline: Deadline) -> Any:
+        return await self._lie("find_bucket", lambda: ModelStore.find_bucket(self, name, deadline))
+
+    async def delete_user(self, name: str, deadline: Deadline) -> Any:
+        return await self._lie("delete_user", lambda: ModelStore.delete_user(self, name, deadline))
+
+    async def delete_bucket(self, name: str, deadline: Deadline) -> Any:
+        return await self._lie(
+            "delete_bucket", lambda: ModelStore.delete_bucket(self, name, deadline)
+        )
+
+    async def release(self, bucket: str, user: str, deadline: Deadline) -> Any:
+        return await self._lie("release", lambda: ModelStore.release(self, bucket, user, deadline))
+
+
+LIES: list[tuple[str, str, object]] = [
+    ("anothers-secret", "probe", Probe(Gap.WRONG_SECRET)),
+    ("no-user", "probe", Probe(Gap.NO_USER)),
+    ("no-such-user", "find_user", None),
+    ("administrator", "find_user", User(admin=True)),
+    ("no-such-bucket", "find_bucket", None),
+    ("anothers-bucket", "find_bucket", Bucket(frozenset({"somebody"}))),
+    ("user-deleted", "delete_user", True),
+    ("user-was-gone", "delete_user", False),
+    ("bucket-deleted", "delete_bucket", True),
+    ("bucket-was-gone", "delete_bucket", False),
+    ("bucket-released", "release", True),
+    ("bucket-was-anothers", "release", False),
+]
+NEVER_ASKED = {("delete-user", "delete_bucket"), ("delete", "release")}
+
+
+@pytest.mark.parametrize(
+    ("policy", "operation", "lie"),
+    [
+        pytest.param(policy, operation, lie, id=f"{policy}-{name}")
+        for policy in ("delete-user", "delete")
+        for name, operation, lie in LIES
+        if (policy, operation) not in NEVER_ASKED
+    ],
+)
+def test_one_answer_that_is_not_so_is_found_out(
+    others: Others, policy: str, operation: str, lie: object
+) -> None:
+    held = claim()
+    store = Misled(accounts={held.user: Account("secret")}, owners={held.bucket: held.user})
+    store.lies, store.told = {operation: lie}, []
+
+    outcome = removed(held, store, others, policy)
+    assert store.told == [operation]
+    if outcome.status is not Status.READY:
+        assert outcome.reason is Reason.BACKEND_ERROR
+        assert removed(held, store, others, policy).status is Status.READY
+
+    assert store.accounts == {}
+    assert store.owners == ({} if policy == "delete" else {held.bucket: ADMINISTRATOR})
 
 
 def test_a_secret_that_is_deleted_too_uses_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -39,13 +40,11 @@ class Secrets(Kube):
     ) -> Iterator[Object]:
         if self.fault is not None:
             raise self.fault
-        wanted = [term.split("=", 1) for term in (selector or "").split(",") if term]
+        name, values = _wanted(selector)
         for slot in sorted(self.documents):
             document = copy.deepcopy(self.documents[slot])
             labels = document["metadata"].get("labels", {})
-            if namespace in {None, slot[0]} and all(
-                labels.get(name) == value for name, value in wanted
-            ):
+            if namespace in {None, slot[0]} and (not name or labels.get(name) in values):
                 if metadata_only:
                     document.pop("data", None)
                 yield document
@@ -124,3 +123,12 @@ class Seen:
     def state(self) -> tuple[str, str]:
         """Status and reason; empty before the first answer."""
         return self.annotations.get("status", ""), self.annotations.get("reason", "")
+
+
+def _wanted(selector: str | None) -> tuple[str, set[str]]:
+    """Label and values of the one form of selectors that the operator uses: ``name in (a,b)``."""
+    if selector is None:
+        return "", set()
+    match = re.fullmatch(r"(\S+) in \(([^()]+)\)", selector)
+    assert match, selector
+    return match[1], set(match[2].split(","))
