@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+# The same bytes for the same answer.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 class NotAHookRequest(ValueError):
     """The body isn't what Metacontroller sends for a Secret; the text says why."""
@@ -124,7 +127,7 @@ class SyncResponse:
 
     def encode(self) -> bytes:
         """The answer's bytes, the same for the same answer."""
-        return json.dumps(self.document(), sort_keys=True, separators=(",", ":")).encode()
+        return _encode(self.document()).encode()
 
 
 def _attached(attachments: object) -> Mapping[str, Mapping[str, Any]] | None:

@@ -40,6 +40,8 @@ class Field:
             data: the Secret's.
             keys: the field's.
         """
+        if data.keys().isdisjoint(keys):
+            return _ABSENT
         values = []
         problem = None
         for key in keys:
@@ -68,6 +70,9 @@ class Field:
         for other in [] if alike else self.values[1:]:
             if other.text != self.values[0].text:
                 raise ambiguous(self.values[0].key, other.key)
+
+
+_ABSENT = Field((), None)
 
 
 def _decode(key: str, encoded: object) -> str:

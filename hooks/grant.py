@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from backends.base import Claim
 from backends.sensitive import Sensitive
 
+# A JSON list, so that no two tuples of fields are the same bytes.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _TOKEN = re.compile(r"v1\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{43})")
 
 
@@ -67,9 +69,7 @@ class Grants:
         return self._sign("applied", *fields)[:22]
 
     def _sign(self, *fields: object) -> str:
-        # A JSON list, so that no two tuples of fields are the same bytes.
-        message = json.dumps(fields, separators=(",", ":")).encode()
-        digest = hmac.digest(self._key, message, "sha256")
+        digest = hmac.digest(self._key, _encode(fields).encode(), "sha256")
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 

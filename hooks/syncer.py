@@ -26,6 +26,7 @@ from hooks.takeover import Guard
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25
 _REMEMBERED = 1000
+_DELETIONS = frozenset(Deletion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Syncer:
         found = read(request.data, self._rules, request.origin, request.namespace)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
-        if deletion not in set(Deletion):
+        if deletion not in _DELETIONS:
             raise InvalidSecret(
                 Reason.INVALID_FIELD,
                 f"The annotation {key} must be one of {', '.join(Deletion)}.",
