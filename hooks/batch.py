@@ -36,30 +36,40 @@ class Batches(Generic[Question, Answer]):
         self._at_once = at_once
         self._most = most
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
+        self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Question) -> Answer:
         """The answer to a question; may be cancelled, which doesn't touch the others'."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if len(self._tasks) < self._at_once:
+        if self._running < self._at_once:
+            self._running += 1
             task = asyncio.create_task(self._run())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await future
 
     async def _run(self) -> None:
-        while batch := self._take():
-            questions = [question for question, _ in batch]
-            [answers] = await asyncio.gather(self._answer(questions), return_exceptions=True)
-            for place, (_, future) in enumerate(batch):
-                if future.done():
-                    # Whoever asked has given up.
-                    continue
-                if isinstance(answers, BaseException):
-                    future.set_exception(answers)
-                else:
-                    future.set_result(answers[place])
+        try:
+            while batch := self._take():
+                await self._answer_all(batch)
+        finally:
+            # Here and not when the task is done, which is told later: who asks in between would
+            # wait for a task that looks no more.
+            self._running -= 1
+
+    async def _answer_all(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+        questions = [question for question, _ in batch]
+        [answers] = await asyncio.gather(self._answer(questions), return_exceptions=True)
+        for place, (_, future) in enumerate(batch):
+            if future.done():
+                # Whoever asked has given up.
+                continue
+            if isinstance(answers, BaseException):
+                future.set_exception(answers)
+            else:
+                future.set_result(answers[place])
 
     def _take(self) -> list[tuple[Question, asyncio.Future[Answer]]]:
         batch: list[tuple[Question, asyncio.Future[Answer]]] = []

@@ -85,3 +85,18 @@ async def test_a_failure_is_told_to_all_of_its_batch_and_to_no_other() -> None:
     assert (answers[0], answers[3]) == (100, 25)
     assert [type(answer) for answer in answers[1:3]] == [ZeroDivisionError] * 2
     assert await batches.ask(5) == 20
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_who_asks_again_at_once_is_not_forgotten(at_once: int) -> None:
+    oracle = Oracle()
+    oracle.open.set()
+    batches = Batches(oracle.answer, at_once=at_once, most=1)
+
+    async def ask_in_turn() -> list[int]:
+        return [await batches.ask(question) for question in (1, 2, 4)]
+
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(*[ask_in_turn() for _ in range(at_once)])
+
+    assert answers == [[100, 50, 25]] * at_once
