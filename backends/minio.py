@@ -28,7 +28,7 @@ from backends.base import (
 from backends.buckets import Buckets
 from backends.capabilities import CAPABILITIES
 from backends.deadline import Deadline
-from backends.errors import StoreError, Unsupported, error_for
+from backends.errors import ServerFault, StoreError, Unsupported, error_for
 from backends.minio_api import AdminApi, Reply
 from backends.minio_ownership import NO_SUCH_USER, PREFIX, Ownership
 from backends.minio_policy import grants_administration
@@ -211,6 +211,9 @@ class MinIO:
         it is attached to somebody, whose name the bucket then is.
         """
         deleted = await self._buckets.delete(name, deadline)
+        if deleted and (await self._s3.location("find_bucket", name, self._admin, deadline)).ok:
+            # Without the policy nobody would know whose the bucket is.
+            raise ServerFault("The store still has the bucket after it was to be deleted.")
         await self._ownership.forget(name, deadline, owned=deleted)
         return deleted
 

@@ -22,9 +22,6 @@ async def acquire(lock: asyncio.Lock | asyncio.Semaphore, deadline: Deadline, me
         TimedOut: others kept it too long.
     """
     left = deadline.remaining()
-    if not lock.locked():
-        await lock.acquire()
-        return
     try:
         async with asyncio.timeout(left):
             await lock.acquire()

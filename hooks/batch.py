@@ -20,9 +20,11 @@ class Batches(Generic[Question, Answer]):
     Args:
         answer: gives an answer to each question, in their order; what it raises is raised to all
             that asked.
-        at_once: how many batches are asked for at the same time, so that one that hangs doesn't
-            keep all others waiting.
+        at_once: how many batches are asked for at the same time.
         most: questions in one batch.
+        patience: seconds after which a batch counts no more among those, so that those which hang
+            keep nobody waiting for long.
+        limit: how many batches are asked for at the same time with those that hang.
     """
 
     def __init__(
@@ -31,45 +33,71 @@ class Batches(Generic[Question, Answer]):
         *,
         at_once: int = 2,
         most: int = 50,
+        patience: float = 2.0,
+        limit: int = 8,
     ) -> None:
         self._answer = answer
         self._at_once = at_once
         self._most = most
+        self._patience = patience
+        self._limit = limit
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
-        self._running = 0
+        self._prompt = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._running = 0
 
     async def ask(self, question: Question) -> Answer:
         """The answer to a question; may be cancelled, which doesn't touch the others'."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if self._running < self._at_once:
-            self._running += 1
-            task = asyncio.create_task(self._run())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._begin()
         return await future
 
-    async def _run(self) -> None:
+    def _begin(self) -> None:
+        """Asks for those that wait, unless enough is being asked for."""
+        while self._prompt < self._at_once and self._running < self._limit:
+            batch = self._take()
+            if not batch:
+                return
+            self._prompt += 1
+            self._running += 1
+            task = asyncio.create_task(self._run(batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+        late = False
+
+        def give_way() -> None:
+            nonlocal late
+            late = True
+            self._prompt -= 1
+            self._begin()
+
+        timer = asyncio.get_running_loop().call_later(self._patience, give_way)
         try:
-            while batch := self._take():
-                await self._answer_all(batch)
+            await self._answer_all(batch)
         finally:
-            # Here and not when the task is done, which is told later: who asks in between would
-            # wait for a task that looks no more.
+            timer.cancel()
             self._running -= 1
+            self._prompt -= not late
+        self._begin()
 
     async def _answer_all(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
-        questions = [question for question, _ in batch]
-        [answers] = await asyncio.gather(self._answer(questions), return_exceptions=True)
-        for place, (_, future) in enumerate(batch):
-            if future.done():
-                # Whoever asked has given up.
-                continue
-            if isinstance(answers, BaseException):
-                future.set_exception(answers)
-            else:
-                future.set_result(answers[place])
+        async def answer() -> list[tuple[asyncio.Future[Answer], Answer]]:
+            answers = await self._answer([question for question, _ in batch])
+            return list(zip((future for _, future in batch), answers, strict=True))
+
+        [answered] = await asyncio.gather(answer(), return_exceptions=True)
+        if isinstance(answered, BaseException):
+            for _, future in batch:
+                # Who has given up is not told.
+                if not future.done():
+                    future.set_exception(answered)
+            return
+        for future, one in answered:
+            if not future.done():
+                future.set_result(one)
 
     def _take(self) -> list[tuple[Question, asyncio.Future[Answer]]]:
         batch: list[tuple[Question, asyncio.Future[Answer]]] = []

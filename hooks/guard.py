@@ -6,6 +6,7 @@ be taken over, never for a Secret that is as it was.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Set
 
 from backends.base import Backend, Claim, Gap
@@ -57,10 +58,11 @@ class ConflictGuard:
         def wanted(names: Names) -> bool:
             return _wants(taking, claim, names)
 
-        others = await self._others.labelled(label, name, claim.origin, wanted, deadline)
+        looks = [self._others.labelled(label, name, claim.origin, wanted, deadline)]
         if since is not None or taking is Taking.NEW_USER:
             # Else every Secret is looked at later, see refuse_confirmed.
-            others += await self._others.invalid(claim.origin, wanted, deadline)
+            looks.append(self._others.invalid(claim.origin, wanted, deadline))
+        others = [other for found in await asyncio.gather(*looks) for other in found]
         for other in others:
             given = self._given(taking, other)
             # The newer was given when nobody held the thing: an older one must not come back to

@@ -32,9 +32,9 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What one sync looks for."""
+    """What one sync looks for; a value of None is any."""
 
-    value: str
+    value: str | None
     origin: str
     wanted: Callable[[Names], bool]
     until: float
@@ -43,7 +43,7 @@ class _Question:
 class Others:
     """The other live Secrets, asked of the Kubernetes API.
 
-    Look-ups by the same label that come at the same time share one list: the API reads all Secrets
+    Look-ups of the same kind that come at the same time share one list: the API reads all Secrets
     for each of them, whatever the label.
 
     Args:
@@ -58,7 +58,7 @@ class Others:
         self._keys = keys
         self._endpoint = endpoint
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
-        self._batches: dict[str, Batches[_Question, list[Other]]] = {}
+        self._batches: dict[str | None, Batches[_Question, list[Other]]] = {}
 
     async def labelled(
         self,
@@ -110,17 +110,12 @@ class Others:
         Raises:
             Refusal: the API can't be asked.
         """
-        until = time.monotonic() + deadline.remaining()
-        try:
-            [found] = await self._find(None, [_Question("", origin, wanted, until)])
-        except KubeError as error:
-            raise _unavailable(error) from error
-        return found
+        return await self._ask(None, None, origin, wanted, deadline)
 
     async def _ask(
         self,
-        label: str,
-        value: str,
+        label: str | None,
+        value: str | None,
         origin: str,
         wanted: Callable[[Names], bool],
         deadline: Deadline,
@@ -130,8 +125,9 @@ class Others:
         if batches is None:
 
             def answer(questions: Sequence[_Question]) -> Awaitable[list[list[Other]]]:
-                values = ",".join(sorted({question.value for question in questions}))
-                return self._find(f"{self._keys[label]} in ({values})", questions)
+                values = sorted({question.value for question in questions if question.value})
+                selector = f"{self._keys[label]} in ({','.join(values)})" if label else None
+                return self._find(selector, questions)
 
             batches = self._batches[label] = Batches(answer)
         try:
@@ -146,13 +142,16 @@ class Others:
         self, selector: str | None, questions: Sequence[_Question]
     ) -> list[list[Other]]:
         """What each question wants, from one list; no longer than the last of them waits."""
-        seconds = max(question.until for question in questions) - time.monotonic()
+        until = max(question.until for question in questions)
 
         def find() -> list[list[Other]]:
             found: list[list[Other]] = [[] for _ in questions]
+            # Here, since it may have been waited for a thread.
+            seconds = until - time.monotonic()
             for other in self._live(self._kube.secrets(selector=selector, timeout=seconds)):
+                origin = other.request.origin
                 for question, others in zip(questions, found, strict=True):
-                    if other.request.origin != question.origin and question.wanted(other.names):
+                    if origin != question.origin and question.wanted(other.names):
                         others.append(other)
             return found
 

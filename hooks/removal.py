@@ -49,8 +49,14 @@ class _Run:
 
     async def remove(self, policy: Deletion, others: Others) -> None:
         held, deadline = self.held, self.deadline
-        # Twice, as no other answer ends it with nothing done and for good.
-        if not (await self._is_confirmed() or await self._is_confirmed()):
+        # A store's answer can be the one to another request. There is no way back from here, nor
+        # a next time if nothing is done: so it has to be the same answer twice.
+        confirmed = await self._is_confirmed()
+        if confirmed != await self._is_confirmed():
+            raise Refusal(
+                Reason.BACKEND_ERROR, "The store contradicts itself about whose the user is."
+            )
+        if not confirmed:
             return
         sharing = await others.all(
             held.origin,
@@ -60,23 +66,27 @@ class _Run:
         user_shared = any(other.names.user == held.user for other in sharing)
         bucket_shared = any(other.names.bucket == held.bucket for other in sharing)
         bucket_goes = policy is Deletion.DELETE and not bucket_shared
-        if await self._has_bucket():
-            if bucket_goes:
-                # First, as long as there is a user that can empty it.
-                await self._do(
-                    Action.DELETE_BUCKET, self.backend.delete_bucket(held.bucket, deadline)
-                )
-            elif not user_shared:
-                await self._do(
-                    Action.CHANGE_OWNER, self.backend.release(held.bucket, held.user, deadline)
-                )
+        # First, as long as there is a user that can empty it, and by whose name it is known.
+        if bucket_goes or not user_shared:
+            await self._part_with_bucket(bucket_goes)
         if not user_shared:
             await self._do(Action.DELETE_USER, self.backend.delete_user(held.user, deadline))
-        # A store's yes can be the answer to another request, or none of the store's at all. With
-        # the Secret gone nobody would ever look again.
-        if not user_shared and await self.backend.find_user(held.user, deadline) is not None:
-            raise _still_there("user")
-        if (bucket_goes or not user_shared) and await self._has_bucket():
+            user = await self.backend.find_user(held.user, deadline)
+            # An administrator is another's: a gateway that remembers the user calls it one.
+            if user is not None and not user.admin:
+                raise _still_there("user")
+
+    async def _part_with_bucket(self, goes: bool) -> None:
+        """Deletes the bucket or gives it to the administrator, and looks whether that is so."""
+        name, user, deadline = self.held.bucket, self.held.user, self.deadline
+        found = await self.backend.find_bucket(name, deadline)
+        its_own = found is not None and found.owners == {user}
+        if its_own and goes:
+            await self._do(Action.DELETE_BUCKET, self.backend.delete_bucket(name, deadline))
+        elif its_own:
+            await self._do(Action.CHANGE_OWNER, self.backend.release(name, user, deadline))
+        left = await self.backend.find_bucket(name, deadline)
+        if left is not None and (left.owners == {user} or (its_own and goes)):
             raise _still_there("bucket")
 
     async def _is_confirmed(self) -> bool:
@@ -93,11 +103,6 @@ class _Run:
         user = await self.backend.find_user(self.held.user, self.deadline)
         return user is None or not (user.admin or user.disabled)
 
-    async def _has_bucket(self) -> bool:
-        """Whether the bucket is the user's, and no other's too."""
-        found = await self.backend.find_bucket(self.held.bucket, self.deadline)
-        return found is not None and found.owners == {self.held.user}
-
     async def _do(self, action: Action, removal: Awaitable[bool]) -> None:
         if await removal:
             self.actions.append(action)
@@ -105,5 +110,5 @@ class _Run:
 
 def _still_there(what: str) -> Refusal:
     return Refusal(
-        Reason.BACKEND_ERROR, f"The store says that the {what} was removed, and still has it."
+        Reason.BACKEND_ERROR, f"The store still has the {what} after it was to be removed."
     )

@@ -100,3 +100,32 @@ async def test_who_asks_again_at_once_is_not_forgotten(at_once: int) -> None:
         answers = await asyncio.gather(*[ask_in_turn() for _ in range(at_once)])
 
     assert answers == [[100, 50, 25]] * at_once
+
+
+async def test_those_that_hang_keep_the_others_waiting_for_a_while_only() -> None:
+    never = asyncio.Event()
+    asked_for: list[int] = []
+
+    async def answer(questions: Sequence[int]) -> list[int]:
+        asked_for.extend(questions)
+        if max(questions) < 10:
+            await never.wait()
+        return list(questions)
+
+    batches = Batches(answer, at_once=2, most=1, patience=0.05, limit=5)
+    hanging = await asked(batches, [1, 2])
+    assert await asyncio.gather(*await asked(batches, [10, 11, 12])) == [10, 11, 12]
+    hanging += await asked(batches, [3, 4, 5, 6])
+    await asyncio.sleep(0.5)
+    assert asked_for == [1, 2, 10, 11, 12, 3, 4, 5]
+    never.set()
+    assert await asyncio.gather(*hanging) == [1, 2, 3, 4, 5, 6]
+    assert await batches.ask(7) == 7
+
+
+async def test_too_few_answers_are_an_error_for_all() -> None:
+    async def answer(questions: Sequence[int]) -> Sequence[int]:
+        return questions[1:]
+
+    with pytest.raises(ValueError, match="shorter"):
+        await Batches(answer).ask(1)

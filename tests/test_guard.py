@@ -17,6 +17,7 @@ from hooks.kube import Kube
 from hooks.others import Others
 from hooks.outcome import Reason, Refusal
 from hooks.processes import LOOPBACK
+from hooks.secret import Names
 from hooks.status import Keys, name_hash
 from tests.live import ENABLED, OPERATORS_RIGHTS, Hooks, kube_of
 from tests.model import ADMINISTRATOR, Account
@@ -30,6 +31,7 @@ from tests.rivals import (
     two_namespaces,
 )
 from tests.servers.accounts import account, kubeconfig, rule, secret
+from tests.servers.api import Object
 from tests.servers.cluster import Cluster
 from tests.support import ENVIRON, PREFIX, wait
 
@@ -96,6 +98,43 @@ def test_secrets_of_all_namespaces_count(world: World, kube: Kube) -> None:
     bucket = random.token_hex(8)
     named(world, bucket, "one")
     assert found(kube, bucket) == {"one"}
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_look_ups_that_come_together_share_a_few_lists(
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch, labelled: bool
+) -> None:
+    buckets = [random.token_hex(8) for _ in range(60)]
+    for bucket in buckets:
+        named(world, bucket, f"first-{bucket}")
+    named(world, buckets[0], "second")
+    lists: list[str | None] = []
+    listed = kube.secrets
+
+    def counted(*, selector: str | None, timeout: float) -> Iterator[Object]:
+        lists.append(selector)
+        return listed(selector=selector, timeout=timeout)
+
+    monkeypatch.setattr(kube, "secrets", counted)
+    look = others(kube)
+
+    async def one(bucket: str) -> set[str]:
+        def wanted(names: Names) -> bool:
+            return names.bucket == bucket
+
+        origin = f"{world.theirs}/first-{bucket}"
+        if labelled:
+            seen = await look.labelled("bucket-hash", bucket, origin, wanted, Deadline(20))
+        else:
+            seen = await look.all(origin, wanted, Deadline(20))
+        return {other.request.name for other in seen}
+
+    async def all_at_once() -> list[set[str]]:
+        return await asyncio.gather(*map(one, buckets))
+
+    # None is told of itself, and none of what another asked for.
+    assert wait(all_at_once()) == [{"second"}, *[set()] * 59]
+    assert len(lists) < 10
 
 
 @pytest.mark.parametrize(

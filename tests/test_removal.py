@@ -152,7 +152,7 @@ def test_a_bucket_that_is_not_its_own_any_more_stays_as_it_is(
 
 @pytest.mark.parametrize("policy", ["delete-user", "delete"])
 def test_it_goes_on_wherever_it_was_cut_off(others: Others, policy: str) -> None:
-    for failing in range(1, 10):
+    for failing in range(1, 12):
         held = claim()
         store = store_of(held)
         count = itertools.count(1)
@@ -203,6 +203,17 @@ class Misled(ModelStore):
         return await self._lie("release", lambda: ModelStore.release(self, bucket, user, deadline))
 
 
+class Forgetful(Misled):
+    """A deleted user's name stays on nothing, as on Garage and MinIO."""
+
+    async def delete_user(self, name: str, deadline: Deadline) -> Any:
+        deleted = await Misled.delete_user(self, name, deadline)
+        for bucket, owner in self.owners.items():
+            if owner == name and name not in self.accounts:
+                self.owners[bucket] = ADMINISTRATOR
+        return deleted
+
+
 LIES: list[tuple[str, str, object]] = [
     ("anothers-secret", "probe", Probe(Gap.WRONG_SECRET)),
     ("no-user", "probe", Probe(Gap.NO_USER)),
@@ -220,6 +231,7 @@ LIES: list[tuple[str, str, object]] = [
 NEVER_ASKED = {("delete-user", "delete_bucket"), ("delete", "release")}
 
 
+@pytest.mark.parametrize("kind", [Misled, Forgetful])
 @pytest.mark.parametrize(
     ("policy", "operation", "lie"),
     [
@@ -230,10 +242,10 @@ NEVER_ASKED = {("delete-user", "delete_bucket"), ("delete", "release")}
     ],
 )
 def test_one_answer_that_is_not_so_is_found_out(
-    others: Others, policy: str, operation: str, lie: object
+    others: Others, kind: type[Misled], policy: str, operation: str, lie: object
 ) -> None:
     held = claim()
-    store = Misled(accounts={held.user: Account("secret")}, owners={held.bucket: held.user})
+    store = kind(accounts={held.user: Account("secret")}, owners={held.bucket: held.user})
     store.lies, store.told = {operation: lie}, []
 
     outcome = removed(held, store, others, policy)
@@ -244,6 +256,21 @@ def test_one_answer_that_is_not_so_is_found_out(
 
     assert store.accounts == {}
     assert store.owners == ({} if policy == "delete" else {held.bucket: ADMINISTRATOR})
+
+
+@pytest.mark.parametrize("lie", [Gap.ACCEPTED, Gap.NO_USER, Gap.NO_BUCKET, Gap.DENIED])
+def test_one_answer_that_is_not_so_gives_nobody_elses_user_away(others: Others, lie: Gap) -> None:
+    held = claim()
+    anothers = Account("anothers-secret")
+    store = Misled(accounts={held.user: anothers}, owners={held.bucket: held.user})
+    store.lies, store.told = {"probe": Probe(lie)}, []
+
+    outcome = removed(held, store, others)
+    assert (outcome.reason, outcome.actions) == (Reason.BACKEND_ERROR, ())
+    assert removed(held, store, others).status is Status.READY
+
+    assert store.accounts == {held.user: anothers}
+    assert store.owners == {held.bucket: held.user}
 
 
 def test_a_secret_that_is_deleted_too_uses_nothing(
