@@ -31,9 +31,9 @@ class Batches(Generic[Question, Answer]):
         self,
         answer: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
         *,
-        at_once: int = 2,
+        at_once: int = 1,
         most: int = 50,
-        patience: float = 2.0,
+        patience: float = 1.0,
         limit: int = 8,
     ) -> None:
         self._answer = answer
@@ -42,9 +42,11 @@ class Batches(Generic[Question, Answer]):
         self._patience = patience
         self._limit = limit
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
+        # Begun and not hanging; begun and not done; begun and nothing taken yet.
         self._prompt = 0
-        self._tasks: set[asyncio.Task[None]] = set()
         self._running = 0
+        self._beginning = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Question) -> Answer:
         """The answer to a question; may be cancelled, which doesn't touch the others'."""
@@ -55,17 +57,18 @@ class Batches(Generic[Question, Answer]):
 
     def _begin(self) -> None:
         """Asks for those that wait, unless enough is being asked for."""
-        while self._prompt < self._at_once and self._running < self._limit:
-            batch = self._take()
-            if not batch:
-                return
-            self._prompt += 1
-            self._running += 1
-            task = asyncio.create_task(self._run(batch))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        enough = self._prompt >= self._at_once or self._running >= self._limit
+        if enough or self._beginning or not self._waiting:
+            return
+        self._prompt += 1
+        self._running += 1
+        # A task of its own, so that those who ask right after are asked for together.
+        self._beginning = True
+        task = asyncio.create_task(self._run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+    async def _run(self) -> None:
         late = False
 
         def give_way() -> None:
@@ -74,6 +77,9 @@ class Batches(Generic[Question, Answer]):
             self._prompt -= 1
             self._begin()
 
+        self._beginning = False
+        batch = self._take()
+        self._begin()
         timer = asyncio.get_running_loop().call_later(self._patience, give_way)
         try:
             await self._answer_all(batch)
@@ -84,6 +90,9 @@ class Batches(Generic[Question, Answer]):
         self._begin()
 
     async def _answer_all(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+        if not batch:
+            return
+
         async def answer() -> list[tuple[asyncio.Future[Answer], Answer]]:
             answers = await self._answer([question for question, _ in batch])
             return list(zip((future for _, future in batch), answers, strict=True))
