@@ -103,11 +103,8 @@ class MinIO:
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The bucket with all that its policy is attached to."""
-        answer = await self._s3.location("find_bucket", name, self._admin, deadline)
-        if answer.code == "NoSuchBucket":
+        if not await self._exists(name, deadline):
             return None
-        if not answer.ok:
-            raise _error(answer)
         owners = await self._ownership.owners(name, deadline)
         intact = not owners or await self._ownership.is_intact(name, deadline)
         return Bucket(owners, intact=intact)
@@ -211,7 +208,7 @@ class MinIO:
         it is attached to somebody, whose name the bucket then is.
         """
         deleted = await self._buckets.delete(name, deadline)
-        if deleted and (await self._s3.location("find_bucket", name, self._admin, deadline)).ok:
+        if deleted and await self._exists(name, deadline):
             # Without the policy nobody would know whose the bucket is.
             raise ServerFault("The store still has the bucket after it was to be deleted.")
         await self._ownership.forget(name, deadline, owned=deleted)
@@ -250,6 +247,15 @@ class MinIO:
         """Closes the connections."""
         await self._s3.close()
         await self._api.close()
+
+    async def _exists(self, bucket: str, deadline: Deadline) -> bool:
+        """Whether there is such a bucket; any other answer than yes or NoSuchBucket is an error."""
+        answer = await self._s3.location("find_bucket", bucket, self._admin, deadline)
+        if answer.code == "NoSuchBucket":
+            return False
+        if not answer.ok:
+            raise _error(answer)
+        return True
 
     async def _user(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         return await self._look_up(

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from hooks.kubeerrors import (
     TimedOut,
     Unavailable,
 )
+from tests.live import kube_of
 from tests.servers.accounts import account, rule, secret
 from tests.servers.cluster import Cluster
 
@@ -34,15 +34,9 @@ SECONDS = 10.0
 FINALIZER = "example.com/kept"
 
 
-def load(path: Path) -> Kube:
-    kube = Kube.load({"KUBECONFIG": str(path)})
-    assert kube is not None
-    return kube
-
-
 @pytest.fixture
 def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = load(api_cluster.kubeconfig)
+    client = kube_of(api_cluster.kubeconfig)
     yield client
     client.close()
 
@@ -172,7 +166,7 @@ def test_finalizers_are_removed_while_others_remove_theirs(
     api_cluster: Cluster, namespace: str
 ) -> None:
     finalizers = [f"example.com/f{number}" for number in range(4)]
-    clients = [load(api_cluster.kubeconfig) for _ in finalizers]
+    clients = [kube_of(api_cluster.kubeconfig) for _ in finalizers]
     for turn in range(5):
         name = f"contested-{turn}"
         api_cluster.api.create(secret(namespace, name, finalizers=finalizers))
@@ -198,7 +192,7 @@ def test_finalizers_are_removed_while_others_remove_theirs(
 
 def test_an_account_without_rights_is_forbidden(api_cluster: Cluster, namespace: str) -> None:
     api_cluster.api.create(secret(namespace, "private", finalizers=[FINALIZER]))
-    kube = load(account(api_cluster))
+    kube = kube_of(account(api_cluster))
     calls: list[Callable[[], object]] = [
         lambda: list(kube.secrets(timeout=SECONDS)),
         lambda: list(kube.secrets(namespace, timeout=SECONDS)),
@@ -221,7 +215,7 @@ def test_rights_in_one_namespace_are_not_rights_in_all(
     api_cluster: Cluster, namespace: str
 ) -> None:
     api_cluster.api.create(secret(namespace, "mine"))
-    kube = load(account(api_cluster, rule("list", "secrets"), namespace=namespace))
+    kube = kube_of(account(api_cluster, rule("list", "secrets"), namespace=namespace))
     assert names(kube, namespace) == ["mine"]
     with pytest.raises(Forbidden):
         names(kube)
@@ -234,7 +228,7 @@ def test_rights_in_one_namespace_are_not_rights_in_all(
 def test_an_account_is_told_what_it_may_do(api_cluster: Cluster, kube: Kube) -> None:
     assert kube.may("delete", "decoratorcontrollers", "metacontroller.k8s.io")
     group = "metacontroller.k8s.io"
-    limited = load(account(api_cluster, rule("get", "decoratorcontrollers", group)))
+    limited = kube_of(account(api_cluster, rule("get", "decoratorcontrollers", group)))
     assert limited.may("get", "decoratorcontrollers", group)
     assert not limited.may("get", "decoratorcontrollers")
     assert not limited.may("delete", "decoratorcontrollers", group)
@@ -308,7 +302,7 @@ def test_an_api_that_hangs_ends_within_the_time(
     api_cluster: Cluster, kube: Kube, namespace: str
 ) -> None:
     kube.secret(namespace, "any", timeout=SECONDS)
-    fresh = load(api_cluster.kubeconfig)
+    fresh = kube_of(api_cluster.kubeconfig)
     calls: list[Callable[[], object]] = [
         lambda: kube.secret(namespace, "any", timeout=0.5),
         lambda: fresh.secret(namespace, "any", timeout=0.5),

@@ -29,6 +29,7 @@ from hooks.kubeerrors import (
     Unavailable,
 )
 from hooks.processes import LOOPBACK, free_port
+from tests.live import kube_of
 from tests.servers.accounts import account_token, kubeconfig, rule, secret
 from tests.servers.cluster import Cluster
 
@@ -38,15 +39,9 @@ SECONDS = 10.0
 FINALIZER = "example.com/kept"
 
 
-def load(path: Path) -> Kube:
-    kube = Kube.load({"KUBECONFIG": str(path)})
-    assert kube is not None
-    return kube
-
-
 @pytest.fixture
 def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = load(api_cluster.kubeconfig)
+    client = kube_of(api_cluster.kubeconfig)
     yield client
     client.close()
 
@@ -168,7 +163,7 @@ def test_a_kubeconfig_that_is_named_must_be_there(tmp_path: Path) -> None:
 def test_wrong_credentials_are_told_from_missing_rights(
     api_cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    kube = load(kubeconfig(api_cluster, tmp_path / "config", user={"token": "hunter2"}))
+    kube = kube_of(kubeconfig(api_cluster, tmp_path / "config", user={"token": "hunter2"}))
     with pytest.raises(Unauthorized) as caught:
         kube.secret(namespace, "any", timeout=SECONDS)
     assert "hunter2" not in str(caught.value)
@@ -178,7 +173,7 @@ def test_wrong_credentials_are_told_from_missing_rights(
 def test_a_token_that_no_header_can_hold_is_not_quoted(
     api_cluster: Cluster, tmp_path: Path
 ) -> None:
-    kube = load(kubeconfig(api_cluster, tmp_path / "config", user={"token": "hunter2\nx: y"}))
+    kube = kube_of(kubeconfig(api_cluster, tmp_path / "config", user={"token": "hunter2\nx: y"}))
     with pytest.raises(Misconfigured) as caught:
         kube.may("list", "secrets")
     assert "hunter2" not in str(caught.value)
@@ -193,7 +188,7 @@ def test_a_server_that_is_not_the_one_meant_is_not_trusted(
     document = yaml.safe_load(path.read_text())
     del document["clusters"][0]["cluster"]["certificate-authority"]
     path.write_text(yaml.safe_dump(document))
-    kube = load(path)
+    kube = kube_of(path)
     with pytest.raises(Unavailable, match="TLS certificate is not trusted"):
         kube.may("list", "secrets")
     kube.close()
@@ -201,7 +196,7 @@ def test_a_server_that_is_not_the_one_meant_is_not_trusted(
 
 def test_a_port_where_nobody_listens_is_unavailable(api_cluster: Cluster, tmp_path: Path) -> None:
     server = f"https://{LOOPBACK}:{free_port()}"
-    kube = load(kubeconfig(api_cluster, tmp_path / "config", user={}, server=server))
+    kube = kube_of(kubeconfig(api_cluster, tmp_path / "config", user={}, server=server))
     with pytest.raises(Unavailable, match="the connection was refused"):
         kube.secret("team", "any", timeout=SECONDS)
     kube.close()
@@ -211,7 +206,7 @@ def test_another_servers_not_found_is_not_absence(api_cluster: Cluster, tmp_path
     # A path that leads nowhere, as a wrong proxy has it: 404, but of no Secret.
     server = f"{api_cluster.url}/no-such-prefix"
     token = yaml.safe_load(api_cluster.kubeconfig.read_text())["users"][0]["user"]
-    kube = load(kubeconfig(api_cluster, tmp_path / "config", user=token, server=server))
+    kube = kube_of(kubeconfig(api_cluster, tmp_path / "config", user=token, server=server))
     with pytest.raises(NotServed):
         kube.secret("team", "any", timeout=SECONDS)
     kube.close()
@@ -264,7 +259,7 @@ def test_whatever_another_server_answers_is_an_error_in_time(
 ) -> None:
     user = {"token": "hunter2"}
     server = f"{other_server}/{answer}"
-    kube = load(kubeconfig(api_cluster, tmp_path / "config", user=user, server=server))
+    kube = kube_of(kubeconfig(api_cluster, tmp_path / "config", user=user, server=server))
     calls: list[Callable[[], object]] = [
         lambda: kube.secret("team", "any", timeout=0.5),
         lambda: list(kube.secrets(timeout=0.5)),
@@ -295,7 +290,7 @@ def test_a_program_of_the_kubeconfig_gives_the_credentials(
         "args": [str(tmp_path / "credential.json")],
         "interactiveMode": "Never",
     }
-    kube = load(kubeconfig(api_cluster, tmp_path / "config", user={"exec": program}))
+    kube = kube_of(kubeconfig(api_cluster, tmp_path / "config", user={"exec": program}))
     assert kube.secret(namespace, "missing", timeout=SECONDS) is None
     kube.close()
 

@@ -141,3 +141,23 @@ async def test_tasks_that_want_crossed_names_do_not_lock_one_another_out() -> No
 
     await asyncio.gather(*(work(number) for number in range(400)))
     assert seen == []
+
+
+async def test_one_that_was_just_let_go_is_waited_for_no_longer_either() -> None:
+    locks = KeyedLocks()
+    done = asyncio.Event()
+
+    async def hold() -> None:
+        async with locks.hold(Deadline(LONG), bucket="b"):
+            await done.wait()
+
+    async with locks.hold(Deadline(LONG), bucket="b"):
+        waiting = asyncio.create_task(hold())
+        await asyncio.sleep(0)
+    # Free, and promised to the one that waits.
+    async with asyncio.timeout(5):
+        with pytest.raises(TimedOut):
+            async with locks.hold(Deadline(SHORT), bucket="b"):
+                pytest.fail("it was another's turn")
+    done.set()
+    await waiting

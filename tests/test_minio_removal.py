@@ -10,7 +10,7 @@ import pytest
 
 from backends.base import Claim
 from backends.deadline import Deadline
-from backends.errors import Rejected, Unsupported
+from backends.errors import Rejected, TransientError, Unsupported
 from backends.sensitive import Sensitive
 from tests.conformance.subject import RealSubject, minio_subject
 from tests.servers.minio import POLICY, MinioStore
@@ -54,6 +54,21 @@ def test_a_deleted_buckets_policy_goes_with_it_whoever_has_it(
     assert friend.policies == {"of-the-friends-own"}
     store.create_bucket("deleted")
     assert store.put("deleted", "key", b"body", as_user=("deleted", SECRET)) == "AccessDenied"
+
+
+@pytest.mark.parametrize("faults", [["", "garbage"], ["", "", "503"], ["", "", "html-404"]])
+def test_a_bucket_keeps_its_policy_until_it_is_seen_to_be_gone(
+    minio: RealSubject, store: MinioStore, faults: list[str]
+) -> None:
+    name = f"kept-{'-'.join(filter(None, faults))}"
+    minio.operator().sync(Secret.claiming(name, name, SECRET))
+    minio.proxy.faults.extend(faults)
+    with pytest.raises(TransientError):
+        wait(minio.backend().delete_bucket(name, Deadline(20)))
+    assert not minio.proxy.faults
+    assert _ours(store, name)
+    wait(minio.backend().delete_bucket(name, Deadline(20)))
+    assert name not in store.names()[1]
 
 
 def test_a_policy_that_was_left_behind_is_removed_unless_somebody_has_it(
