@@ -17,13 +17,18 @@ from hooks.kube import Kube
 from hooks.kubecall import Object
 from hooks.kubeerrors import AlreadyExists, Forbidden, KubeError
 from hooks.outcome import Action, Outcome, Status
+from hooks.pace import Pace
 
 log = logging.getLogger(__name__)
 
 COMPONENT = "s3-resource-operator"
 
 _LENGTH = 1024
-_QUEUE = 1000
+_QUEUE = 2000
+# A rollout of many Secrets has a piece of news for each, and the Kubernetes API and this process
+# have better to do just then. Controllers commonly ask it for less in all.
+_PER_SECOND = 20.0
+_BURST = 50
 _REQUEST_SECONDS = 5.0
 _BETWEEN_LINES = 60.0
 _DELETIONS = frozenset({Action.DELETE_USER, Action.DELETE_BUCKET})
@@ -118,7 +123,8 @@ class Events:
     """Writes Events from a queue, in a thread of its own.
 
     The same reason for the same Secret is one Event whose count goes up, however often a Secret
-    goes back and forth. An account that may not create Events switches them off, with one warning;
+    goes back and forth. Many at once are written by and by, 20 a second, each with the time at
+    which it happened. An account that may not create Events switches them off, with one warning;
     every other failure is logged once a minute at most, and forgotten.
 
     Args:
@@ -141,6 +147,7 @@ class Events:
         self._size = size
         self._now = now
         self._queue: deque[_Entry] = deque()
+        self._pace = Pace(_PER_SECOND, _BURST)
         self._change = threading.Condition()
         self._closing = False
         self._off = False
@@ -167,10 +174,12 @@ class Events:
                 self._dropped += 1
                 return
             self._queue.append(entry)
-            self._change.notify()
+            if len(self._queue) == 1:
+                # With more of them it waits for nothing but the time.
+                self._change.notify()
 
     def close(self, timeout: float) -> None:
-        """Writes what waits, for `timeout` seconds at most, and ends the thread.
+        """Writes what waits, for `timeout` seconds at most and at full speed; ends the thread.
 
         The client is the caller's to close.
         """
@@ -194,14 +203,17 @@ class Events:
 
     def _take(self) -> _Entry | None:
         with self._change:
-            while not self._queue:
-                if self._closing or self._off:
+            while not self._closing and (not self._queue or self._pace.wait() > 0):
+                if self._off:
                     return None
-                self._change.wait()
+                self._change.wait(self._pace.wait() if self._queue else None)
+            if not self._queue:
+                return None
             if self._left() <= 0:
                 self._dropped += len(self._queue)
                 self._queue.clear()
                 return None
+            self._pace.done()
             return self._queue.popleft()
 
     def _left(self) -> float:
