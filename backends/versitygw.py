@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
+from xml.etree.ElementTree import Element
 
 from backends import xmlbody
 from backends.base import (
@@ -118,11 +120,12 @@ class VersityGW:
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Looks through list-buckets: a deleted user's buckets keep its name."""
-        return any(
-            bucket.findtext("Owner") == user
-            for bucket in await self._commands.listed(
-                "buckets", "ListBucketsResult", "Buckets", deadline
-            )
+
+        def owned(buckets: Iterator[Element]) -> bool:
+            return any(bucket.findtext("Owner") == user for bucket in buckets)
+
+        return await self._commands.listed(
+            "buckets", "ListBucketsResult", "Buckets", owned, deadline
         )
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from backends import xmlbody
@@ -19,6 +20,9 @@ from backends.versitygw_errors import error_of
 _LISTING_LIMIT = 256 * 1024 * 1024
 _LISTING_SECONDS = 60.0
 _LONG = 256 * 1024
+
+
+T = TypeVar("T")
 
 
 class AdminApi:
@@ -63,14 +67,20 @@ class AdminApi:
         return await self._roles.get(deadline)
 
     async def listed(
-        self, what: str, root: str, element: str, deadline: Deadline
-    ) -> Iterator[Element]:
-        """All users or all buckets.
+        self,
+        what: str,
+        root: str,
+        element: str,
+        read: Callable[[Iterator[Element]], T],
+        deadline: Deadline,
+    ) -> T:
+        """Something about all users or all buckets.
 
         Args:
             what: ``users`` or ``buckets``.
             root: the tag of the list. Another answer would be taken for an empty one.
             element: the tag of one.
+            read: is given each; in another thread where there are many.
             deadline: of the sync.
 
         Raises:
@@ -78,23 +88,29 @@ class AdminApi:
         """
         answer = await self.call(f"list-{what}", deadline, limit=_LISTING_LIMIT)
         require(answer)
+
+        def found() -> T:
+            parsed = xmlbody.parse(answer.body)
+            if parsed.tag != root:
+                raise ServerFault("The store's answer is not the XML that was expected.")
+            return read(parsed.iter(element))
+
         if len(answer.body) < _LONG:
-            found = xmlbody.parse(answer.body)
-        else:
-            # Nothing else is answered while this thread parses.
-            found = await asyncio.to_thread(xmlbody.parse, answer.body)
-        if found.tag != root:
-            raise ServerFault("The store's answer is not the XML that was expected.")
-        return found.iter(element)
+            return found()
+        # Nothing else is answered while this thread parses.
+        return await asyncio.to_thread(found)
 
     async def _list_roles(self) -> Mapping[str, str]:
-        accounts = await self.listed(
-            "users", "ListUserAccountsResult", "Accounts", Deadline(_LISTING_SECONDS)
+        return await self.listed(
+            "users", "ListUserAccountsResult", "Accounts", _roles, Deadline(_LISTING_SECONDS)
         )
-        # Not their secrets, which are in the answer too.
-        return {
-            account.findtext("Access") or "": account.findtext("Role") or "" for account in accounts
-        }
+
+
+def _roles(accounts: Iterator[Element]) -> Mapping[str, str]:
+    # Not their secrets, which are in the answer too.
+    return {
+        account.findtext("Access") or "": account.findtext("Role") or "" for account in accounts
+    }
 
 
 def require(answer: Answer) -> None:

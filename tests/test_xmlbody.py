@@ -44,3 +44,20 @@ def test_what_is_not_plain_xml_is_an_answer_that_makes_no_sense(content: bytes) 
 )
 def test_an_s3_error_is_read_by_its_code(content: bytes, expected: tuple[str, str]) -> None:
     assert xmlbody.error(content) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_long_list_is_read_whole(encoding: str) -> None:
+    names = [f"ü{number}" for number in range(20_000)]
+    users = "".join(f"<User><Name>{name}</Name></User>" for name in names)
+    text = f'<?xml version="1.0" encoding="{encoding}"?><List xmlns="urn:x">{users}</List>'
+    root = xmlbody.parse(text.encode(encoding))
+    assert root.tag == "List"
+    assert [user.findtext("Name") for user in root.iter("User")] == names
+
+
+def test_a_bomb_is_refused_before_it_has_grown() -> None:
+    entities = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(12))
+    bomb = f'<!DOCTYPE a [<!ENTITY e0 "boom">{entities}]><a>&e12;</a>'
+    with pytest.raises(errors.ServerFault):
+        xmlbody.parse(bomb.encode())
