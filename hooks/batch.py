@@ -24,7 +24,8 @@ class Batches(Generic[Question, Answer]):
         most: questions in one batch.
         patience: seconds after which a batch counts no more among those, so that those which hang
             keep nobody waiting for long.
-        limit: how many batches are asked for at the same time with those that hang.
+        limit: how many batches are asked for at the same time with those that hang. Those that
+            are only slow become slower by each further one.
     """
 
     def __init__(
@@ -33,8 +34,8 @@ class Batches(Generic[Question, Answer]):
         *,
         at_once: int = 1,
         most: int = 50,
-        patience: float = 1.0,
-        limit: int = 8,
+        patience: float = 2.0,
+        limit: int = 3,
     ) -> None:
         self._answer = answer
         self._at_once = at_once

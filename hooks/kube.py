@@ -25,7 +25,9 @@ from hooks.kubecall import (
 )
 from hooks.kubeerrors import Conflict, Expired, NotFound, NotServed
 
-_PAGE = 200
+PAGE = 500
+"""Objects of a list that are asked for at once, which is what most clients ask for."""
+
 _TRIES = 5
 _SECRETS = "/api/v1/namespaces/{namespace}/secrets"
 _EVENTS = "/api/v1/namespaces/{namespace}/events"
@@ -265,7 +267,7 @@ class Kube:
         path, values = (
             ("/api/v1/secrets", {}) if namespace is None else (_SECRETS, {"namespace": namespace})
         )
-        limit, token = _PAGE, ""
+        limit, token = PAGE, ""
         while True:
             query = {"limit": str(limit), "labelSelector": selector or "", "continue": token}
             try:

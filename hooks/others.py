@@ -17,9 +17,9 @@ from hooks.outcome import Reason, Refusal, Status
 from hooks.secret import Names, read_endpoint, read_names
 from hooks.status import Keys, name_hash
 
-# Of its own, and as many as there can be lists at once, eight of each of four kinds: with a few for
+# Of its own, and as many as there can be lists at once, three of each of four kinds: with a few for
 # everything, those that wait for an API that hangs would keep the others from even asking.
-_THREADS = 32
+_THREADS = 12
 
 
 @dataclass(frozen=True, slots=True)

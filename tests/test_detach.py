@@ -145,8 +145,11 @@ def test_one_namespace_and_another_controller_can_be_meant(
     assert finalizers(api_cluster, namespaces[1], "held") == [OTHERS, FINALIZER]
 
 
-def test_secrets_that_wait_for_it_go(api_cluster: Cluster, namespaces: list[str]) -> None:
-    made = [f"held-{number:03d}" for number in range(210)]
+def test_secrets_that_wait_for_it_go(
+    api_cluster: Cluster, namespaces: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hooks.kube.PAGE", 50)
+    made = [f"held-{number:03d}" for number in range(60)]
     for name in made:
         api_cluster.api.create(secret(namespaces[0], name, finalizers=[FINALIZER]))
     api_cluster.api.delete_all("Secret", namespaces[0])

@@ -187,9 +187,12 @@ def test_the_one_that_asks_is_none_of_the_others(world: World, kube: Kube) -> No
     assert wait(others(kube).all(origin, lambda n: n.bucket == bucket, deadline)) == []
 
 
-def test_holders_are_found_among_more_than_a_page_of_secrets(world: World, kube: Kube) -> None:
+def test_holders_are_found_among_more_than_a_page_of_secrets(
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hooks.kube.PAGE", 50)
     bucket = random.token_hex(8)
-    names = [f"other-{number:03}" for number in range(220)]
+    names = [f"other-{number:03}" for number in range(60)]
     with ThreadPoolExecutor(8) as pool:
         create = world.cluster.api.create
         list(pool.map(lambda name: create(secret(world.mine, name)), names))

@@ -48,6 +48,11 @@ def namespace(api_cluster: Cluster) -> Iterator[str]:
     api_cluster.api.delete_all("Secret", made)
 
 
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hooks.kube.PAGE", 50)
+
+
 def names(kube: Kube, *arguments: str, **options: Any) -> list[str]:
     return [found["metadata"]["name"] for found in kube.secrets(*arguments, timeout=60, **options)]
 
@@ -55,10 +60,11 @@ def names(kube: Kube, *arguments: str, **options: Any) -> list[str]:
 # Listing and reading
 
 
+@pytest.mark.usefixtures("small_pages")
 def test_more_than_a_page_is_listed_once_each(
     api_cluster: Cluster, kube: Kube, namespace: str
 ) -> None:
-    made = [f"many-{number:03d}" for number in range(410)]
+    made = [f"many-{number:03d}" for number in range(110)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: api_cluster.api.create(secret(namespace, name)), made))
     assert names(kube, namespace) == made
@@ -103,10 +109,11 @@ def test_secrets_of_a_mebibyte_come_in_smaller_portions(
     assert [found["metadata"]["name"] for found in listing] == made
 
 
+@pytest.mark.usefixtures("small_pages")
 def test_the_time_of_a_list_includes_the_callers(
     api_cluster: Cluster, kube: Kube, namespace: str
 ) -> None:
-    for number in range(201):
+    for number in range(51):
         api_cluster.api.create(secret(namespace, f"slow-{number:03d}"))
     listing = kube.secrets(namespace, timeout=1.0)
     next(listing)
@@ -260,10 +267,11 @@ def test_a_controller_of_a_kind_that_is_not_served_is_none(kube: Kube) -> None:
 # Outages
 
 
+@pytest.mark.usefixtures("small_pages")
 def test_a_list_goes_on_after_an_outage_that_made_the_api_forget(
     api_cluster: Cluster, kube: Kube, namespace: str
 ) -> None:
-    made = [f"kept-{number:03d}" for number in range(250)]
+    made = [f"kept-{number:03d}" for number in range(60)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: api_cluster.api.create(secret(namespace, name)), made))
     listing = kube.secrets(namespace, timeout=120, metadata_only=True)

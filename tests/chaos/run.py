@@ -202,7 +202,7 @@ class Run:
             return not wrong
 
         # Listing them all takes the CPU from what is waited for.
-        interval = 0.5 + self._count / 1000
+        interval = 0.5 + self._count / 200
         try:
             wait_until(right, timeout=self._patience, what="all Secrets", interval=interval)
         except TimeoutError as error:
