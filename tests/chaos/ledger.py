@@ -172,6 +172,14 @@ class Ledger:
             if entry.deletion is not None:
                 self.owners[entry.tenant.bucket] = None
 
+    def forget_users(self) -> set[str]:
+        """Users that no Secret names any more; from now on none of them may exist."""
+        with self._lock:
+            named = {entry.tenant.access_key for entry in self.entries if entry.live}
+            left = self.users - named
+            self.users &= named
+        return left
+
     def secret(self) -> str:
         letters = self._dice.choices(string.ascii_letters + string.digits, k=24)
         return f"{CANARY}{''.join(letters)}"
