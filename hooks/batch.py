@@ -26,6 +26,8 @@ class Batches(Generic[Question, Answer]):
             keep nobody waiting for long.
         limit: how many batches are asked for at the same time with those that hang. Those that
             are only slow become slower by each further one.
+        apart: seconds from the beginning of one batch to that of the next, so that more come
+            together when many ask.
     """
 
     def __init__(
@@ -36,12 +38,15 @@ class Batches(Generic[Question, Answer]):
         most: int = 50,
         patience: float = 2.0,
         limit: int = 3,
+        apart: float = 0.0,
     ) -> None:
         self._answer = answer
         self._at_once = at_once
         self._most = most
         self._patience = patience
         self._limit = limit
+        self._apart = apart
+        self._earliest = 0.0
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         # Begun and not hanging; begun and not done; begun and nothing taken yet.
         self._prompt = 0
@@ -78,10 +83,15 @@ class Batches(Generic[Question, Answer]):
             self._prompt -= 1
             self._begin()
 
+        loop = asyncio.get_running_loop()
+        early = self._earliest - loop.time()
+        if early > 0:
+            await asyncio.sleep(early)
+        self._earliest = loop.time() + self._apart
         self._beginning = False
         batch = self._take()
         self._begin()
-        timer = asyncio.get_running_loop().call_later(self._patience, give_way)
+        timer = loop.call_later(self._patience, give_way)
         try:
             await self._answer_all(batch)
         finally:

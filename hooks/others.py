@@ -20,6 +20,9 @@ from hooks.status import Keys, name_hash
 # Of its own, and as many as there can be lists at once, three of each of four kinds: with a few for
 # everything, those that wait for an API that hangs would keep the others from even asking.
 _THREADS = 12
+# Seconds between two lists of a kind. They are most of what a new Secret costs the Kubernetes API,
+# and with many new ones there is always something else to do meanwhile.
+_APART = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class Others:
                 selector = f"{self._keys[label]} in ({','.join(values)})" if label else None
                 return self._find(selector, questions)
 
-            batches = self._batches[label] = Batches(answer)
+            batches = self._batches[label] = Batches(answer, apart=_APART)
         try:
             async with asyncio.timeout(left):
                 return await batches.ask(_Question(value, origin, wanted, time.monotonic() + left))

@@ -123,6 +123,23 @@ async def test_those_that_hang_keep_the_others_waiting_for_a_while_only() -> Non
     assert await batches.ask(7) == 7
 
 
+async def test_batches_that_come_apart_gather_those_who_ask_meanwhile() -> None:
+    oracle = Oracle()
+    oracle.open.set()
+    loop = asyncio.get_running_loop()
+    batches = Batches(oracle.answer, apart=0.2)
+    started = loop.time()
+    assert await batches.ask(1) == 100
+    # The first is kept waiting by nothing.
+    assert oracle.asked == [[1]]
+    tasks = await asked(batches, [2])
+    tasks += await asked(batches, [4, 5])
+    assert oracle.asked == [[1]]
+    assert await asyncio.gather(*tasks) == [50, 25, 20]
+    assert loop.time() - started >= 0.19
+    assert oracle.asked == [[1], [2, 4, 5]]
+
+
 async def test_too_few_answers_are_an_error_for_all() -> None:
     async def answer(questions: Sequence[int]) -> Sequence[int]:
         return questions[1:]
