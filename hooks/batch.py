@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 
 class Batches(Generic[Question, Answer]):
-    """Asks at once, and for all that come meanwhile in one go.
+    """Asks as soon as it may, and for all that come meanwhile in one go.
 
     No answer is older than its question: what comes while others are being asked for waits for the
     next time.
@@ -84,20 +84,29 @@ class Batches(Generic[Question, Answer]):
             self._begin()
 
         loop = asyncio.get_running_loop()
-        early = self._earliest - loop.time()
-        if early > 0:
-            await asyncio.sleep(early)
-        self._earliest = loop.time() + self._apart
-        self._beginning = False
-        batch = self._take()
-        self._begin()
-        timer = loop.call_later(self._patience, give_way)
+        batch: list[tuple[Question, asyncio.Future[Answer]]] = []
+        timer: asyncio.TimerHandle | None = None
         try:
+            try:
+                early = self._earliest - loop.time()
+                if early > 0:
+                    await asyncio.sleep(early)
+            finally:
+                self._beginning = False
+            batch = self._take()
+            if batch:
+                self._earliest = loop.time() + self._apart
+            self._begin()
+            timer = loop.call_later(self._patience, give_way)
             await self._answer_all(batch)
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             self._running -= 1
             self._prompt -= not late
+            for _, future in batch:
+                # All have their answer, unless the event loop ends.
+                future.cancel()
         self._begin()
 
     async def _answer_all(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:

@@ -124,7 +124,8 @@ class Events:
 
     The same reason for the same Secret is one Event whose count goes up, however often a Secret
     goes back and forth. Many at once are written by and by, 20 a second, each with the time at
-    which it happened. An account that may not create Events switches them off, with one warning;
+    which it happened; what waits when the process is killed is lost. An account that may not
+    create Events switches them off, with one warning;
     every other failure is logged once a minute at most, and forgotten.
 
     Args:
@@ -210,7 +211,7 @@ class Events:
             if not self._queue:
                 return None
             if self._left() <= 0:
-                self._dropped += len(self._queue)
+                log.warning("%d Events were not written before the end", len(self._queue))
                 self._queue.clear()
                 return None
             self._pace.done()
@@ -225,13 +226,16 @@ class Events:
         try:
             self._kube.create_event(namespace, body, timeout=self._left())
         except AlreadyExists:
-            changed = {key: body[key] for key in ("lastTimestamp", "message", "action")}
-            # The answer tells the count, for which Events would have to be readable otherwise.
-            found = self._kube.patch_event(namespace, name, changed, timeout=self._left())
+            # The answer tells the rest, for which Events would have to be readable otherwise.
+            reporter = {"reportingInstance": self._instance}
+            found = self._kube.patch_event(namespace, name, reporter, timeout=self._left())
             more = {
                 "metadata": {"resourceVersion": found["metadata"]["resourceVersion"]},
                 "count": int(found.get("count") or 1) + 1,
             }
+            # Another replica may have written a later one, while this one waited.
+            if str(found.get("lastTimestamp") or "") <= body["lastTimestamp"]:
+                more |= {key: body[key] for key in ("lastTimestamp", "message", "action")}
             self._kube.patch_event(namespace, name, more, timeout=self._left())
 
     def _fail(self, entry: _Entry, error: KubeError) -> None:

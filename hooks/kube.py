@@ -25,8 +25,8 @@ from hooks.kubecall import (
 )
 from hooks.kubeerrors import Conflict, Expired, NotFound, NotServed
 
-PAGE = 500
-"""Objects of a list that are asked for at once, which is what most clients ask for."""
+PAGE = 250
+"""Objects of a list that are asked for at once: everything else waits while a page is decoded."""
 
 _TRIES = 5
 _SECRETS = "/api/v1/namespaces/{namespace}/secrets"

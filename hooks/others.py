@@ -19,7 +19,8 @@ from hooks.status import Keys, name_hash
 
 # Of its own, and as many as there can be lists at once, three of each of four kinds: with a few for
 # everything, those that wait for an API that hangs would keep the others from even asking.
-_THREADS = 12
+_LISTS = 3
+_THREADS = 4 * _LISTS
 # Seconds between two lists of a kind. They are most of what a new Secret costs the Kubernetes API,
 # and with many new ones there is always something else to do meanwhile.
 _APART = 0.05
@@ -132,7 +133,7 @@ class Others:
                 selector = f"{self._keys[label]} in ({','.join(values)})" if label else None
                 return self._find(selector, questions)
 
-            batches = self._batches[label] = Batches(answer, apart=_APART)
+            batches = self._batches[label] = Batches(answer, limit=_LISTS, apart=_APART)
         try:
             async with asyncio.timeout(left):
                 return await batches.ask(_Question(value, origin, wanted, time.monotonic() + left))

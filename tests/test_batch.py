@@ -127,7 +127,7 @@ async def test_batches_that_come_apart_gather_those_who_ask_meanwhile() -> None:
     oracle = Oracle()
     oracle.open.set()
     loop = asyncio.get_running_loop()
-    batches = Batches(oracle.answer, apart=0.2)
+    batches = Batches(oracle.answer, apart=1.0)
     started = loop.time()
     assert await batches.ask(1) == 100
     # The first is kept waiting by nothing.
@@ -136,8 +136,42 @@ async def test_batches_that_come_apart_gather_those_who_ask_meanwhile() -> None:
     tasks += await asked(batches, [4, 5])
     assert oracle.asked == [[1]]
     assert await asyncio.gather(*tasks) == [50, 25, 20]
-    assert loop.time() - started >= 0.19
+    assert loop.time() - started >= 0.95
     assert oracle.asked == [[1], [2, 4, 5]]
+
+
+async def test_who_gives_up_before_a_batch_begins_leaves_no_trace() -> None:
+    oracle = Oracle()
+    oracle.open.set()
+    batches = Batches(oracle.answer, apart=0.2)
+    assert await batches.ask(1) == 100
+    [impatient] = await asked(batches, [2])
+    impatient.cancel()
+    await asyncio.sleep(0.3)
+    assert oracle.asked == [[1]]
+    # Nothing was asked for meanwhile that it would have to keep away from.
+    async with asyncio.timeout(0.15):
+        assert await batches.ask(4) == 25
+
+
+def test_a_batch_that_ends_with_its_loop_does_not_keep_the_next_from_being_asked_for() -> None:
+    oracle = Oracle()
+    batches = Batches(oracle.answer, apart=0.05)
+
+    async def give_up() -> None:
+        for question in (1, 2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await batches.ask(question)
+
+    async def ask() -> int:
+        async with asyncio.timeout(5):
+            return await batches.ask(4)
+
+    asyncio.run(give_up())
+    oracle.open = asyncio.Event()
+    oracle.open.set()
+    assert asyncio.run(ask()) == 25
 
 
 async def test_too_few_answers_are_an_error_for_all() -> None:

@@ -46,6 +46,13 @@ def test_a_round_loses_nothing(run: Run) -> None:
     assert this.calls > 100
     assert run.reasons()["ClockSkew"] > 0
     assert len(run.ledger.live(Kind.VALID)) == SECRETS
+    # What was left behind was deleted afterwards, and nothing else.
+    named = {entry.tenant.access_key for entry in run.ledger.entries if entry.live}
+    assert run.tenants.made["new user"] > 0
+    assert run.ledger.users == named
+    assert {entry.tenant.access_key for entry in run.ledger.live(Kind.VALID)} <= set(
+        run.world.store.users()
+    )
 
 
 # Each does to the store or the cluster what must never happen: what, and what is said of it.
