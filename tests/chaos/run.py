@@ -34,7 +34,8 @@ class Round:
     """What one round came to; times in seconds.
 
     Attributes:
-        recovery: from the last fault until all that is not contended for was Ready by itself.
+        recovery: from the last fault until all that is not contended for was seen to be Ready by
+            itself, for which the run looks the less often the more Secrets there are.
         again: broken connections of the rolling restart that a second try hid.
     """
 
