@@ -231,6 +231,20 @@ def test_the_same_news_again_is_counted(api_cluster: Cluster, kube: Kube, subjec
 
 
 @pytest.mark.server
+def test_one_that_waited_sets_no_newer_one_back(
+    api_cluster: Cluster, kube: Kube, subject: Subject
+) -> None:
+    newer, older = (datetime(2026, 1, 2, 3, 4, second, tzinfo=UTC) for second in (5, 3))
+    for moment, message in ((newer, "Newer."), (older, "Older.")):
+        writer = Events(kube, now=lambda moment=moment: moment)  # type: ignore[misc]
+        writer.emit(subject, EventSpec("Warning", "Timeout", message))
+        writer.close(5)
+    (found,) = seen(api_cluster, subject)
+    assert (found["count"], found["message"]) == (2, "Newer.")
+    assert found["lastTimestamp"] == "2026-01-02T03:04:05Z"
+
+
+@pytest.mark.server
 def test_a_secret_that_was_made_again_has_news_of_its_own(
     api_cluster: Cluster, events: Events, subject: Subject
 ) -> None:
