@@ -125,8 +125,8 @@ class Events:
     The same reason for the same Secret is one Event whose count goes up, however often a Secret
     goes back and forth. Many at once are written by and by, 20 a second, each with the time at
     which it happened; what waits when the process is killed is lost. An account that may not
-    create Events switches them off, with one warning;
-    every other failure is logged once a minute at most, and forgotten.
+    create Events switches them off, with one warning; every other failure is logged once a minute
+    at most, and forgotten.
 
     Args:
         kube: the Kubernetes API.

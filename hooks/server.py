@@ -40,7 +40,7 @@ _LAST_ANSWERS = 0.25
 _CLOSE = (b"connection", b"close")
 _OPS_GRACE = 1
 # Within the time that SYNC_TIMEOUT_SECONDS + 2 s leave.
-_EVENTS_GRACE = 1.0
+_EVENTS_GRACE = 0.7
 
 
 class ListenError(Exception):
