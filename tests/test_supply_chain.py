@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,32 @@ def test_every_direct_dependency_is_locked_within_its_range(lock: str, wanted: l
         candidates = versions.get(canonicalize_name(direct.name), [])
         assert candidates, f"{direct.name} is not in {lock}"
         assert any(direct.specifier.contains(version(each)) for each in candidates), direct
+
+
+def test_extras_that_packages_ask_for_are_locked_with_them() -> None:
+    """pip 23.2 takes a package's newest version for `name[extra]` where the lock has `name` alone,
+    and then refuses it for being without a hash: the lock breaks on the day of a new release.
+    """
+    extras = {
+        canonicalize_name(each.name): each.extras for each, _ in locked("requirements-dev.lock")
+    }
+    asked = 0
+    for each, _ in locked("requirements-dev.lock"):
+        try:
+            wanted = [Requirement(text) for text in requires(each.name) or []]
+        except PackageNotFoundError:  # for another machine than this one
+            continue
+        for requirement in wanted:
+            name = canonicalize_name(requirement.name)
+            if not requirement.extras or name not in extras:
+                continue
+            if requirement.marker and not any(
+                requirement.marker.evaluate({"extra": extra}) for extra in {"", *each.extras}
+            ):
+                continue
+            asked += 1
+            assert requirement.extras <= extras[name], f"{each.name} wants {requirement}"
+    assert asked
 
 
 def test_development_has_the_versions_that_are_shipped() -> None:
