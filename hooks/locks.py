@@ -39,7 +39,15 @@ class KeyedLocks:
                 self._leave(key)
 
     async def _take(self, key: tuple[str, str], deadline: Deadline) -> None:
-        lock, users = self._locks.get(key) or (asyncio.Lock(), 0)
+        held = self._locks.get(key)
+        if held is None:
+            # There is nobody to wait for, which takes no timer.
+            deadline.remaining()
+            lock = asyncio.Lock()
+            await lock.acquire()
+            self._locks[key] = (lock, 1)
+            return
+        lock, users = held
         self._locks[key] = (lock, users + 1)
         message = f"Another sync of the same {key[0]} took all of this one's time."
         try:
