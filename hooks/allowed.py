@@ -98,7 +98,8 @@ class Pattern:
         if rest:
             *middle, last = rest
             body += "".join(f"(?>.*?{part})" for part in middle if part) + f".*{last}"
-        return cls(text, re.compile(rf"(?P<namespace>[^\0]+)\0{body}", re.DOTALL))
+        # Not the shorter \0: a digit that follows would be read as part of it.
+        return cls(text, re.compile(rf"(?P<namespace>[^\x00]+)\x00{body}", re.DOTALL))
 
 
 def role(text: str) -> str:

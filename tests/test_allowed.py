@@ -35,6 +35,14 @@ def test_every_namespace_has_the_names_after_its_own(namespace: str, rest: str) 
     assert not pattern.allows(f"x{namespace}.{rest}", namespace)
 
 
+@pytest.mark.parametrize("text", ["0", "00", "000", "0a", "10", "7*", "101-*"])
+def test_a_pattern_may_begin_with_digits(text: str) -> None:
+    pattern = Pattern.bucket(text)
+    name = text.replace("*", "x")
+    assert pattern.allows(name, "team")
+    assert not pattern.allows(name[1:], "team")
+
+
 @pytest.mark.parametrize("digits", ["0", "1", "00", "100", "123"])
 def test_digits_may_follow_a_namespace(digits: str) -> None:
     pattern = Pattern.bucket(f"{{namespace}}{digits}")
