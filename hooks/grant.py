@@ -97,19 +97,31 @@ class Evidence:
 
     def covers_user(self, grants: Grants, claim: Claim) -> bool:
         """Whether this Secret was given the user, with whatever bucket."""
-        return self.user_since(grants, claim) is not None
+        return self.user_since(grants, claim.user, {claim.bucket}) is not None
 
     def covers_bucket(self, grants: Grants, claim: Claim, owners: Set[str]) -> bool:
         """Whether this Secret was given the bucket, with whatever user."""
-        return self.bucket_since(grants, claim, owners) is not None
+        return self.bucket_since(grants, claim.bucket, {claim.user, *owners}) is not None
 
-    def user_since(self, grants: Grants, claim: Claim) -> int | None:
-        """When this Secret was given the user, in Unix seconds; None if it wasn't."""
-        return self._since(grants, {claim.bucket, self.bucket}, {claim.user})
+    def user_since(self, grants: Grants, user: str, buckets: Set[str]) -> int | None:
+        """When this Secret was given the user, in Unix seconds; None if it wasn't.
 
-    def bucket_since(self, grants: Grants, claim: Claim, owners: Set[str]) -> int | None:
-        """When this Secret was given the bucket, in Unix seconds; None if it wasn't."""
-        return self._since(grants, {claim.bucket}, {claim.user, self.user, *owners})
+        Args:
+            grants: verifies.
+            user: its name.
+            buckets: with which it may have been, besides the annotation's.
+        """
+        return self._since(grants, {self.bucket, *buckets}, {user})
+
+    def bucket_since(self, grants: Grants, bucket: str, users: Set[str]) -> int | None:
+        """When this Secret was given the bucket, in Unix seconds; None if it wasn't.
+
+        Args:
+            grants: verifies.
+            bucket: its name.
+            users: with which it may have been, besides the annotation's.
+        """
+        return self._since(grants, {bucket}, {self.user, *users})
 
     def given(self, grants: Grants, claim: Claim | None) -> tuple[str, str] | None:
         """Bucket and user that the grant is for, as far as Secret and annotations name them."""

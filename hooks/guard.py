@@ -14,7 +14,7 @@ from backends.deadline import Deadline
 from hooks.grant import Grants
 from hooks.others import Other, Others
 from hooks.outcome import Conflict, Reason
-from hooks.secret import Names
+from hooks.secret import Mentions
 from hooks.status import Keys
 from hooks.takeover import Taking
 
@@ -34,15 +34,23 @@ class ConflictGuard:
         self._grants = grants
 
     async def refuse_granted(
-        self, taking: Taking, claim: Claim, uid: str, since: int | None, deadline: Deadline
+        self,
+        taking: Taking,
+        claim: Claim,
+        owners: Set[str],
+        uid: str,
+        since: int | None,
+        deadline: Deadline,
     ) -> None:
         """Looks for a Secret that was given it, and later than this one.
 
-        Labels only find candidates: what they name and were given is checked.
+        Labels only find candidates: what they name and were given is checked. One that isn't Ready
+        may not say any more for which user it was given the bucket, but the store does.
 
         Args:
             taking: what is about to be done.
             claim: for whom.
+            owners: of the bucket.
             uid: of the Secret that asks.
             since: when it was given the thing itself, None if it wasn't.
             deadline: of the sync.
@@ -55,7 +63,7 @@ class ConflictGuard:
             ("bucket-hash", claim.bucket) if taking is Taking.BUCKET else ("user-hash", claim.user)
         )
 
-        def wanted(names: Names) -> bool:
+        def wanted(names: Mentions) -> bool:
             return _wants(taking, claim, names)
 
         looks = [self._others.labelled(label, name, claim.origin, wanted, deadline)]
@@ -64,7 +72,7 @@ class ConflictGuard:
             looks.append(self._others.invalid(claim.origin, wanted, deadline))
         others = [other for found in await asyncio.gather(*looks) for other in found]
         for other in others:
-            given = self._given(taking, other)
+            given = self._given(taking, claim, owners, other)
             # The newer was given when nobody held the thing: an older one must not come back to
             # life. The uid decides between two of the same second, in one way for both.
             if given is not None and (since is None or (given, other.request.uid) > (since, uid)):
@@ -80,8 +88,7 @@ class ConflictGuard:
     ) -> None:
         """Looks for a Secret that has no grant yet, but is right about the store.
 
-        A grant counts here too: a Secret that is Invalid has no look-up labels, and one that isn't
-        Ready no longer says for which user it was given the bucket, but the store does.
+        A grant counts here too: a Secret that is Invalid has no look-up labels.
 
         Args:
             taking: what is about to be done.
@@ -99,40 +106,37 @@ class ConflictGuard:
             claim.origin, lambda names: _wants(taking, claim, names), deadline
         )
         for other in others:
-            confirmed = taking is Taking.BUCKET and other.names.user in owners
-            if confirmed or self._given(taking, other, owners) is not None:
+            confirmed = taking is Taking.BUCKET and not owners.isdisjoint(other.names.users)
+            if confirmed or self._given(taking, claim, owners, other) is not None:
                 raise _claimed(taking, claim, other)
         if taking is Taking.BUCKET:
             return
-        refused: set[str] = set()
+        # Its own secret says nothing about whose the user is.
+        tried = {claim.secret}
         for other in others:
-            secret = other.names.secret.reveal()
-            if secret in refused:
-                continue
-            # For this Secret's own bucket: the other's name may be none that a store takes.
-            probe = await backend.probe(
-                Claim(claim.bucket, other.names.user, other.names.secret), deadline
-            )
-            if probe.gap not in {Gap.NO_USER, Gap.WRONG_SECRET}:
-                raise _claimed(taking, claim, other)
-            refused.add(secret)
+            for secret in other.names.secrets - tried:
+                # For this Secret's own bucket: the other's name may be none that a store takes.
+                probe = await backend.probe(Claim(claim.bucket, claim.user, secret), deadline)
+                if probe.gap not in {Gap.NO_USER, Gap.WRONG_SECRET}:
+                    raise _claimed(taking, claim, other)
+                tried.add(secret)
 
-    def _given(self, taking: Taking, other: Other, owners: Set[str] = frozenset()) -> int | None:
-        evidence = self._keys.evidence(other.request)
-        claim = Claim(other.names.bucket, other.names.user, other.names.secret)
+    def _given(self, taking: Taking, claim: Claim, owners: Set[str], other: Other) -> int | None:
+        """When the other was given what the claim wants, None if it wasn't."""
+        evidence, names = self._keys.evidence(other.request), other.names
         if taking is Taking.BUCKET:
-            return evidence.bucket_since(self._grants, claim, owners)
-        return evidence.user_since(self._grants, claim)
+            return evidence.bucket_since(self._grants, claim.bucket, names.users | owners)
+        return evidence.user_since(self._grants, claim.user, names.buckets)
 
 
-def _wants(taking: Taking, claim: Claim, names: Names) -> bool:
-    """Whether a Secret names the same thing for something else.
+def _wants(taking: Taking, claim: Claim, names: Mentions) -> bool:
+    """Whether a Secret names the same thing, and not for the very same.
 
     Secrets with the same user and the same secret share it.
     """
     if taking is Taking.BUCKET:
-        return names.bucket == claim.bucket and names.user != claim.user
-    return names.user == claim.user and names.secret.reveal() != claim.secret.reveal()
+        return claim.bucket in names.buckets and names.users != {claim.user}
+    return claim.user in names.users and names.secrets != {claim.secret}
 
 
 def _claimed(taking: Taking, claim: Claim, other: Other) -> Conflict:

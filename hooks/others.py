@@ -14,7 +14,7 @@ from hooks.decorator import NotAHookRequest, SyncRequest
 from hooks.kube import Kube
 from hooks.kubeerrors import KubeError
 from hooks.outcome import Reason, Refusal, Status
-from hooks.secret import Names, read_endpoint, read_names
+from hooks.secret import Mentions, read_endpoint, read_mentions
 from hooks.status import Keys, name_hash
 
 # Of its own, and as many as there can be lists at once, three of each of four kinds: with a few for
@@ -31,7 +31,7 @@ class Other:
     """Another live Secret of this operator's, and what it names."""
 
     request: SyncRequest
-    names: Names
+    names: Mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class _Question:
 
     value: str | None
     origin: str
-    wanted: Callable[[Names], bool]
+    wanted: Callable[[Mentions], bool]
     until: float
 
 
@@ -69,7 +69,7 @@ class Others:
         label: str,
         name: str,
         origin: str,
-        wanted: Callable[[Names], bool],
+        wanted: Callable[[Mentions], bool],
         deadline: Deadline,
     ) -> list[Other]:
         """Those that name what is wanted, of those whose look-up label says so.
@@ -87,7 +87,7 @@ class Others:
         return await self._ask(label, name_hash(name), origin, wanted, deadline)
 
     async def invalid(
-        self, origin: str, wanted: Callable[[Names], bool], deadline: Deadline
+        self, origin: str, wanted: Callable[[Mentions], bool], deadline: Deadline
     ) -> list[Other]:
         """Those that name what is wanted and are Invalid: they have no look-up labels.
 
@@ -102,7 +102,7 @@ class Others:
         return await self._ask("status", Status.INVALID, origin, wanted, deadline)
 
     async def all(
-        self, origin: str, wanted: Callable[[Names], bool], deadline: Deadline
+        self, origin: str, wanted: Callable[[Mentions], bool], deadline: Deadline
     ) -> list[Other]:
         """Those that name what is wanted, of all Secrets there are.
 
@@ -121,7 +121,7 @@ class Others:
         label: str | None,
         value: str | None,
         origin: str,
-        wanted: Callable[[Names], bool],
+        wanted: Callable[[Mentions], bool],
         deadline: Deadline,
     ) -> list[Other]:
         left = deadline.remaining()
@@ -173,9 +173,7 @@ class Others:
                 endpoint = read_endpoint(request.data)
                 if endpoint is not None and endpoint != self._endpoint:
                     continue
-            names = read_names(request.data)
-            if names is not None:
-                yield Other(request, names)
+            yield Other(request, read_mentions(request.data))
 
 
 def _unavailable(why: object) -> Refusal:

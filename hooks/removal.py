@@ -60,11 +60,11 @@ class _Run:
             return
         sharing = await others.all(
             held.origin,
-            lambda names: names.user == held.user or names.bucket == held.bucket,
+            lambda names: held.user in names.users or held.bucket in names.buckets,
             deadline,
         )
-        user_shared = any(other.names.user == held.user for other in sharing)
-        bucket_shared = any(other.names.bucket == held.bucket for other in sharing)
+        user_shared = any(held.user in other.names.users for other in sharing)
+        bucket_shared = any(held.bucket in other.names.buckets for other in sharing)
         bucket_goes = policy is Deletion.DELETE and not bucket_shared
         # First, as long as there is a user that can empty it, and by whose name it is known.
         if bucket_goes or not user_shared:

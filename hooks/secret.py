@@ -209,6 +209,24 @@ def read_names(data: Mapping[str, object]) -> Names | None:
     return Names(bucket.text, user.text, Sensitive(secret.text))
 
 
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """All that a Secret names, under whatever keys: a mistake in it gives away nothing."""
+
+    buckets: frozenset[str]
+    users: frozenset[str]
+    secrets: frozenset[Sensitive]
+
+
+def read_mentions(data: Mapping[str, object]) -> Mentions:
+    """Every bucket, user and secret of a Secret that need not be complete, nor clear."""
+    buckets, users, secrets = (
+        frozenset(value.text for value in Field.of(data, keys).values if value.text)
+        for keys in _REQUIRED
+    )
+    return Mentions(buckets, users, frozenset(map(Sensitive, secrets)))
+
+
 def read_endpoint(data: Mapping[str, object]) -> str | None:
     """The normalised endpoint alone, None if there is none or it is malformed."""
     try:

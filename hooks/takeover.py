@@ -37,7 +37,13 @@ class Guard(Protocol):
     """Knows the other Secrets; see :class:`hooks.guard.ConflictGuard`."""
 
     async def refuse_granted(
-        self, taking: Taking, claim: Claim, uid: str, since: int | None, deadline: Deadline
+        self,
+        taking: Taking,
+        claim: Claim,
+        owners: Set[str],
+        uid: str,
+        since: int | None,
+        deadline: Deadline,
     ) -> None:
         """Raises Conflict if another was given it later than `since`."""
         ...
@@ -92,13 +98,13 @@ class Takeover:
         # When this Secret was given it. A grant for a bucket says nothing about what else a user
         # of a new name may still own.
         since = (
-            self.evidence.bucket_since(self.grants, self.claim, owners)
+            self.evidence.bucket_since(self.grants, self.claim.bucket, {self.claim.user, *owners})
             if taking is Taking.BUCKET
-            else self.evidence.user_since(self.grants, self.claim)
+            else self.evidence.user_since(self.grants, self.claim.user, {self.claim.bucket})
         )
         if self.guard is not None:
             await self.guard.refuse_granted(
-                taking, self.claim, self.evidence.uid, since, self.deadline
+                taking, self.claim, owners, self.evidence.uid, since, self.deadline
             )
         if since is not None:  # rotation, renaming, drift
             return

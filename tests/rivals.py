@@ -13,6 +13,7 @@ from hooks.kube import Kube
 from tests.live import Hooks, Live
 from tests.model import ModelStore
 from tests.servers.cluster import Cluster
+from tests.support import encode
 
 READY = ("Ready", "Provisioned")
 BUCKET_CLAIMED = ("Conflict", "BucketClaimed")
@@ -65,6 +66,27 @@ def two_namespaces(cluster: Cluster, kube: Kube) -> Iterator[World]:
     yield World(cluster, store, Hooks(store, kube), mine, theirs)
     for namespace in (mine, theirs):
         cluster.api.delete_all("Secret", namespace)
+
+
+# What a Secret may lack, or have twice, of what it names: the data that a mistake changes.
+MISTAKES: dict[str, Callable[[Live], dict[str, str | None]]] = {
+    "no bucket": lambda _: {"bucket-name": None},
+    "no user": lambda _: {"access-key": ""},
+    "no secret": lambda _: {"access-secret": None},
+    "two buckets": lambda live: {"bucket-name": encode("new"), "BUCKET_NAME": encode(live.bucket)},
+    "two users": lambda live: {"access-key": encode("new"), "ACCESS_KEY": encode(live.user)},
+    "two secrets": lambda live: {
+        "access-secret": encode("new-secret-1"),
+        "ACCESS_SECRET": encode(live.secret),
+    },
+    "no base64": lambda _: {"access-secret": encode("\x00")},
+}
+
+
+def spoil(live: Live, mistake: str) -> None:
+    """Makes a mistake in a Secret's data."""
+    change = {"data": MISTAKES[mistake](live)}
+    live.cluster.api.merge("Secret", live.name, live.namespace, change)
 
 
 Claims = Callable[[World, Live], Live]

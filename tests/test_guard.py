@@ -17,7 +17,7 @@ from hooks.kube import Kube
 from hooks.others import Others
 from hooks.outcome import Reason, Refusal
 from hooks.processes import LOOPBACK
-from hooks.secret import Names
+from hooks.secret import Mentions
 from hooks.status import Keys, name_hash
 from tests.live import ENABLED, OPERATORS_RIGHTS, Hooks, kube_of
 from tests.model import ADMINISTRATOR, Account
@@ -71,7 +71,7 @@ def found(kube: Kube, bucket: str, *, endpoint: str | None = ENDPOINT) -> set[st
     """Names of the Secrets that all of them, and the labelled ones, that name a bucket."""
     look = others(kube, endpoint=endpoint)
     deadline = Deadline(20)
-    everywhere = wait(look.all("none/none", lambda names: names.bucket == bucket, deadline))
+    everywhere = wait(look.all("none/none", lambda names: bucket in names.buckets, deadline))
     labelled = wait(look.labelled("bucket-hash", bucket, "none/none", anything, deadline))
     assert {other.request.name for other in labelled} == {
         other.request.name for other in everywhere
@@ -119,8 +119,8 @@ def test_look_ups_that_come_together_share_a_few_lists(
     look = others(kube)
 
     async def one(bucket: str) -> set[str]:
-        def wanted(names: Names) -> bool:
-            return names.bucket == bucket
+        def wanted(names: Mentions) -> bool:
+            return bucket in names.buckets
 
         origin = f"{world.theirs}/first-{bucket}"
         if labelled:
@@ -144,7 +144,7 @@ def test_look_ups_that_come_together_share_a_few_lists(
         pytest.param({"annotations": {ENABLED: "yes"}}, id="another-word"),
         pytest.param({"annotations": {"example.com/enabled": "true"}}, id="another-operators"),
         pytest.param({"data": {"bucket-name": "another-bucket"}}, id="label-alone"),
-        pytest.param({"data": {"access-key": ""}}, id="no-access-key"),
+        pytest.param({"data": {"bucket-name": ""}}, id="no-bucket-name"),
         pytest.param({"data": {"endpoint-url": "https://other.example"}}, id="another-store"),
     ],
 )
@@ -153,7 +153,9 @@ def test_a_secret_that_is_not_this_operators_does_not(
 ) -> None:
     bucket = random.token_hex(8)
     named(world, bucket, "one", **metadata)
-    wanted = wait(others(kube).all("none/none", lambda names: names.bucket == bucket, Deadline(20)))
+    wanted = wait(
+        others(kube).all("none/none", lambda names: bucket in names.buckets, Deadline(20))
+    )
     assert wanted == []
 
 
@@ -184,7 +186,7 @@ def test_the_one_that_asks_is_none_of_the_others(world: World, kube: Kube) -> No
     origin = f"{world.theirs}/one"
     deadline = Deadline(20)
     assert wait(others(kube).labelled("bucket-hash", bucket, origin, anything, deadline)) == []
-    assert wait(others(kube).all(origin, lambda n: n.bucket == bucket, deadline)) == []
+    assert wait(others(kube).all(origin, lambda n: bucket in n.buckets, deadline)) == []
 
 
 def test_holders_are_found_among_more_than_a_page_of_secrets(

@@ -22,6 +22,7 @@ from tests.rivals import (
     World,
     for_the_bucket,
     for_the_user,
+    spoil,
     two_namespaces,
 )
 from tests.servers.accounts import account
@@ -71,6 +72,54 @@ def test_the_holder_need_not_have_been_answered_yet(
     world.hooks.sync(stranger)
     assert stranger.state == expected
     assert world.holds(holder)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["Invalid by now", "not yet looked at"])
+@pytest.mark.parametrize(
+    ("mistake", "claims", "expected"),
+    [
+        ("no bucket", for_the_user, KEY_CLAIMED),
+        ("no user", for_the_bucket, BUCKET_CLAIMED),
+        ("no secret", for_the_user, KEY_CLAIMED),
+        ("no secret", for_the_bucket, BUCKET_CLAIMED),
+        ("two buckets", for_the_user, KEY_CLAIMED),
+        ("two buckets", for_the_bucket, BUCKET_CLAIMED),
+        ("two users", for_the_user, KEY_CLAIMED),
+        ("two users", for_the_bucket, BUCKET_CLAIMED),
+        ("two secrets", for_the_user, KEY_CLAIMED),
+        ("two secrets", for_the_bucket, BUCKET_CLAIMED),
+        ("no base64", for_the_user, KEY_CLAIMED),
+        ("no base64", for_the_bucket, BUCKET_CLAIMED),
+    ],
+)
+def test_a_mistake_in_the_holders_secret_gives_nothing_away(
+    world: World, mistake: str, claims: Claims, expected: tuple[str, str], seen: bool
+) -> None:
+    holder = world.holder()
+    stranger = claims(world, holder)
+    spoil(holder, mistake)
+    if seen:
+        world.hooks.sync(holder)
+        assert holder.state[0] == "Invalid"
+    world.hooks.sync(stranger)
+    assert stranger.state == expected
+    assert world.holds(holder)
+
+
+@pytest.mark.parametrize("mistake", ["no bucket", "no user", "no secret", "two users"])
+def test_a_secret_that_was_given_nothing_keeps_nothing_from_others(
+    world: World, mistake: str
+) -> None:
+    holder = world.holder()
+    for claims in (for_the_bucket, for_the_user):
+        spoil(claims(world, holder), mistake)
+    rotated = holder.changed(secret=random.token_urlsafe(16))
+    world.hooks.sync(rotated)
+    assert rotated.state == READY
+    holder.delete()
+    heir = world.stranger(bucket=holder.bucket, user=holder.user)
+    world.hooks.sync(heir)
+    assert heir.state == READY
 
 
 @CLAIMS
@@ -136,6 +185,27 @@ def test_a_stale_grant_does_not_come_back_to_life(world: World) -> None:
     for _ in range(2):
         world.hooks.sync(back)
         assert back.state == BUCKET_CLAIMED
+    assert world.holds(holder)
+
+
+def test_a_stale_grant_does_not_come_back_to_life_while_the_holder_is_in_conflict(
+    world: World,
+) -> None:
+    """Its own annotations don't say any more for which user it was given the bucket."""
+    former = world.stranger()
+    world.hooks.sync(former)
+    stale = former.annotations
+    moved = former.changed(bucket=f"{former.bucket}-2")
+    world.hooks.sync(moved)
+    at_second(int(stale["grant"].split(".")[1]) + 1)
+    holder = world.holder(bucket=former.bucket)
+    mistaken = holder.changed(user=world.holder(name="third").user)
+    world.hooks.sync(mistaken)
+    assert mistaken.state == KEY_CLAIMED
+    back = moved.changed(bucket=former.bucket)
+    back.mark({key: stale[key] for key in ("grant", "bucket", "user", "applied")})
+    world.hooks.sync(back)
+    assert back.state == BUCKET_CLAIMED
     assert world.holds(holder)
 
 

@@ -14,6 +14,7 @@ from backends.errors import Unavailable
 from hooks.kube import Kube
 from tests.live import OPERATORS_RIGHTS, Hooks, Live, kube_of
 from tests.model import ADMINISTRATOR, ModelStore
+from tests.rivals import spoil
 from tests.servers.accounts import account
 from tests.servers.cluster import Cluster
 
@@ -186,6 +187,44 @@ def test_every_cell_of_opting_out(
         assert hooks.finalize(staying).response.document() == {"finalized": True}
         assert staying.exists()
         assert (store.accounts, store.owners, store.objects) == before
+
+
+@pytest.mark.parametrize(
+    ("mistake", "keeps_bucket", "keeps_user"),
+    [
+        ("no bucket", False, True),
+        ("no user", True, False),
+        ("no secret", True, True),
+        ("two buckets", True, True),
+        ("two users", True, True),
+        ("two secrets", True, True),
+        ("no base64", True, True),
+    ],
+)
+def test_what_a_secret_with_a_mistake_names_stays(
+    api_cluster: Cluster,
+    kube: Kube,
+    namespace: str,
+    mistake: str,
+    keeps_bucket: bool,
+    keeps_user: bool,
+) -> None:
+    store = ModelStore()
+    hooks = Hooks(store, kube, {"DELETION": "on"})
+    unique = f"b-{random.token_hex(6)}"
+    going = Live(api_cluster, namespace, unique, unique, f"{unique}-user").put()
+    hooks.sync(going)
+    sharer = person("sharer", going, hooks)
+    spoil(sharer, mistake)
+    hooks.sync(sharer)
+    assert sharer.state[0] == "Invalid"
+    going.mark({"deletion-policy": "delete"})
+    going.hold()
+    going.delete()
+    hooks.finalize(going)
+    assert not going.exists()
+    assert (going.user in store.accounts) == keeps_user
+    assert (unique in store.owners) == keeps_bucket
 
 
 def person(who: str, holder: Live, hooks: Hooks) -> Live:
