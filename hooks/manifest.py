@@ -42,11 +42,18 @@ def read(files: Iterable[str]) -> Iterator[dict[str, Any]]:
             where = f" (line {mark.line + 1})" if mark else ""
             raise ManifestError(f"{name}: is not valid YAML{where}") from None
         for number, document in enumerate(documents, 1):
-            yield from _secrets(document, f"{name}, document {number}")
+            where = f"{name}, document {number}"
+            try:
+                yield from _secrets(document, where)
+            except RecursionError:
+                raise ManifestError(f"{where}: is a list that holds itself") from None
 
 
 # What PyYAML 6 raises for values that it can't make, and for deep nesting.
 _NOT_YAML = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
+
+
+_NO_LINES = str.maketrans("", "", "\r\n")
 
 
 def _secrets(document: object, where: str) -> Iterator[dict[str, Any]]:
@@ -54,14 +61,14 @@ def _secrets(document: object, where: str) -> Iterator[dict[str, Any]]:
         return
     if not isinstance(document, dict):
         raise ManifestError(f"{where}: is not a Kubernetes object")
-    if document.get("kind") in {"List", "SecretList"}:
+    kind = document.get("kind")
+    if kind in ("List", "SecretList"):
         items = document.get("items")
         # The API server leaves out what the list's kind says already.
-        secrets = document["kind"] == "SecretList"
-        kind = {"apiVersion": "v1", "kind": "Secret"} if secrets else {}
+        implied = {"apiVersion": "v1", "kind": "Secret"} if kind == "SecretList" else {}
         for item in items if isinstance(items, list) else []:
-            yield from _secrets({**kind, **item} if isinstance(item, dict) else item, where)
-    elif document.get("kind") == "Secret":
+            yield from _secrets({**implied, **item} if isinstance(item, dict) else item, where)
+    elif kind == "Secret":
         yield _stored(document, where)
 
 
@@ -70,7 +77,11 @@ def _stored(secret: dict[str, Any], where: str) -> dict[str, Any]:
     metadata = secret.get("metadata")
     if not isinstance(metadata, dict) or not metadata.get("name"):
         raise ManifestError(f"{where}: the Secret has no metadata.name")
-    data = _mapping(secret, "data", where)
+    # It takes base64 in lines, as `base64` and a block of YAML have it.
+    data = {
+        key: value.translate(_NO_LINES) if isinstance(value, str) else value
+        for key, value in _mapping(secret, "data", where).items()
+    }
     for key, value in _mapping(secret, "stringData", where).items():
         if not isinstance(value, str):
             raise ManifestError(f"{where}: stringData.{key} is not a string: put it into quotes")
@@ -79,7 +90,9 @@ def _stored(secret: dict[str, Any], where: str) -> dict[str, Any]:
         except UnicodeEncodeError:
             raise ManifestError(f"{where}: stringData.{key} is not text") from None
     stored = {key: value for key, value in secret.items() if key != "stringData"}
-    stored = {**stored, "metadata": {"namespace": "default", **metadata}, "data": data}
+    # An empty one is none: templates are rendered so.
+    metadata = {**metadata, "namespace": metadata.get("namespace") or "default"}
+    stored = {**stored, "metadata": metadata, "data": data}
     try:
         SyncRequest.of(stored)
     except NotAHookRequest as error:

@@ -48,6 +48,23 @@ def test_a_secret_without_a_namespace_is_in_default(tmp_path: Path) -> None:
     assert secrets(tmp_path, SECRET)[0]["metadata"]["namespace"] == "team"
 
 
+@pytest.mark.parametrize("namespace", ["", '""', "null"])
+def test_an_empty_namespace_is_none(tmp_path: Path, namespace: str) -> None:
+    text = f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\n  namespace: {namespace}\n"
+    (secret,) = secrets(tmp_path, text)
+    assert secret["metadata"]["namespace"] == "default"
+
+
+def test_base64_may_be_in_lines(tmp_path: Path) -> None:
+    (secret,) = secrets(tmp_path, SECRET + "data:\n  a: |\n    b25l\n    dHdv\n  b: 'dHdv\r'\n")
+    assert plain(secret) == {"a": "onetwo", "b": "two"}
+
+
+@pytest.mark.parametrize("kind", ["[Secret]", "{a: Secret}", "1", "null"])
+def test_a_kind_that_is_none_is_passed_over(tmp_path: Path, kind: str) -> None:
+    assert secrets(tmp_path, f"kind: {kind}\nmetadata: {{name: a}}\n") == []
+
+
 def test_several_documents_are_read_and_other_kinds_passed_over(tmp_path: Path) -> None:
     text = f"---\n{SECRET}---\nkind: Deployment\nspec: [1]\n---\n# nothing\n---\n{SECRET}"
     assert names(secrets(tmp_path, text.replace("name: a", "name: b", 1))) == ["b", "a"]
@@ -133,6 +150,7 @@ def test_a_file_that_is_no_yaml_is_named_and_not_quoted(tmp_path: Path, text: st
         ("hunter2", "not a Kubernetes object"),
         ("[hunter2]", "not a Kubernetes object"),
         ("kind: List\nitems: [hunter2]", "not a Kubernetes object"),
+        ("&hunter2 {kind: List, items: [*hunter2]}", "a list that holds itself"),
         ("kind: Secret", "metadata.name"),
         ("kind: Secret\nmetadata: hunter2", "metadata.name"),
         ("kind: Secret\nmetadata: {namespace: hunter2}", "metadata.name"),
