@@ -128,7 +128,9 @@ class Reader:
             path = self.file(f"{candidate}_FILE")
             if value and path:
                 self.mistakes.append(f"{candidate}: set together with {candidate}_FILE")
-            if value:
+            if not _is_text(value):
+                self.mistakes.append(f"{candidate}: is not UTF-8 text")
+            elif value:
                 found[candidate] = value
             elif path:
                 text = self._secret_text(f"{candidate}_FILE", path)
@@ -138,7 +140,8 @@ class Reader:
             self.mistakes.append(f"{name}: differs from {' and '.join(others)}: set one of them")
         if found:
             return Sensitive(next(iter(found.values())))
-        if required and not any(mistake.startswith(f"{name}_FILE:") for mistake in self.mistakes):
+        told = (f"{name}:", f"{name}_FILE:")
+        if required and not any(mistake.startswith(told) for mistake in self.mistakes):
             self.mistakes.append(f"{name}: required, here or in the file that {name}_FILE names")
         return Sensitive("")
 
@@ -147,7 +150,8 @@ class Reader:
         credential = self.credential(name)
         lines = [line.strip() for line in credential.reveal().splitlines()]
         tokens = tuple(Sensitive(line) for line in lines if line)
-        if not tokens and (credential or self._environ.get(name)):
+        told = any(mistake.startswith(f"{name}:") for mistake in self.mistakes)
+        if not tokens and not told and (credential or self._environ.get(name)):
             self.mistakes.append(f"{name}: holds no token, but blanks")
         return tokens
 
@@ -179,6 +183,15 @@ class Reader:
         except ValueError as error:
             self.mistakes.append(f"{name}: {error}")
             return instead
+
+
+def _is_text(value: str) -> bool:
+    """Bytes of the environment that are no text come as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _drop_newline(text: str) -> str:

@@ -35,6 +35,16 @@ def test_a_credential_of_nothing_but_a_newline_is_missing(name: str) -> None:
     assert name in named(mistakes(**{name: "\n"}))
 
 
+@pytest.mark.parametrize("name", ["S3_ACCESS_KEY", "S3_SECRET_KEY", "SIGNING_KEY", "HOOK_TOKEN"])
+def test_a_credential_that_is_no_text_is_a_mistake_among_the_others(name: str) -> None:
+    # As os.environ has bytes that are no UTF-8.
+    broken = b"credential-\xff".decode(errors="surrogateescape")
+    found = mistakes(**{name: broken, "HOOK_PORT": "none"})
+    assert f"{name}: is not UTF-8 text" in found
+    assert named(found).count(name) == 1
+    assert "HOOK_PORT" in named(found)
+
+
 def test_no_credential_stands_in_an_error(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("credential-in-token-file\n")
     with pytest.raises(SettingsError) as caught:
