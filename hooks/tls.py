@@ -27,7 +27,7 @@ class Certificates:
 
     def __init__(self, files: TLS) -> None:
         self._files = files
-        self._seen = self._stamp()
+        self._seen = self._refused = self._stamp()
         self._current = self._load()
         # The listener keeps this context for ever; each handshake is moved to the current one.
         self.context = self._load()
@@ -36,15 +36,18 @@ class Certificates:
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
         stamp = self._stamp()
         if stamp != self._seen:
-            self._seen = stamp
+            # Again with the next handshake if it can't be: a file may be unreadable for a moment.
             try:
                 self._current = self._load()
             except (OSError, ssl.SSLError) as error:
-                log.error(
-                    "the changed TLS files can't be used, the former stay in use: %s",
-                    type(error).__name__,
-                )
+                if stamp != self._refused:
+                    log.error(
+                        "the changed TLS files can't be used, the former stay in use: %s",
+                        type(error).__name__,
+                    )
+                self._refused = stamp
             else:
+                self._seen = stamp
                 log.info("the TLS files changed and are in use")
         connection.context = self._current
 

@@ -162,6 +162,24 @@ def test_a_broken_new_file_leaves_the_former_version_in_use(
     assert serial(connect(certificates, caller)) != serial(first)
 
 
+def test_files_that_can_not_be_opened_for_a_moment_are_used_afterwards(
+    files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificates = Certificates(files.tls)
+    first = connect(certificates, files.caller())
+    files.renew()
+
+    def refuse() -> ssl.SSLContext:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(certificates, "_load", refuse)
+        for _ in range(2):
+            assert serial(connect(certificates, files.caller())) == serial(first)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert serial(connect(certificates, files.caller())) != serial(first)
+
+
 def test_a_certificate_whose_key_comes_later_is_used_when_both_are_there(files: Files) -> None:
     certificates = Certificates(files.tls)
     first = connect(certificates, files.caller())
