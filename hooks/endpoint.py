@@ -7,6 +7,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 # A name, an IPv4 or an IPv6 address; urlsplit has looked at the brackets.
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
+# What urlsplit drops in silence, or takes for the beginning of nothing.
+_DROPPED = re.compile(r"[\x00-\x20\x7f?#]")
+_LONGEST_LABEL = 63
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -24,12 +27,20 @@ def normalise(url: str) -> str:
     except ValueError:
         raise ValueError(problem) from None
     host = parts.hostname or ""
-    if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host) or url != url.strip():
+    if parts.scheme not in _DEFAULT_PORTS or not _is_host(host) or url != url.strip():
         raise ValueError(problem)
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or _DROPPED.search(url):
         raise ValueError(f"{problem}, without a user, a query or a fragment")
     if ":" in host:
         host = f"[{host}]"
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         host = f"{host}:{port}"
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+
+
+def _is_host(host: str) -> bool:
+    """Whether a resolver can be asked for it; an address of version 6 has no labels."""
+    if not _HOST.fullmatch(host):
+        return False
+    labels = host.removesuffix(".").split(".")
+    return ":" in host or all(0 < len(label) <= _LONGEST_LABEL for label in labels)
