@@ -83,8 +83,12 @@ class Garage:
         return Bucket(frozenset(owners), intact=all(owners.values()))
 
     async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
-        """Always: it doesn't say why it refuses."""
-        return True
+        """Never: it has no bucket policies.
+
+        It does refuse a bucket to its owner: a node that has not heard of the key yet, and one
+        whose key has another bucket under that name for itself (Garage 2.5.0).
+        """
+        return False
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether the key owns one; a deleted key's permissions are gone with it."""

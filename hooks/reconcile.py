@@ -130,11 +130,12 @@ class _Run:
         if not bucket.is_owned_by(self.claim.user):
             return Gap.DENIED, bucket
         if probe.gap is Gap.DENIED and not await self.backend.may_deny(self.claim, self.deadline):
-            # A gateway that takes the user for another one: seen with VersityGW 1.8.0.
+            # A gateway that takes the user for another one (seen with VersityGW 1.8.0), or a node
+            # that lags behind the others.
             raise Refusal(
                 Reason.NOT_YET_VISIBLE,
                 "The bucket is the user's, but the store refuses it to the user, and no bucket "
-                "policy says so: its cache of accounts may be wrong for a while.",
+                "policy says so: what it knows of the user may be old.",
             )
         return Gap.ACCEPTED, bucket
 

@@ -55,6 +55,26 @@ def test_a_key_is_named_after_its_secret(garage: RealSubject, store: GarageStore
     assert store.key("named-key")["permissions"] == {"createBucket": False}
 
 
+def test_a_secret_whose_bucket_is_hidden_by_an_alias_of_its_key_is_not_ready(
+    garage: RealSubject, store: GarageStore
+) -> None:
+    operator = garage.operator()
+    secret = Secret.claiming("behind-alias", "behind-alias", SECRET)
+    operator.sync(secret)
+    store.create_bucket("before-alias")
+    alias = {
+        "bucketId": store.bucket("before-alias")["id"],
+        "accessKeyId": "behind-alias",
+        "localAlias": "behind-alias",
+    }
+    store.call("POST", "AddBucketAlias", body=alias)
+    operator.sync(secret)
+    assert secret.state == ("Retrying", "NotYetVisible")
+    store.call("POST", "RemoveBucketAlias", body=alias)
+    operator.sync(secret)
+    assert secret.state == READY
+
+
 def test_a_changed_secret_changes_and_deletes_nothing(
     garage: RealSubject, store: GarageStore
 ) -> None:
