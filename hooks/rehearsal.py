@@ -36,6 +36,11 @@ class Rehearsal:
         written = self._users.get(claim.user)
         if written is None and claim.user in self._users:
             return Probe(Gap.NO_USER)
+        if claim.user not in self._users:
+            # The store's own, beside a bucket that is another by now.
+            probe = await self._backend.probe(claim, deadline)
+            if probe.gap in {Gap.NO_USER, Gap.WRONG_SECRET}:
+                return probe
         if written is not None and written.secret != claim.secret:
             return Probe(Gap.WRONG_SECRET)
         bucket = await self.find_bucket(claim.bucket, deadline)

@@ -148,6 +148,22 @@ def test_a_rehearsal_foretells_the_outcome_of_every_story(
     assert foretold == done
 
 
+@pytest.mark.parametrize("adoption", ["any", "never"])
+@pytest.mark.parametrize("there", [None, SECRET, OTHER_SECRET], ids=["none", "same", "other"])
+def test_the_user_of_a_bucket_made_for_another_secret_is_looked_at(
+    there: str | None, adoption: str
+) -> None:
+    store = ModelStore()
+    if there:
+        store.accounts["user-2"] = Account(there)
+    outcomes = []
+    for backend in (Rehearsal(store), store):
+        operator = Operator(backend, {"ADOPTION": adoption, "CONFLICT_GUARD": "off"})
+        secrets = [Secret.claiming("bucket", user, SECRET) for user in ("user", "user-2")]
+        outcomes.append([operator.sync(secret).outcome for secret in secrets])
+    assert outcomes[0] == outcomes[1]
+
+
 def test_two_secrets_of_one_file_see_one_another() -> None:
     store = ModelStore()
     operator = Operator(Rehearsal(store))
