@@ -30,7 +30,7 @@ def normalise(url: str) -> str:
     if parts.scheme not in _DEFAULT_PORTS or not _is_host(host) or url != url.strip():
         raise ValueError(problem)
     if parts.username is not None or _DROPPED.search(url):
-        raise ValueError(f"{problem}, without a user, a query or a fragment")
+        raise ValueError(f"{problem}, without blanks, a user, a query or a fragment")
     if ":" in host:
         host = f"[{host}]"
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:

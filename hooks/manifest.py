@@ -51,8 +51,6 @@ def read(files: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 # What PyYAML 6 raises for values that it can't make, and for deep nesting.
 _NOT_YAML = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
-
-
 _NO_LINES = str.maketrans("", "", "\r\n")
 
 
@@ -77,7 +75,7 @@ def _stored(secret: dict[str, Any], where: str) -> dict[str, Any]:
     metadata = secret.get("metadata")
     if not isinstance(metadata, dict) or not metadata.get("name"):
         raise ManifestError(f"{where}: the Secret has no metadata.name")
-    # It takes base64 in lines, as `base64` and a block of YAML have it.
+    # The API server takes base64 in lines, as `base64` and a block of YAML have it.
     data = {
         key: value.translate(_NO_LINES) if isinstance(value, str) else value
         for key, value in _mapping(secret, "data", where).items()
