@@ -104,6 +104,8 @@ class _Bench:
         for name, part in parts:
             self._progress.print(name)
             rows = part(next(self._folders))
+            for row in rows:
+                self._progress.print(f"  {row.kind}: {row.seconds:.1f} s")
             floors.append(self._floor(count))
             near = [row for rows_of_floor in floors[-2:] for row in rows_of_floor]
             measured += [replace(row, floor_seconds=_mean(near, row.kind)) for row in rows]

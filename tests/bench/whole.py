@@ -36,10 +36,10 @@ def measure(
         # The controller has to be at work before the clock runs.
         first = stack.provision(_tenant(stack, "first"))
         stack.delete(first)
-        stack.settle()
+        stack.settle(timeout=_LIMIT)
         tenants = [_tenant(stack, f"secret-{number}") for number in range(count)]
         rows = [_new(stack, tenants)]
-        stack.settle()
+        stack.settle(timeout=_LIMIT)
         rows.append(_unchanged(stack, count))
         if alone:
             return [replace(row, path=ALONE) for row in rows]
@@ -69,7 +69,7 @@ def _new(stack: Stack, tenants: Sequence[Tenant]) -> Figures:
     wait_until(answered, timeout=_LIMIT, what="the hook to answer for every Secret", interval=0.3)
     _wait_for_all(stack, "Ready", count)
     seconds = time.perf_counter() - started
-    stack.settle()
+    stack.settle(timeout=_LIMIT)
     return _figures(stack, "new", count, seconds, asked, calls, usage)
 
 
@@ -88,7 +88,7 @@ def _rotated(stack: Stack, tenants: Sequence[Tenant]) -> Figures:
         interval=0.3,
     )
     seconds = time.perf_counter() - started
-    stack.settle()
+    stack.settle(timeout=_LIMIT)
     return _figures(stack, "rotated", count, seconds, asked, calls, usage)
 
 
@@ -164,7 +164,7 @@ def _unchanged(stack: Stack, count: int) -> Figures:
         interval=0.3 if log else 0.05,
     )
     last = time.time()
-    stack.settle()
+    stack.settle(timeout=_LIMIT)
     seconds = (log.stat().st_mtime if log else last) - first
     return _figures(stack, "unchanged", count, seconds, asked, calls, usage)
 

@@ -133,7 +133,7 @@ class Stack:
         wait_until(lambda: self.hook.syncs() > before, timeout=20, what="a sync of every Secret")
         self.settle()
 
-    def settle(self, quiet: float = 0.5) -> None:
+    def settle(self, quiet: float = 0.5, timeout: float = 30) -> None:
         """Wait until the hook has not been called for a while."""
         last, since = self.hook.syncs(), time.monotonic()
 
@@ -143,7 +143,7 @@ class Stack:
                 last, since = now, time.monotonic()
             return time.monotonic() - since >= quiet
 
-        wait_until(still, timeout=30, what="the hook to have nothing to do")
+        wait_until(still, timeout=timeout, what="the hook to have nothing to do")
 
     def tenant(self, namespace: str, name: str = "credentials", *, secret: str = "") -> Tenant:
         """Names and credentials that nobody else has; nothing is made yet."""
