@@ -27,6 +27,7 @@ from backends.base import (
 )
 from backends.buckets import Buckets
 from backends.capabilities import CAPABILITIES
+from backends.cleanup import Cleanup
 from backends.deadline import Deadline
 from backends.errors import ServerFault, Unsupported
 from backends.sensitive import Sensitive
@@ -63,7 +64,8 @@ class VersityGW:
         )
         self._commands = AdminApi(self._api, self._admin)
         self._buckets = Buckets(self._s3, self._admin, admin_error)
-        self._versioning = VersioningSetup(self._s3, self._admin)
+        self._cleanup = Cleanup()
+        self._versioning = VersioningSetup(self._s3, self._admin, self._cleanup)
         # The gateway's IAM services read, change and write the whole list of accounts.
         self._account_writes = asyncio.Lock()
 
@@ -221,6 +223,7 @@ class VersityGW:
 
     async def close(self) -> None:
         """Closes the connections."""
+        await self._cleanup.close()
         await self._s3.close()
         await self._api.close()
 

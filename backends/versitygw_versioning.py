@@ -7,19 +7,27 @@ the version of an object, which it must have looked for otherwise. Seen with Ver
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import secrets
 from collections.abc import AsyncIterator
 
 from backends import xmlbody
 from backends.base import Answer, Credentials
+from backends.cleanup import Cleanup
 from backends.deadline import Deadline
+from backends.errors import StoreError
 from backends.signing import SignedClient
 from backends.versitygw_errors import admin_error, no_versions
+
+log = logging.getLogger(__name__)
 
 # Any gateway knows this version, also of an object that isn't there.
 _VERSION = "null"
 _LOOK_UP = "ask_versioning"
 _NAME = "s3-resource-operator-"
+_PAUSES = (0.0, 0.5)
 
 
 class VersioningSetup:
@@ -28,11 +36,13 @@ class VersioningSetup:
     Args:
         client: of the S3 API.
         admin: who signs.
+        cleanup: has the last word.
     """
 
-    def __init__(self, client: SignedClient, admin: Credentials) -> None:
+    def __init__(self, client: SignedClient, admin: Credentials, cleanup: Cleanup) -> None:
         self._client = client
         self._admin = admin
+        self._cleanup = cleanup
 
     async def require(self, bucket: str, deadline: Deadline, *, dry_run: bool) -> None:
         """Asks with any bucket there is, since only within one the gateway tells.
@@ -53,11 +63,22 @@ class VersioningSetup:
         if dry_run:
             return
         made = _NAME + secrets.token_hex(8)
-        _checked(await self._send("PUT", made, "make_empty_bucket", deadline))
         try:
+            _checked(await self._send("PUT", made, "make_empty_bucket", deadline))
             await self._tells(made, deadline)
         finally:
-            await self._send("DELETE", made, "delete_empty_bucket", deadline)
+            # Also when no answer came: the bucket may be there all the same.
+            await self._cleanup.run(lambda late: self._discard(made, late))
+
+    async def _discard(self, bucket: str, deadline: Deadline) -> None:
+        """Deletes a bucket that was made here; a store in trouble is asked once more."""
+        for pause in _PAUSES:
+            await asyncio.sleep(pause)
+            with contextlib.suppress(StoreError):
+                answer = await self._send("DELETE", bucket, "delete_empty_bucket", deadline)
+                if answer.ok or answer.code == "NoSuchBucket":
+                    return
+        log.warning("The empty bucket %s could not be deleted from the store.", bucket)
 
     async def _candidates(self, bucket: str, deadline: Deadline) -> AsyncIterator[str]:
         yield bucket

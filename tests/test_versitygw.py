@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from backends import REGISTRY
 from backends.base import Claim, User
 from backends.deadline import Deadline
-from backends.errors import ServerFault, StoreError, Unsupported
+from backends.errors import ServerFault, StoreError, Unavailable, Unsupported
 from backends.sensitive import Sensitive
 from hooks.metrics import Metrics
 from hooks.processes import Process, answers, free_port
@@ -271,3 +272,38 @@ def test_a_quota_is_refused(gateway: RealSubject) -> None:
     claim = Claim("a-bucket", "a-user", Sensitive(SECRET), quota_bytes=0)
     with pytest.raises(Unsupported, match="quota"):
         wait(gateway.backend().set_quota(claim, Deadline(10)))
+
+
+@pytest.mark.parametrize(
+    ("faults", "error"),
+    [
+        (["", "", "lose"], Unavailable),
+        (["", "", "", "lose"], None),
+        (["", "", "", "reset", "reset"], Unavailable),
+        (["", "", "", "", "503"], None),
+        (["", "", "", "", "reset"], None),
+    ],
+)
+def test_the_bucket_of_a_moment_goes_whatever_becomes_of_the_question(
+    tmp_path: Path, faults: list[str], error: type[StoreError] | None
+) -> None:
+    with versitygw_subject(tmp_path, versions=True) as gateway:
+        backend = gateway.backend()
+        gateway.proxy.faults.extend(faults)
+        # Asked in order: the bucket that it is for, any bucket, then one is made, asked, deleted.
+        with pytest.raises(error) if error else nullcontext():
+            wait(backend.prepare(_versioned("the-first"), Deadline(10)))
+        assert not gateway.proxy.faults
+        assert gateway.names() == (set(), set())
+        wait(backend.prepare(_versioned("the-first"), Deadline(10)))
+
+
+def test_a_bucket_of_a_moment_that_stays_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with versitygw_subject(tmp_path, versions=True) as gateway:
+        gateway.proxy.faults.extend(["", "", "", "", "503", "503"])
+        wait(gateway.backend().prepare(_versioned("the-first"), Deadline(10)))
+        (left,) = gateway.names()[1]
+        assert left.startswith("s3-resource-operator-")
+        assert left in caplog.text
