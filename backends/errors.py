@@ -127,7 +127,8 @@ def error_for(status: int, code: str, message: str, *, admin: bool) -> StoreErro
             "The store has no such admin API at S3_ADMIN_ENDPOINT_URL: check BACKEND_NAME and "
             "the admin endpoint."
         )
-    if status == 400 and code:
+    # Of a name that the store keeps for itself, as MinIO does `minio`.
+    if code and (status == 400 or code == "AllAccessDisabled"):
         return Rejected(f"The store refuses the request, {code}: {own_words(message)}.")
     if code:
         return ServerFault(f"The store answered {status} {code}.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from backends import jsonbody
 from backends.base import (
     Bucket,
     Capabilities,
@@ -93,8 +94,10 @@ class Garage:
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether the key owns one; a deleted key's permissions are gone with it."""
         key = await self._key(user, deadline)
-        buckets = key.get("buckets", []) if key else []
-        return any(bucket.get("permissions", {}).get("owner") for bucket in buckets)
+        return any(
+            jsonbody.mapping(bucket, "permissions").get("owner")
+            for bucket in jsonbody.mappings(key or {}, "buckets")
+        )
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Imports the key under the Secret's own access key and secret.
@@ -261,12 +264,14 @@ def _owners(bucket: Mapping[str, Any]) -> dict[str, bool]:
     keys = bucket.get("keys")
     if not isinstance(keys, list):
         raise ServerFault("The store's answer names no keys of the bucket.")
-    granted = {key["accessKeyId"]: key.get("permissions", {}) for key in keys}
-    return {
-        name: bool(permissions.get("read") and permissions.get("write"))
-        for name, permissions in granted.items()
-        if permissions.get("owner")
-    }
+    owners = {}
+    for key in jsonbody.mappings(bucket, "keys"):
+        name, permissions = key.get("accessKeyId"), jsonbody.mapping(key, "permissions")
+        if not isinstance(name, str):
+            raise ServerFault("The store's answer names no access key of the bucket's.")
+        if permissions.get("owner"):
+            owners[name] = bool(permissions.get("read") and permissions.get("write"))
+    return owners
 
 
 def _count(bucket: Mapping[str, Any], name: str) -> int:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
+
+from backends.errors import ServerFault
 
 _CODE = re.compile(r"[A-Za-z0-9]{1,64}")
 
@@ -26,3 +29,43 @@ def error(content: bytes, code_key: str, message_key: str) -> tuple[str, str]:
         code if isinstance(code, str) and _CODE.fullmatch(code) else "",
         message if isinstance(message, str) else "",
     )
+
+
+def texts(document: Mapping[str, Any], key: str) -> list[str]:
+    """The list of texts there; empty where there is none.
+
+    Raises:
+        ServerFault: something else is there.
+    """
+    return _list(document, key, str)
+
+
+def mappings(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The list of objects there; empty where there is none.
+
+    Raises:
+        ServerFault: something else is there.
+    """
+    return _list(document, key, dict)
+
+
+def mapping(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The object there; empty where there is none.
+
+    Raises:
+        ServerFault: something else is there.
+    """
+    found = document.get(key)
+    if found is not None and not isinstance(found, dict):
+        raise ServerFault(f"The store's answer has no object under {key} as it was expected.")
+    return found or {}
+
+
+def _list(document: Mapping[str, Any], key: str, kind: type) -> list[Any]:
+    found = document.get(key)
+    # Go writes null for an empty list.
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(item, kind) for item in found):
+        raise ServerFault(f"The store's answer has no list under {key} as it was expected.")
+    return found

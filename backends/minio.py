@@ -8,11 +8,9 @@ of the release of 2026-02-12.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from minio.minioadmin import MinioAdmin
-
+from backends import jsonbody
 from backends.base import (
     Answer,
     Bucket,
@@ -27,10 +25,12 @@ from backends.base import (
 )
 from backends.buckets import Buckets
 from backends.capabilities import CAPABILITIES
+from backends.cleanup import Cleanup
 from backends.deadline import Deadline
 from backends.errors import ServerFault, StoreError, Unsupported, error_for
+from backends.minio_accounts import NO_SUCH_USER, NO_USER_BUT, Accounts
 from backends.minio_api import AdminApi, Reply
-from backends.minio_ownership import NO_SUCH_USER, PREFIX, Ownership
+from backends.minio_ownership import PREFIX, Ownership, group_of
 from backends.minio_policy import grants_administration
 from backends.sensitive import Sensitive
 from backends.signing import SignedClient
@@ -41,11 +41,8 @@ _GAPS = {
     "NoSuchBucket": Gap.NO_BUCKET,
     "AccessDenied": Gap.DENIED,
 }
-# What is said of root and of a service account.
-_NO_USER_BUT = "XMinioIAMActionNotAllowed"
 # What is said to making a user of such a name, before anything is written.
 _NO_USERS_NAME = frozenset({"XMinioInvalidIAMCredentials"})
-_NO_SUCH_GROUP = "XMinioAdminNoSuchGroup"
 _NO_SUCH_BUCKET = "NoSuchBucket"
 # The signature is checked before the bucket is looked for.
 _ANY_BUCKET = "any-bucket"
@@ -61,7 +58,9 @@ class MinIO:
         self._s3 = SignedClient(connection.endpoint, connection, observe)
         self._buckets = Buckets(self._s3, self._admin, _error)
         self._api = AdminApi(connection, observe)
-        self._ownership = Ownership(self._api)
+        self._accounts = Accounts(self._api)
+        self._ownership = Ownership(self._api, self._accounts)
+        self._cleanup = Cleanup()
 
     @property
     def administrator(self) -> str:
@@ -81,9 +80,11 @@ class MinIO:
         """The user with what its policies say about administration.
 
         Root and service accounts are no users and yet known: they count as administrators,
-        since nothing about them may be changed.
+        since nothing about them may be changed. A bucket may have a group as its owner.
         """
-        info = await self._user(name, deadline)
+        if (group := group_of(name)) is not None:
+            return User(admin=False) if await self._accounts.group(group, deadline) else None
+        info = await self._accounts.user(name, deadline)
         if info is None:
             stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
             answer = await self._s3.location("find_user", _ANY_BUCKET, stranger, deadline)
@@ -93,8 +94,9 @@ class MinIO:
                 return User(admin=True)
             raise error_for(answer.status, answer.code, answer.message, admin=False)
         policies = _names(info.get("policyName"))
-        for group in info.get("memberOf") or []:
-            policies |= await self._group_policies(str(group), deadline)
+        for group in jsonbody.texts(info, "memberOf"):
+            found = await self._accounts.group(group, deadline) or {}
+            policies |= _names(found.get("policy"))
         documents = [await self._ownership.policy(name, deadline) for name in sorted(policies)]
         return User(
             admin=any(grants_administration(document or {}) for document in documents),
@@ -115,7 +117,7 @@ class MinIO:
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Whether a policy of this operator's is attached to it; a deleted user's are not."""
-        info = await self._user(user, deadline) or {}
+        info = await self._accounts.user(user, deadline) or {}
         return any(name.startswith(PREFIX) for name in _names(info.get("policyName")))
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
@@ -123,14 +125,14 @@ class MinIO:
 
         Root and service accounts are told apart from users only by being refused.
         """
-        if await self._user(claim.user, deadline) is not None:
+        if await self._accounts.user(claim.user, deadline) is not None:
             return False
         reply = await self._add_user(claim, deadline, expected=_NO_USERS_NAME)
         return not reply.code
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives an existing user the claim's secret; its policies stay."""
-        if await self._user(claim.user, deadline) is None:
+        if await self._accounts.user(claim.user, deadline) is None:
             return False
         await self._add_user(claim, deadline)
         return True
@@ -156,7 +158,10 @@ class MinIO:
         )
         if answer.code in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
             if given:
-                await self._ownership.take(claim.bucket, {claim.user}, deadline)
+                # Or the user would keep access to a bucket that is another's.
+                await self._cleanup.run(
+                    lambda late: self._ownership.take(claim.bucket, {claim.user}, late)
+                )
             return False
         if not answer.ok:
             raise _error(answer)
@@ -193,11 +198,11 @@ class MinIO:
             "remove-user",
             lambda admin: admin.user_remove(name),
             deadline,
-            expected=frozenset({NO_SUCH_USER, _NO_USER_BUT}),
+            expected=frozenset({NO_SUCH_USER, NO_USER_BUT}),
             # Not repeated when its answer is lost: the second would say that there was none.
             repeat=False,
         )
-        if reply.code == _NO_USER_BUT:
+        if reply.code == NO_USER_BUT:
             raise Unsupported("Root and service accounts are never deleted.")
         return not reply.code
 
@@ -241,10 +246,11 @@ class MinIO:
 
     async def check(self, deadline: Deadline) -> None:
         """Asks about a user that can't be: only an administrator is told that it isn't there."""
-        await self._user(_ANY_BUCKET, deadline)
+        await self._accounts.user(_ANY_BUCKET, deadline)
 
     async def close(self) -> None:
         """Closes the connections."""
+        await self._cleanup.close()
         await self._s3.close()
         await self._api.close()
 
@@ -256,27 +262,6 @@ class MinIO:
         if not answer.ok:
             raise _error(answer)
         return True
-
-    async def _user(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
-        return await self._look_up(
-            "user-info", lambda admin: admin.user_info(name), deadline, NO_SUCH_USER, _NO_USER_BUT
-        )
-
-    async def _group_policies(self, group: str, deadline: Deadline) -> set[str]:
-        found = await self._look_up(
-            "group", lambda admin: admin.group_info(group), deadline, _NO_SUCH_GROUP
-        )
-        return _names((found or {}).get("policy"))
-
-    async def _look_up(
-        self,
-        operation: str,
-        function: Callable[[MinioAdmin], str],
-        deadline: Deadline,
-        *absent: str,
-    ) -> dict[str, Any] | None:
-        found = await self._api.call(operation, function, deadline, expected=frozenset(absent))
-        return None if found.code else found.document
 
     async def _add_user(
         self, claim: Claim, deadline: Deadline, expected: frozenset[str] = frozenset()

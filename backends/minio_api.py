@@ -23,7 +23,7 @@ from minio.credentials.providers import StaticProvider
 from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 
-from backends import jsonbody
+from backends import jsonbody, xmlbody
 from backends.base import Answer, Connection, Observer
 from backends.deadline import Deadline
 from backends.errors import ServerFault, error_for
@@ -192,4 +192,6 @@ class _Transport(urllib3.PoolManager):
 
 
 def _error(content: bytes) -> tuple[str, str]:
-    return jsonbody.error(content, "Code", "Message")
+    code, message = jsonbody.error(content, "Code", "Message")
+    # What is found out before the admin API has its turn is told as the S3 API tells it.
+    return (code, message) if code else xmlbody.error(content)

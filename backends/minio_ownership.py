@@ -7,16 +7,18 @@ from typing import Any
 
 from minio.minioadmin import MinioAdmin
 
+from backends import jsonbody
 from backends.deadline import Deadline
+from backends.errors import ServerFault
+from backends.minio_accounts import NO_SUCH_GROUP, NO_SUCH_USER, Accounts
 from backends.minio_api import AdminApi
 from backends.minio_policy import full_use, same
 
 PREFIX = "s3-resource-operator-bucket-"
-NO_SUCH_USER = "XMinioAdminNoSuchUser"
-_NO_SUCH_GROUP = "XMinioAdminNoSuchGroup"
 _NO_SUCH_POLICY = "XMinioAdminNoSuchPolicy"
 _ALREADY_APPLIED = "XMinioAdminPolicyChangeAlreadyApplied"
 _IN_USE = "XMinioIAMPolicyInUse"
+_NOTHING_TAKEN = frozenset({_ALREADY_APPLIED, NO_SUCH_USER, NO_SUCH_GROUP, _NO_SUCH_POLICY})
 # Neither a space nor a bracket is in any access key that a Secret may name.
 _GROUP = "(group) "
 
@@ -26,10 +28,12 @@ class Ownership:
 
     Args:
         api: the admin API.
+        accounts: who there is.
     """
 
-    def __init__(self, api: AdminApi) -> None:
+    def __init__(self, api: AdminApi, accounts: Accounts) -> None:
         self._api = api
+        self._accounts = accounts
 
     async def owners(self, bucket: str, deadline: Deadline) -> frozenset[str]:
         """All users and groups that have the bucket's policy; an encrypted request."""
@@ -40,10 +44,10 @@ class Ownership:
             deadline,
             encrypted=True,
         )
-        mappings = found.document.get("policyMappings") or []
+        mappings = jsonbody.mappings(found.document, "policyMappings")
         ours = [mapping for mapping in mappings if mapping.get("policy") == name]
-        users = {str(user) for mapping in ours for user in mapping.get("users") or []}
-        groups = {_GROUP + str(group) for mapping in ours for group in mapping.get("groups") or []}
+        users = {user for mapping in ours for user in jsonbody.texts(mapping, "users")}
+        groups = {_GROUP + group for mapping in ours for group in jsonbody.texts(mapping, "groups")}
         return frozenset(users | groups)
 
     async def is_intact(self, bucket: str, deadline: Deadline) -> bool:
@@ -86,21 +90,41 @@ class Ownership:
         """Detaches the policy from those that have it; whether any had.
 
         Without `repeat` a lost answer is an error: a second would say that none had it.
+
+        Raises:
+            ServerFault: one was disabled, and MinIO takes nothing from it.
         """
         taken = False
         for owner in sorted(owners):
+            # Said to be an internal error.
+            if group_of(owner) is not None:
+                await self._refuse_disabled(owner, deadline)
             reply = await self._api.call(
                 "detach-policy",
                 _detaching(PREFIX + bucket, owner),
                 deadline,
                 encrypted=True,
-                expected=frozenset(
-                    {_ALREADY_APPLIED, NO_SUCH_USER, _NO_SUCH_GROUP, _NO_SUCH_POLICY}
-                ),
+                expected=_NOTHING_TAKEN,
                 repeat=repeat,
             )
+            # Also said of a disabled one.
+            if reply.code == NO_SUCH_USER:
+                await self._refuse_disabled(owner, deadline)
             taken = taken or not reply.code
         return taken
+
+    async def _refuse_disabled(self, owner: str, deadline: Deadline) -> None:
+        group = group_of(owner)
+        known = (
+            await self._accounts.user(owner, deadline)
+            if group is None
+            else await self._accounts.group(group, deadline)
+        )
+        if known is not None and known.get("status") == "disabled":
+            raise ServerFault(
+                "The bucket belongs to a user or group that was disabled, from which MinIO takes "
+                "nothing: an administrator has to delete or to enable it on the store."
+            )
 
     async def forget(self, bucket: str, deadline: Deadline, *, owned: bool) -> None:
         """Removes the policy of a bucket that is gone.
@@ -136,7 +160,12 @@ class Ownership:
         return reply.code != _IN_USE
 
 
+def group_of(owner: str) -> str | None:
+    """The group that one of the owners is, None if it is a user."""
+    return owner.removeprefix(_GROUP) if owner.startswith(_GROUP) else None
+
+
 def _detaching(policy: str, owner: str) -> Callable[[MinioAdmin], str]:
-    if owner.startswith(_GROUP):
-        return lambda admin: admin.detach_policy([policy], group=owner.removeprefix(_GROUP))
+    if (group := group_of(owner)) is not None:
+        return lambda admin: admin.detach_policy([policy], group=group)
     return lambda admin: admin.detach_policy([policy], user=owner)

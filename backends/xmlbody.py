@@ -29,12 +29,19 @@ def document(root: str, fields: Mapping[str, str | int]) -> bytes:
 
 
 def changed(root: Element, name: str, value: str) -> bytes:
-    """What :func:`parse` gave, with one child's text set, encoded; the others stay."""
+    """What :func:`parse` gave, with one child's text set, encoded; the others stay.
+
+    Raises:
+        ServerFault: it is nested deeper than anything that has a meaning.
+    """
     child = root.find(name)
     if child is None:
         child = SubElement(root, name)
     child.text = value
-    encoded: bytes = tostring(root, encoding="utf-8")
+    try:
+        encoded: bytes = tostring(root, encoding="utf-8")
+    except RecursionError as error:
+        raise ServerFault("The store's answer is not the XML that was expected.") from error
     return encoded
 
 

@@ -82,6 +82,8 @@ def test_the_ways_a_connection_fails_are_told_apart(cause: OSError, words: str) 
         (405, "MethodNotAllowed", True, errors.Misconfigured),
         (501, "NotImplemented", True, errors.Misconfigured),
         (400, "InvalidBucketName", True, errors.Rejected),
+        (403, "AllAccessDisabled", True, errors.Rejected),
+        (403, "AllAccessDisabled", False, errors.Rejected),
         (400, "", True, errors.ServerFault),
     ],
 )

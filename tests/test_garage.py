@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -11,11 +13,12 @@ import pytest
 
 from backends.base import Claim
 from backends.deadline import Deadline
-from backends.errors import CredentialsRejected
+from backends.errors import CredentialsRejected, ServerFault
 from backends.sensitive import Sensitive
 from hooks.outcome import Action
 from hooks.processes import LOOPBACK, free_port
 from tests.conformance.subject import RealSubject, garage_subject
+from tests.faults import ANSWERS
 from tests.servers.garage import GarageStore
 from tests.support import Secret, wait
 
@@ -296,3 +299,38 @@ def test_the_documented_scope_is_enough_for_the_operators_token(
     assert wait(backend.release("scoped-token", "scoped-two", Deadline(5)))
     assert wait(backend.delete_user("scoped-two", Deadline(5)))
     assert wait(backend.delete_bucket("scoped-token", Deadline(5)))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id": 5},
+        {"id": "a", "keys": None},
+        {"id": "a", "keys": ["GK1"], "buckets": ["a"], "quotas": []},
+        {"id": "a", "keys": [{}], "buckets": [{"permissions": "owner"}], "quotas": 5},
+        {"id": "a", "keys": [{"accessKeyId": 5}], "buckets": 5},
+        {"id": "a", "keys": [{"accessKeyId": "GK1", "permissions": ["owner"]}], "buckets": {}},
+    ],
+)
+def test_an_odd_answer_of_the_admin_api_makes_no_sense(
+    garage: RealSubject, monkeypatch: pytest.MonkeyPatch, odd: dict[str, Any]
+) -> None:
+    monkeypatch.setitem(ANSWERS, "odd", (200, json.dumps(odd).encode()))
+    backend = garage.backend()
+    claim = Claim("odd", "odd", Sensitive(SECRET), quota_bytes=1)
+    garage.proxy.always = "odd"
+    try:
+        for call in (
+            lambda: backend.find_bucket("odd", Deadline(10)),
+            lambda: backend.change_owner(claim, Deadline(10)),
+        ):
+            with pytest.raises(ServerFault):
+                wait(call())
+        for call in (
+            lambda: backend.owns_buckets("odd", Deadline(10)),
+            lambda: backend.set_quota(claim, Deadline(10)),
+        ):
+            with contextlib.suppress(ServerFault):
+                wait(call())
+    finally:
+        garage.proxy.calm()

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from backends import jsonbody
+from backends.errors import ServerFault
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,26 @@ def test_a_code_that_is_none_is_not_told(code: object) -> None:
     """It stands in messages, which have room for a word."""
     content = json.dumps({"code": code, "message": 5}).encode()
     assert jsonbody.error(content, "code", "message") == ("", "")
+
+
+def test_lists_and_objects_are_taken_as_they_were_expected() -> None:
+    answer = {"names": ["a"], "keys": [{"id": "a"}], "quotas": {"maxSize": 1}, "none": None}
+    assert jsonbody.texts(answer, "names") == ["a"]
+    assert jsonbody.mappings(answer, "keys") == [{"id": "a"}]
+    assert jsonbody.mapping(answer, "quotas") == {"maxSize": 1}
+    for key in ("none", "missing"):
+        assert jsonbody.texts(answer, key) == jsonbody.mappings(answer, key) == []
+        assert jsonbody.mapping(answer, key) == {}
+
+
+@pytest.mark.parametrize("odd", [0, False, "", "text", {}, {"a": 1}, [None], [1], [[]], ["a", {}]])
+def test_what_is_no_such_list_is_an_answer_that_makes_no_sense(odd: object) -> None:
+    for read in (jsonbody.texts, jsonbody.mappings):
+        with pytest.raises(ServerFault):
+            read({"key": odd}, "key")
+
+
+@pytest.mark.parametrize("odd", [0, False, "", "text", [], [{}]])
+def test_what_is_no_object_is_an_answer_that_makes_no_sense(odd: object) -> None:
+    with pytest.raises(ServerFault):
+        jsonbody.mapping({"key": odd}, "key")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from backends.errors import ServerFault
 from backends.minio_policy import full_use, grants_administration, same
 
 
@@ -53,3 +54,24 @@ def test_a_policy_is_the_same_in_any_order_and_no_other_is() -> None:
     assert same(policy, turned)
     assert not same(policy, full_use("another-bucket"))
     assert not same(policy, {})
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"Statement": "all"},
+        {"Statement": [5]},
+        {"Statement": [{"Effect": "Allow", "Action": {"admin": "*"}}]},
+        {"Statement": [{"Effect": "Allow", "Action": [["admin:*"]]}]},
+    ],
+)
+def test_what_is_no_policy_is_an_answer_that_makes_no_sense(policy: dict[str, Any]) -> None:
+    with pytest.raises(ServerFault):
+        grants_administration(policy)
+
+
+def test_lists_in_lists_without_an_end_are_no_policy() -> None:
+    deep: list[Any] = []
+    for _ in range(2_000):
+        deep = [deep]
+    assert not same({"Statement": deep}, full_use("a-bucket"))

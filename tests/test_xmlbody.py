@@ -77,3 +77,9 @@ def test_what_is_sent_back_keeps_its_attributes() -> None:
     again = xmlbody.parse(xmlbody.changed(root, "Status", "Enabled"))
     assert again.attrib == {"{urn:y}kind": "1", "plain": "2"}
     assert again.findtext("Status") == "Enabled"
+
+
+def test_what_is_nested_too_deeply_to_be_sent_back_makes_no_sense() -> None:
+    root = xmlbody.parse(b"<a>" * 5_000 + b"</a>" * 5_000)
+    with pytest.raises(errors.ServerFault):
+        xmlbody.changed(root, "Status", "Enabled")
