@@ -94,7 +94,8 @@ def _files(environ: Mapping[str, str]) -> str:
             return ""
         if not any(_exists(Path(path).expanduser()) for path in paths):
             raise Misconfigured("KUBECONFIG names no file that exists.")
-        return named
+        # As kubectl does, which the client's reader doesn't.
+        return os.pathsep.join(path for path in paths if path != os.devnull)
     if not (home := environ.get("HOME")):
         return ""
     default = Path(home) / ".kube" / "config"
@@ -104,24 +105,18 @@ def _files(environ: Mapping[str, str]) -> str:
 def _from_files(files: str, context: str | None) -> Access:
     from kubernetes import config
     from kubernetes.client import Configuration
+    from kubernetes.config import kube_config
 
-    library: Any = config
+    library: Any = kube_config
     configuration = Configuration()
     try:
-        contexts, current = library.list_kube_config_contexts(files)
-        if context is not None:
-            found = [each for each in contexts if each["name"] == context]
-            if not found:
-                raise Misconfigured("The kubeconfig has no context of that name.")
-            current = found[0]
-        library.load_kube_config(
-            files,
-            context=context,
-            client_configuration=configuration,
-            # A renewed token is not written back into a file that is the user's.
-            persist_config=False,
-        )
-        namespace = current["context"].get("namespace") or "default"
+        merged = library.KubeConfigMerger(files).config
+        if context not in {None, *(each.value["name"] for each in merged.value["contexts"])}:
+            raise Misconfigured("The kubeconfig has no context of that name.")
+        # Nothing is given to it to write a renewed token back with: the file is the user's.
+        loader = library.KubeConfigLoader(merged, active_context=context, config_base_path=None)
+        loader.load_and_set(configuration)
+        namespace = loader.current_context["context"].get("namespace") or "default"
     except OSError as error:
         raise Misconfigured(f"The kubeconfig can't be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeError):

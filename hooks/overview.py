@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections import Counter
@@ -92,8 +93,15 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--context", help="of the kubeconfig, instead of its current one")
     parser.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="for all of it; 60"
+        "--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="for all of it; 60"
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise ValueError
+    return seconds
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -92,6 +92,13 @@ def test_several_kubeconfigs_are_merged_and_a_context_can_be_chosen(
     assert other.may("list", "secrets")
     with pytest.raises(Misconfigured, match="no context of that name"):
         Kube.load(environ, context="third")
+    # As for kubectl, a file without a current context will do, and nothing is a file, too.
+    alone = {"KUBECONFIG": f"/dev/null:{tmp_path / 'there'}"}
+    other = Kube.load(alone, context="other")
+    assert other is not None
+    assert other.may("list", "secrets")
+    with pytest.raises(Misconfigured, match="current context"):
+        Kube.load(alone)
 
 
 def test_a_pods_service_account_comes_first(api_cluster: Cluster, tmp_path: Path) -> None:

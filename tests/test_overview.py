@@ -97,7 +97,14 @@ def test_a_broken_configuration_is_a_sentence(
     assert capsys.readouterr().err == "The kubeconfig can't be read: it is not YAML.\n"
 
 
-@pytest.mark.parametrize("words", [["-n", "a", "-A"], ["-o", "xml"], ["--timeout", "soon"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-n", "a", "-A"],
+        ["-o", "xml"],
+        *(["--timeout", seconds] for seconds in ("soon", "0", "inf", "nan")),
+    ],
+)
 def test_a_wrong_command_line_is_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         call(*words)
