@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(settings: Settings) -> int:
     # The server's libraries take a while to import: only where they are needed.
-    from hooks.server import ListenError, exit_now, serve
+    from hooks.server import ListenError, serve
 
     logs.configure(settings.log_level, settings.log_format)
     try:
@@ -86,8 +86,6 @@ def _serve(settings: Settings) -> int:
     except ListenError as error:
         print(error, file=sys.stderr)
         return FAILED
-    exit_now(OK)
-    return OK
 
 
 async def _check(settings: Settings) -> int:

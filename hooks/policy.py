@@ -52,6 +52,7 @@ class Policy:
         buckets: patterns for the buckets of all namespaces; none allows every name.
         access_keys: the same for users.
         file: the rules; without them every namespace may ask for what the settings allow.
+        rules: those of a file that is not looked at again.
     """
 
     def __init__(
@@ -59,14 +60,23 @@ class Policy:
         buckets: Sequence[Pattern] = (),
         access_keys: Sequence[Pattern] = (),
         file: PolicyFile | None = None,
+        *,
+        rules: tuple[Rule, ...] | None = None,
     ) -> None:
         self._buckets = tuple(buckets)
         self._access_keys = tuple(access_keys)
+        self._standing = rules
         self.file = file
 
     def __repr__(self) -> str:
         path = self.file and self.file.path
         return f"Policy({self._buckets!r}, {self._access_keys!r}, {path!r})"
+
+    def standing(self) -> Policy:
+        """The policy as it is now: what becomes of the file later doesn't change it."""
+        if self.file is None:
+            return self
+        return Policy(self._buckets, self._access_keys, rules=self.file.rules)
 
     def forbids(self, namespace: str, claim: Claim) -> Forbidden | None:
         """The first thing that the namespace may not ask for, None if it may ask for all."""
@@ -78,32 +88,34 @@ class Policy:
                 return Forbidden(
                     field, f"is not allowed by {setting}: {_shown(patterns, namespace)}"
                 )
-        if self.file is None:
+        rules = self._rules()
+        if rules is None:
             return None
-        rule = self._rule(namespace)
+        rule = _rule(rules, namespace)
         if rule is None:
             return Forbidden("", "No rule of the operator's policy is for this namespace")
         return _forbidden(rule, namespace, claim)
 
     def adoption_for(self, namespace: str) -> Adoption | None:
         """What takes the place of ADOPTION there; None if nothing does."""
-        if self.file is None:
+        rules = self._rules()
+        if rules is None:
             return None
-        rule = self._rule(namespace)
+        rule = _rule(rules, namespace)
         return rule.adoption if rule else Adoption.NEVER
 
     def deletion_allowed(self, namespace: str, policy: str) -> bool:
         """Whether a Secret there may name a deletion policy; any may name ``retain``."""
-        if policy == Deletion.RETAIN or self.file is None:
+        rules = self._rules()
+        if policy == Deletion.RETAIN or rules is None:
             return policy in set(Deletion)
-        rule = self._rule(namespace)
+        rule = _rule(rules, namespace)
         if rule is None:
             return False
         return policy in (set(Deletion) if rule.deletion is None else rule.deletion)
 
-    def _rule(self, namespace: str) -> Rule | None:
-        rules = self.file.rules if self.file else ()
-        return next((rule for rule in rules if rule.is_for(namespace)), None)
+    def _rules(self) -> tuple[Rule, ...] | None:
+        return self._standing if self.file is None else self.file.rules
 
 
 class PolicyFile:
@@ -232,6 +244,10 @@ def _identity(status: os.stat_result) -> _Fingerprint:
         status.st_mtime_ns,
         status.st_ctime_ns,
     )
+
+
+def _rule(rules: tuple[Rule, ...], namespace: str) -> Rule | None:
+    return next((rule for rule in rules if rule.is_for(namespace)), None)
 
 
 def _forbidden(rule: Rule, namespace: str, claim: Claim) -> Forbidden | None:

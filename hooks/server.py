@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import functools
 import gc
@@ -12,8 +13,8 @@ import os
 import signal
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import uvicorn
 import uvloop
@@ -50,8 +51,8 @@ class ListenError(Exception):
     """An address can't be listened on; the text names the variables."""
 
 
-def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, and returns when all calls in flight are answered.
+def serve(settings: Settings) -> NoReturn:
+    """Serves until SIGTERM or SIGINT, and ends the process when all calls in flight are answered.
 
     That takes SYNC_TIMEOUT_SECONDS + 2 s at most.
 
@@ -61,13 +62,11 @@ def serve(settings: Settings) -> None:
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings))
-
-
-def exit_now(code: int) -> None:
-    """Ends the process without waiting for threads that still wait for a server."""
-    if any(thread.name.startswith(("store", "kubernetes")) for thread in threading.enumerate()):
-        logging.shutdown()
-        os._exit(code)
+        # Closing the loop, as any other end, would wait for threads that still wait for a server,
+        # also for a name server that doesn't answer. What is done at exit is done first: the
+        # Kubernetes client removes the files that it wrote a kubeconfig's keys into.
+        atexit._run_exitfuncs()
+        os._exit(0)
 
 
 class _Server(uvicorn.Server):
@@ -120,9 +119,10 @@ async def _serve(settings: Settings) -> None:
         await hook
         ops_server.should_exit = True
         await ops
-    await backend.close()
+    closing = asyncio.create_task(backend.close())
     if events:
         await asyncio.to_thread(events.close, _EVENTS_GRACE)
+    await closing
     if kube:
         kube.close()
     log.info("stopped")

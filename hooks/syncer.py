@@ -15,6 +15,7 @@ from hooks.grant import Grants
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
 from hooks.outcome import Outcome, Reason, Refusal, Status
+from hooks.policy import Policy
 from hooks.policyfile import Deletion
 from hooks.recent import Recent
 from hooks.reconcile import reconcile
@@ -88,7 +89,7 @@ class Syncer:
     def timed_out(self, request: SyncRequest) -> Result:
         """The answer when :meth:`sync` is not done in time, whatever keeps it."""
         try:
-            claim: Claim | None = self._read(request)[0]
+            claim: Claim | None = self._read(request, self._rules)[0]
         except InvalidSecret:
             claim = None
         error = TimedOut("The store did not answer within the time of one sync.")
@@ -99,8 +100,10 @@ class Syncer:
         """Claim and outcome; no outcome if another operator reports on the Secret."""
         if self._is_reported_on_by_another(request):
             return None, None
+        # One version of the policy file from here to the end.
+        rules = replace(self._rules, policy=self._rules.policy.standing())
         try:
-            claim, endpoint = self._read(request)
+            claim, endpoint = self._read(request, rules)
         except InvalidSecret as error:
             return None, Outcome.of(error)
         if endpoint is not None and endpoint != self._rules.endpoint:
@@ -116,21 +119,23 @@ class Syncer:
             # written anew at each try.
             await self._attachments.refuse_foreign(request, deadline)
             async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
-                outcome = await self._reconcile(request, claim, deadline)
+                outcome = await self._reconcile(request, claim, rules.policy, deadline)
             if outcome.status is Status.READY and self._attachments.are_missing(request):
                 outcome = replace(outcome, message=f"{outcome.message} {NO_ATTACHMENTS}")
             return claim, outcome
         except (Refusal, TimedOut) as error:
             return claim, Outcome.of(error)
 
-    async def _reconcile(self, request: SyncRequest, claim: Claim, deadline: Deadline) -> Outcome:
+    async def _reconcile(
+        self, request: SyncRequest, claim: Claim, policy: Policy, deadline: Deadline
+    ) -> Outcome:
         names = claim.bucket, claim.user
         outcome = await reconcile(
             claim,
             self._keys.evidence(request),
             self._backend,
             self._grants,
-            self._rules.policy.adoption_for(request.namespace) or self._adoption,
+            policy.adoption_for(request.namespace) or self._adoption,
             self._guard,
             applied=self._keys.observed(request, "applied"),
             # What was just made is shown once more before Metacontroller sees its own write.
@@ -141,13 +146,13 @@ class Syncer:
             self._provisioned.add(names)
         return outcome
 
-    def _read(self, request: SyncRequest) -> tuple[Claim, str | None]:
+    def _read(self, request: SyncRequest, rules: Rules) -> tuple[Claim, str | None]:
         """Claim and endpoint.
 
         Raises:
             InvalidSecret: data or annotations ask for what can't be.
         """
-        found = read(request.data, self._rules, request.origin, request.namespace)
+        found = read(request.data, rules, request.origin, request.namespace)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
         if deletion not in _DELETIONS:
@@ -155,7 +160,7 @@ class Syncer:
                 Reason.INVALID_FIELD,
                 f"The annotation {key} must be one of {', '.join(Deletion)}.",
             )
-        if not self._rules.policy.deletion_allowed(request.namespace, deletion):
+        if not rules.policy.deletion_allowed(request.namespace, deletion):
             raise InvalidSecret(
                 Reason.NOT_ALLOWED, f"The operator's policy forbids {key}: {deletion} here."
             )

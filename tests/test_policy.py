@@ -277,3 +277,21 @@ def test_many_threads_read_while_the_file_changes(tmp_path: Path) -> None:
     assert len(seen) > 1
     assert seen <= {f"v{version}" for version in range(10)}
     assert file.valid
+
+
+def test_what_stands_at_the_start_holds_to_the_end_though_the_file_changes(tmp_path: Path) -> None:
+    """Else a sync could be allowed by one version and take over by another."""
+    clock = Clock()
+    path = written(tmp_path, rule("adoption: never\nbuckets: [a]"))
+    policy = Policy([Pattern.bucket("*")], file=PolicyFile(path, clock))
+    standing = policy.standing()
+    path.write_text(rule("adoption: any\nbuckets: [b]"))
+    assert policy.file is not None
+    policy.file.refresh()
+    claims = [replace(CLAIM, bucket=bucket) for bucket in ("a", "b")]
+    assert [policy.forbids("team", claim) is None for claim in claims] == [False, True]
+    assert [standing.forbids("team", claim) is None for claim in claims] == [True, False]
+    assert policy.adoption_for("team") is Adoption.ANY
+    assert standing.adoption_for("team") is Adoption.NEVER
+    assert standing.standing() is standing
+    assert Policy().standing().forbids("any", CLAIM) is None

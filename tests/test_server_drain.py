@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +19,22 @@ import urllib3
 
 from hooks.processes import LOOPBACK, answers, wait_until
 from tests.test_server import LONG, TOKEN, Server, secret_body, serving, status
+
+HANGING_NAMES = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int look_up(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found) {
+    if (name && !strcmp(name, "hangs.example")) sleep(60);
+    return ((look_up *)dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
+}
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -91,6 +109,28 @@ def test_callers_that_say_nothing_do_not_keep_the_server_from_ending(tmp_path: P
             os.kill(server.process.pid, signal.SIGTERM)
             assert server.ended() == 0
         assert "Traceback" not in server.process.log_text()
+
+
+def test_a_name_server_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler to make names hang with")
+    (tmp_path / "hang.c").write_text(HANGING_NAMES)
+    library = tmp_path / "hang.so"
+    subprocess.run(  # noqa: S603
+        [compiler, "-shared", "-fPIC", "-o", library, tmp_path / "hang.c", "-ldl"], check=True
+    )
+    with serving(
+        tmp_path,
+        S3_ENDPOINT_URL="http://hangs.example:9000",
+        SYNC_TIMEOUT_SECONDS="1",
+        LD_PRELOAD=str(library),
+    ) as server:
+        assert status(server.post(secret_body())) == ("Retrying", "Timeout")
+        os.kill(server.process.pid, signal.SIGTERM)
+        # Well before the name's minute is over.
+        assert server.ended() == 0
+        assert server.lines()[-1]["message"] == "stopped"
 
 
 @contextmanager
