@@ -68,7 +68,11 @@ class MinIO:
         return self._admin.access_key
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
-        """Asks for the bucket's location as the tenant: one request, nothing encrypted."""
+        """Asks for the bucket's location as the tenant: one request, nothing encrypted.
+
+        It may still have access that is being taken away again: that is not to be believed.
+        """
+        await self._cleanup.settled(claim.bucket, deadline)
         answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
         if answer.ok:
             return Probe(Gap.ACCEPTED)
@@ -83,7 +87,8 @@ class MinIO:
         since nothing about them may be changed. A bucket may have a group as its owner.
         """
         if (group := group_of(name)) is not None:
-            return User(admin=False) if await self._accounts.group(group, deadline) else None
+            known = await self._accounts.group(group, deadline)
+            return None if known is None else User(admin=False)
         info = await self._accounts.user(name, deadline)
         if info is None:
             stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
@@ -105,6 +110,7 @@ class MinIO:
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The bucket with all that its policy is attached to."""
+        await self._cleanup.settled(name, deadline)
         if not await self._exists(name, deadline):
             return None
         owners = await self._ownership.owners(name, deadline)
@@ -160,7 +166,10 @@ class MinIO:
             if given:
                 # Or the user would keep access to a bucket that is another's.
                 await self._cleanup.run(
-                    lambda late: self._ownership.take(claim.bucket, {claim.user}, late)
+                    claim.bucket,
+                    f"{claim.user} keeps access to the bucket {claim.bucket}",
+                    lambda late: self._ownership.take(claim.bucket, {claim.user}, late),
+                    deadline,
                 )
             return False
         if not answer.ok:

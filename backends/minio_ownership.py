@@ -95,10 +95,15 @@ class Ownership:
             ServerFault: one was disabled, and MinIO takes nothing from it.
         """
         taken = False
-        for owner in sorted(owners):
-            # Said to be an internal error.
-            if group_of(owner) is not None:
-                await self._refuse_disabled(owner, deadline)
+        former = sorted(owners)
+        for owner in former:
+            # Before anything is taken from the others in vain. A disabled group is, besides, said
+            # to be an internal error.
+            if len(former) > 1 or group_of(owner) is not None:
+                known = await self._known(owner, deadline)
+                if known is not None and known.get("status") == "disabled":
+                    raise _of_disabled()
+        for owner in former:
             reply = await self._api.call(
                 "detach-policy",
                 _detaching(PREFIX + bucket, owner),
@@ -108,23 +113,10 @@ class Ownership:
                 repeat=repeat,
             )
             # Also said of a disabled one.
-            if reply.code == NO_SUCH_USER:
-                await self._refuse_disabled(owner, deadline)
+            if reply.code == NO_SUCH_USER and await self._known(owner, deadline) is not None:
+                raise _of_disabled()
             taken = taken or not reply.code
         return taken
-
-    async def _refuse_disabled(self, owner: str, deadline: Deadline) -> None:
-        group = group_of(owner)
-        known = (
-            await self._accounts.user(owner, deadline)
-            if group is None
-            else await self._accounts.group(group, deadline)
-        )
-        if known is not None and known.get("status") == "disabled":
-            raise ServerFault(
-                "The bucket belongs to a user or group that was disabled, from which MinIO takes "
-                "nothing: an administrator has to delete or to enable it on the store."
-            )
 
     async def forget(self, bucket: str, deadline: Deadline, *, owned: bool) -> None:
         """Removes the policy of a bucket that is gone.
@@ -149,6 +141,11 @@ class Ownership:
         )
         return None if found.code else found.document
 
+    async def _known(self, owner: str, deadline: Deadline) -> dict[str, Any] | None:
+        if (group := group_of(owner)) is not None:
+            return await self._accounts.group(group, deadline)
+        return await self._accounts.user(owner, deadline)
+
     async def _remove(self, bucket: str, deadline: Deadline) -> bool:
         """False if it is attached to somebody; one that isn't there counts as removed."""
         reply = await self._api.call(
@@ -163,6 +160,13 @@ class Ownership:
 def group_of(owner: str) -> str | None:
     """The group that one of the owners is, None if it is a user."""
     return owner.removeprefix(_GROUP) if owner.startswith(_GROUP) else None
+
+
+def _of_disabled() -> ServerFault:
+    return ServerFault(
+        "The bucket belongs to a user or group that was disabled, from which MinIO takes nothing: "
+        "an administrator has to delete or to enable it on the store."
+    )
 
 
 def _detaching(policy: str, owner: str) -> Callable[[MinioAdmin], str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from backends import xmlbody
 from backends.base import Answer, Credentials
@@ -21,13 +21,13 @@ from backends.errors import StoreError
 from backends.signing import SignedClient
 from backends.versitygw_errors import admin_error, no_versions
 
-log = logging.getLogger(__name__)
-
 # Any gateway knows this version, also of an object that isn't there.
 _VERSION = "null"
 _LOOK_UP = "ask_versioning"
 _NAME = "s3-resource-operator-"
+# Before each try to delete it, in seconds.
 _PAUSES = (0.0, 0.5)
+_UNCERTAIN = (0.0, 0.5, 3.0)
 
 
 class VersioningSetup:
@@ -63,22 +63,40 @@ class VersioningSetup:
         if dry_run:
             return
         made = _NAME + secrets.token_hex(8)
+        left = f"the empty bucket {made}"
         try:
-            _checked(await self._send("PUT", made, "make_empty_bucket", deadline))
+            answer = await self._send("PUT", made, "make_empty_bucket", deadline)
+        except BaseException:
+            # It may be carried out all the same, and later than what is sent next.
+            self._cleanup.start(made, left, partial(self._discard, made, _UNCERTAIN))
+            raise
+        _checked(answer)
+        try:
             await self._tells(made, deadline)
         finally:
-            # Also when no answer came: the bucket may be there all the same.
-            await self._cleanup.run(lambda late: self._discard(made, late))
-
-    async def _discard(self, bucket: str, deadline: Deadline) -> None:
-        """Deletes a bucket that was made here; a store in trouble is asked once more."""
-        for pause in _PAUSES:
-            await asyncio.sleep(pause)
+            undo = partial(self._discard, made, _PAUSES)
+            # Not in place of what was found out.
             with contextlib.suppress(StoreError):
+                await self._cleanup.run(made, left, undo, deadline)
+
+    async def _discard(self, bucket: str, pauses: Sequence[float], deadline: Deadline) -> None:
+        """Deletes a bucket that was made here, or may have been; asks a store in trouble again.
+
+        Raises:
+            StoreError: it may still be there.
+        """
+        for pause in pauses:
+            await asyncio.sleep(pause)
+            error: StoreError
+            try:
                 answer = await self._send("DELETE", bucket, "delete_empty_bucket", deadline)
-                if answer.ok or answer.code == "NoSuchBucket":
-                    return
-        log.warning("The empty bucket %s could not be deleted from the store.", bucket)
+            except StoreError as raised:
+                error = raised
+                continue
+            if answer.ok or (answer.code == "NoSuchBucket" and pause == pauses[-1]):
+                return
+            error = admin_error(answer)
+        raise error
 
     async def _candidates(self, bucket: str, deadline: Deadline) -> AsyncIterator[str]:
         yield bucket
