@@ -89,13 +89,13 @@ def _files(environ: Mapping[str, str]) -> str:
     """The files that are to be read, joined as KUBECONFIG has them; empty for none."""
     named = environ.get("KUBECONFIG", "")
     if named:
-        paths = [path for path in named.split(os.pathsep) if path]
-        if set(paths) <= {os.devnull}:
+        # Nothing is no mistake among several, as it isn't to kubectl: the client's reader minds.
+        paths = [path for path in named.split(os.pathsep) if path not in {"", os.devnull}]
+        if not paths:
             return ""
         if not any(_exists(Path(path).expanduser()) for path in paths):
             raise Misconfigured("KUBECONFIG names no file that exists.")
-        # As kubectl does, which the client's reader doesn't.
-        return os.pathsep.join(path for path in paths if path != os.devnull)
+        return os.pathsep.join(paths)
     if not (home := environ.get("HOME")):
         return ""
     default = Path(home) / ".kube" / "config"

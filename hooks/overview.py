@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 from collections import Counter
@@ -25,6 +24,8 @@ from hooks.status import Keys
 OK = 0
 NOT_READY = 1
 NO_ACCESS = 2
+
+_LONGEST = 86_400
 
 _FINE = frozenset({Status.READY.value, Status.SKIPPED.value})
 _COLOURS = {
@@ -98,9 +99,12 @@ def add_parser(commands: Any) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < math.inf:
-        raise ValueError
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"must be seconds, above 0 and at most {_LONGEST}")
     return seconds
 
 

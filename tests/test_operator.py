@@ -13,8 +13,10 @@ from hooks.kube import Kube
 from hooks.metrics import Metrics
 from hooks.operator import Operator, connect
 from hooks.settings import Settings, SettingsError
-from tests.model import ModelStore
-from tests.support import ENVIRON
+from tests.model import Account, ModelStore
+from tests.support import ENVIRON, Secret
+from tests.support import Operator as HookOperator
+from tests.test_policyfile import rule
 
 AUTO = ENVIRON
 OFF = {"CONFLICT_GUARD": "off", "KUBERNETES_EVENTS": "off"}
@@ -134,3 +136,26 @@ def test_a_policy_file_is_watched(tmp_path: Path) -> None:
     metrics = Metrics()
     Operator.build(settings(POLICY_FILE=str(file)), ModelStore(), metrics)
     assert metrics.registry.get_sample_value("s3_operator_policy_valid") == 1
+
+
+def test_a_sync_is_held_to_one_version_of_the_policy_file(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(rule("adoption: never"))
+    store = ModelStore()
+    store.accounts["app"] = Account("another-secret", "user")
+    operator = HookOperator(store, {"POLICY_FILE": str(path)})
+    file = operator.parts.syncer._rules.policy.file
+    assert file is not None
+
+    def change(_: str) -> None:
+        """What happens to the file while the store is asked."""
+        path.write_text(rule("adoption: any"))
+        file.refresh()
+
+    store.before = change
+    secret = Secret.claiming("data", "app", "its-own-secret")
+    secret.document["metadata"]["namespace"] = "team"
+    operator.sync(secret)
+    assert secret.state == ("Conflict", "UserExists")
+    operator.sync(secret)
+    assert secret.state == ("Ready", "Provisioned")

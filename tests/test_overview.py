@@ -102,7 +102,7 @@ def test_a_broken_configuration_is_a_sentence(
     [
         ["-n", "a", "-A"],
         ["-o", "xml"],
-        *(["--timeout", seconds] for seconds in ("soon", "0", "inf", "nan")),
+        *(["--timeout", seconds] for seconds in ("soon", "0", "inf", "nan", "1e10")),
     ],
 )
 def test_a_wrong_command_line_is_2(words: list[str]) -> None:

@@ -9,6 +9,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,8 +18,10 @@ from pathlib import Path
 
 import pytest
 import urllib3
+import yaml
 
 from hooks.processes import LOOPBACK, answers, wait_until
+from tests.authority import Authority
 from tests.test_server import LONG, TOKEN, Server, secret_body, serving, status
 
 HANGING_NAMES = r"""
@@ -113,8 +117,8 @@ def test_callers_that_say_nothing_do_not_keep_the_server_from_ending(tmp_path: P
 
 def test_a_name_server_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
     compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler to make names hang with")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("a C compiler and Linux's LD_PRELOAD are what makes names hang here")
     (tmp_path / "hang.c").write_text(HANGING_NAMES)
     library = tmp_path / "hang.so"
     subprocess.run(  # noqa: S603
@@ -131,6 +135,28 @@ def test_a_name_server_that_hangs_does_not_keep_the_server_from_ending(tmp_path:
         # Well before the name's minute is over.
         assert server.ended() == 0
         assert server.lines()[-1]["message"] == "stopped"
+
+
+def test_no_key_of_a_kubeconfig_is_left_behind(tmp_path: Path) -> None:
+    """The Kubernetes client writes those that stand in it into files, and removes them at exit."""
+    authority, temporary = Authority("clients"), tmp_path / "temporary"
+    temporary.mkdir()
+    authority.write(tmp_path / "crt", tmp_path / "key", "operator")
+    data = {name: b64encode((tmp_path / name).read_bytes()).decode() for name in ("crt", "key")}
+    user = {"client-certificate-data": data["crt"], "client-key-data": data["key"]}
+    document = {
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": user}],
+    }
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(document))
+    where = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "TMPDIR": str(temporary)}
+    with serving(tmp_path, **where) as server:
+        assert list(temporary.rglob("*"))
+        os.kill(server.process.pid, signal.SIGTERM)
+        assert server.ended() == 0
+    assert not list(temporary.rglob("*"))
 
 
 @contextmanager
