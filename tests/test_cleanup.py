@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +14,12 @@ from backends.errors import ServerFault, TimedOut
 from tests.support import wait
 
 LEFT = "a bucket of nobody's"
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    with caplog.at_level(logging.WARNING, "backends"):
+        yield caplog
 
 
 async def _fail(_: Deadline) -> None:
@@ -32,11 +40,11 @@ class Work:
         self.ended += 1
 
 
-def test_an_error_is_raised_and_told_with_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_is_raised_and_told_with_what_is_left(told: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ServerFault, match="said by the store"):
         wait(Cleanup().run("bucket", LEFT, _fail, Deadline(10)))
-    assert LEFT in caplog.text
-    assert "said by the store" not in caplog.text
+    assert LEFT in told.text
+    assert "said by the store" not in told.text
 
 
 def test_work_goes_on_where_the_caller_is_cancelled_and_is_waited_for_at_the_end() -> None:
@@ -78,19 +86,19 @@ def test_a_sync_waits_no_longer_than_it_may_and_the_next_until_all_is_undone() -
     wait(run())
 
 
-def test_work_that_failed_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+def test_work_that_failed_keeps_nobody_waiting(told: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         cleanup = Cleanup()
         cleanup.start("bucket", LEFT, _fail)
         await cleanup.settled("bucket", Deadline(10))
 
     wait(run())
-    assert LEFT in caplog.text
-    assert "never retrieved" not in caplog.text
+    assert LEFT in told.text
+    assert "never retrieved" not in told.text
 
 
 def test_work_that_hangs_is_told_and_does_not_keep_the_process_from_ending(
-    caplog: pytest.LogCaptureFixture,
+    told: pytest.LogCaptureFixture,
 ) -> None:
     async def run() -> None:
         cleanup, work = Cleanup(), Work()
@@ -101,4 +109,4 @@ def test_work_that_hangs_is_told_and_does_not_keep_the_process_from_ending(
         await cleanup.close()
 
     wait(run())
-    assert f"{LEFT} (the process ends)" in caplog.text
+    assert f"{LEFT} (the process ends)" in told.text
