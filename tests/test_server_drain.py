@@ -23,6 +23,7 @@ import yaml
 from hooks.processes import LOOPBACK, answers, wait_until
 from tests.authority import Authority
 from tests.test_server import LONG, TOKEN, Server, secret_body, serving, status
+from tests.tools import missing
 
 HANGING_NAMES = r"""
 #define _GNU_SOURCE
@@ -118,7 +119,7 @@ def test_callers_that_say_nothing_do_not_keep_the_server_from_ending(tmp_path: P
 def test_a_name_server_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux":
-        pytest.skip("a C compiler and Linux's LD_PRELOAD are what makes names hang here")
+        missing("a C compiler and Linux's LD_PRELOAD are what makes names hang here")
     (tmp_path / "hang.c").write_text(HANGING_NAMES)
     library = tmp_path / "hang.so"
     subprocess.run(  # noqa: S603
