@@ -100,8 +100,10 @@ class Syncer:
         """Claim and outcome; no outcome if another operator reports on the Secret."""
         if self._is_reported_on_by_another(request):
             return None, None
-        # One version of the policy file from here to the end.
-        rules = replace(self._rules, policy=self._rules.policy.standing())
+        rules = self._rules
+        if rules.policy.file is not None:
+            # One version of it from here to the end.
+            rules = replace(rules, policy=rules.policy.standing())
         try:
             claim, endpoint = self._read(request, rules)
         except InvalidSecret as error:
