@@ -104,10 +104,15 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An existing user, as an administrator sees it."""
+    """An existing user, as an administrator sees it.
+
+    It is `uncertain` where the store knows the access key and doesn't list it: either an account
+    that stands in no list, an administrator's, or a user that was deleted a moment ago.
+    """
 
     admin: bool
     disabled: bool = False
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ class Capabilities:
         ids: whether a user has a user id and a group id.
         rotation: whether a user's secret can be changed.
         owner_in_probe: whether the tenant's own request tells who owns the bucket.
+        several_owners: whether a bucket can have more than one owner at a time.
         quota_bytes: whether a bucket's size can be limited.
         quota_objects: whether the number of a bucket's objects can be limited.
         versioning: whether a bucket can keep former versions of its objects.
@@ -145,6 +151,7 @@ class Capabilities:
     ids: bool
     rotation: bool
     owner_in_probe: bool
+    several_owners: bool = False
     quota_bytes: bool = False
     quota_objects: bool = False
     versioning: bool = False
@@ -230,6 +237,15 @@ class Backend(Protocol):
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the claim's user the bucket's owner."""
+        ...
+
+    async def wipe(self, bucket: str, deadline: Deadline) -> None:
+        """Removes the settings that an owner can make, so that the next inherits none of them.
+
+        That is the bucket's policy, and lifecycle rules, CORS, website, notifications and
+        replication as far as the store has them; never an object, nor versioning, lock or quota.
+        A bucket that is gone is no error.
+        """
         ...
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from backends import xmlbody
 from backends.base import Answer, Claim, Credentials
@@ -99,6 +99,45 @@ class Buckets:
             )
         self._checked(answer)
         return True
+
+    async def remove_settings(
+        self, bucket: str, settings: Mapping[str, str], deadline: Deadline
+    ) -> None:
+        """Removes settings of a bucket.
+
+        Only of such as the store has: what it doesn't know it can take for the bucket itself (MinIO
+        of 2026-02-12 deletes an empty bucket at a DELETE of `accelerate`).
+
+        Args:
+            bucket: its name; one that is gone is no error.
+            settings: names of sub-resources, each with the code that says that there is nothing.
+            deadline: of the sync.
+        """
+        for setting, absent in settings.items():
+            answer = await self._client.request(
+                "DELETE",
+                [bucket],
+                operation=f"delete_{setting}",
+                credentials=self._admin,
+                deadline=deadline,
+                query={setting: ""},
+            )
+            if answer.code not in {absent, "NoSuchBucket"}:
+                self._checked(answer)
+
+    async def remove_notifications(self, bucket: str, deadline: Deadline) -> None:
+        """Writes the empty list of notifications, since they have no DELETE."""
+        answer = await self._client.request(
+            "PUT",
+            [bucket],
+            operation="delete_notification",
+            credentials=self._admin,
+            deadline=deadline,
+            query={"notification": ""},
+            body=xmlbody.document("NotificationConfiguration", {}),
+        )
+        if answer.code != "NoSuchBucket":
+            self._checked(answer)
 
     async def _ask(
         self, operation: str, bucket: str, query: dict[str, str], deadline: Deadline

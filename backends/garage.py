@@ -26,6 +26,11 @@ from backends.errors import NotEmpty, ServerFault, Unsupported
 from backends.garage_api import AdminApi, bucket_id, document, require, s3_error
 from backends.signing import SignedClient
 
+_NO_SETTINGS: Mapping[str, Any] = {
+    "websiteAccess": {"enabled": False},
+    "corsRules": [],
+    "lifecycleRules": [],
+}
 _FULL = {"read": True, "write": True, "owner": True}
 # No access key can have this name. A bucket without an owner was made through the admin API:
 # one that is made with a key has that key as its owner.
@@ -157,6 +162,17 @@ class Garage:
         for former in sorted(set(_owners(bucket)) - {claim.user}):
             await self._permit("DenyBucketKey", bucket, former, deadline)
         return await self._permit("AllowBucketKey", bucket, claim.user, deadline)
+
+    async def wipe(self, bucket: str, deadline: Deadline) -> None:
+        """Switches the website off, and removes CORS and lifecycle rules; it has no policies."""
+        found = await self._bucket(bucket, deadline)
+        if found is None:
+            return
+        answer = await self._api.post(
+            "UpdateBucket", deadline, query={"id": bucket_id(found)}, body=_NO_SETTINGS
+        )
+        if answer.code != "NoSuchBucket":
+            require(answer)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         """Takes all three permissions from a key that owns the bucket."""

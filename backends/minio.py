@@ -43,6 +43,12 @@ _GAPS = {
 }
 # What is said to making a user of such a name, before anything is written.
 _NO_USERS_NAME = frozenset({"XMinioInvalidIAMCredentials"})
+# What an owner can make of its bucket, and what is said where there is none.
+_SETTINGS = {
+    "policy": "NoSuchBucketPolicy",
+    "lifecycle": "NoSuchLifecycleConfiguration",
+    "replication": "ReplicationConfigurationNotFoundError",
+}
 _NO_SUCH_BUCKET = "NoSuchBucket"
 # The signature is checked before the bucket is looked for.
 _ANY_BUCKET = "any-bucket"
@@ -194,6 +200,15 @@ class MinIO:
         if claim.user in owners:
             return True
         return await self._ownership.give(claim.bucket, claim.user, deadline) is not None
+
+    async def wipe(self, bucket: str, deadline: Deadline) -> None:
+        """Removes policy, lifecycle rules, replication and notifications.
+
+        CORS and website are no settings of a bucket's here, and a DELETE of what MinIO doesn't
+        know deletes the bucket: so nothing else is called.
+        """
+        await self._buckets.remove_settings(bucket, _SETTINGS, deadline)
+        await self._buckets.remove_notifications(bucket, deadline)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         """Detaches the bucket's policy from the user."""

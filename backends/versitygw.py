@@ -43,6 +43,12 @@ _GAPS = {
     "NoSuchBucket": Gap.NO_BUCKET,
     "AccessDenied": Gap.DENIED,
 }
+# What an owner can make of its bucket, and what is said where there is none.
+_SETTINGS = {
+    "policy": "NoSuchBucketPolicy",
+    "cors": "NoSuchCORSConfiguration",
+    "website": "NoSuchWebsiteConfiguration",
+}
 _NEW_USER_ROLE = "user"
 # The signature is checked before the bucket is looked for.
 _ANY_BUCKET = "any-bucket"
@@ -89,12 +95,15 @@ class VersityGW:
         """Looks through list-users, and asks for the root account, which isn't in it.
 
         The gateway tells an unknown access key from a wrong secret: one that it knows but
-        doesn't list is the root account's, an administrator.
+        doesn't list is the root account's, an administrator, or was deleted through another
+        gateway, which this one learns within its cache's time (120 s).
         """
         role = (await self._commands.roles(deadline)).get(name)
         if role is not None:
             return User(admin=role == "admin")
-        return User(admin=True) if await self._is_known(name, deadline) else None
+        if not await self._is_known(name, deadline):
+            return None
+        return User(admin=True, uncertain=name != self.administrator)
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """Reads the bucket's ACL as the administrator."""
@@ -176,6 +185,13 @@ class VersityGW:
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the bucket away; drops its policy and ACL, so only when the owner differs."""
         return await self._hand_over(claim.bucket, claim.user, deadline)
+
+    async def wipe(self, bucket: str, deadline: Deadline) -> None:
+        """Removes policy, CORS and website; it has no lifecycle rules and no replication.
+
+        A change of owner drops policy and ACL by itself, and keeps the others.
+        """
+        await self._buckets.remove_settings(bucket, _SETTINGS, deadline)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         """Gives the bucket to the operator's own account, which drops its policy and ACL too."""

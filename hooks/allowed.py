@@ -18,6 +18,8 @@ _TOKEN = re.compile(
     r"|(?P<namespace>\{namespace\})|(?P<literal>.)",
     re.DOTALL,
 )
+_FIXED = re.compile(r"[^][{}*?]+")
+_OF_ONE = re.compile(r"[^][{}*?]*\{namespace\}(\..*)?", re.DOTALL)
 _LOWER = string.ascii_lowercase + string.digits
 _BUCKET = (_LOWER + ".-", "a-z 0-9 . -")
 _ACCESS_KEY = (_LOWER + string.ascii_uppercase + "_.@+:~-", "A-Z a-z 0-9 _ . @ + : ~ -")
@@ -66,6 +68,20 @@ class Pattern:
     def allows(self, name: str, namespace: str) -> bool:
         """Whether it allows the name to this namespace."""
         return "\0" not in namespace and self._regex.fullmatch(f"{namespace}\0{name}") is not None
+
+    @property
+    def is_of_one_namespace(self) -> bool:
+        """Whether no two namespaces can have one name by it.
+
+        Nothing but fixed text stands before the namespace, and the end or a dot after it, which no
+        namespace has: with ``{namespace}-*`` the namespace `team` has what is `team-a`'s.
+        """
+        return _OF_ONE.fullmatch(self.text) is not None
+
+    @property
+    def is_one_name(self) -> bool:
+        """Whether it allows one name only, whatever the namespace."""
+        return _FIXED.fullmatch(self.text) is not None
 
     def shown(self, namespace: str) -> str:
         """What it comes to there, for people."""

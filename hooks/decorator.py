@@ -35,6 +35,7 @@ class SyncRequest:
     uid: str
     annotations: Mapping[str, str]
     data: Mapping[str, object] = field(repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
     attached_secrets: Mapping[str, Mapping[str, Any]] | None = field(default=None, repr=False)
     finalizing: bool = False
@@ -88,6 +89,7 @@ class SyncRequest:
             uid=_text(metadata, "uid"),
             annotations=_texts(metadata, "annotations"),
             data=data or {},
+            labels=_texts(metadata, "labels"),
             deleting=metadata.get("deletionTimestamp") is not None,
         )
 

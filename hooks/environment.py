@@ -146,13 +146,13 @@ class Reader:
         return Sensitive("")
 
     def tokens(self, name: str) -> tuple[Sensitive, ...]:
-        """The tokens of a credential that holds one a line."""
+        """The tokens or keys of a credential that holds one a line."""
         credential = self.credential(name)
         lines = [line.strip() for line in credential.reveal().splitlines()]
         tokens = tuple(Sensitive(line) for line in lines if line)
         told = any(mistake.startswith(f"{name}:") for mistake in self.mistakes)
         if not tokens and not told and (credential or self._environ.get(name)):
-            self.mistakes.append(f"{name}: holds no token, but blanks")
+            self.mistakes.append(f"{name}: holds nothing but blanks")
         return tokens
 
     def ca_bundle(self, name: str) -> Path | None:

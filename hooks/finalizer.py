@@ -12,19 +12,22 @@ from backends.deadline import Deadline
 from backends.errors import StoreError, TimedOut
 from backends.sensitive import Sensitive
 from hooks.decorator import SyncRequest, SyncResponse
-from hooks.grant import Grants
+from hooks.grant import Grants, Kind
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
 from hooks.others import Others
 from hooks.outcome import Outcome, Reason, Refusal, Status
 from hooks.policyfile import Deletion
-from hooks.removal import remove
-from hooks.secret import read_names
+from hooks.removal import Holdings, remove
+from hooks.secret import read_mentions, read_names
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe
 from hooks.syncer import Result, store_time
 
 log = logging.getLogger(__name__)
+
+# What is shared within a namespace is whoever's is left of it.
+_REMOVABLE = frozenset({Kind.OWN, Kind.SHARED_WITHIN})
 
 _GONE = Result(None, SyncResponse(finalized=True))
 
@@ -59,7 +62,7 @@ class Finalizer:
         self._locks = locks
         self._others = others
         self._store_time = store_time(settings)
-        self._grants = Grants(settings.signing_key)
+        self._grants = Grants(*settings.signing_keys)
         self._keys = Keys(settings.annotation_key)
         self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
 
@@ -111,17 +114,32 @@ class Finalizer:
             return None
         return Deletion(text)
 
-    def _held(self, request: SyncRequest) -> Claim | None:
-        """What a valid grant says that the Secret was given."""
+    def _held(self, request: SyncRequest) -> Holdings | None:
+        """What a valid grant says that the Secret holds, whatever it names by now."""
         names = read_names(request.data)
-        claimed = None if names is None else Claim(names.bucket, names.user, names.secret)
-        given = self._keys.evidence(request).given(self._grants, claimed)
-        if given is None:
+        held = self._keys.evidence(request).held(
+            self._grants,
+            set() if names is None else {names.bucket},
+            set() if names is None else {names.user},
+        )
+        grant = held.last
+        bucket = None if grant is None else next(iter(grant.buckets), None)
+        if grant is None or bucket is None:
             return None
-        secret = Sensitive("") if names is None else names.secret
-        return Claim(*given, secret, origin=request.origin)
+        mentions = read_mentions(request.data)
+        # Of several secrets none is known to be the user's.
+        secrets = mentions.secrets if mentions.users == {grant.user} else ()
+        return Holdings(
+            request.origin,
+            request.uid,
+            grant.user,
+            bucket,
+            owns_user=grant.holding.kind in _REMOVABLE,
+            owns_bucket=grant.buckets[bucket].kind in _REMOVABLE,
+            secret=next(iter(secrets)) if len(secrets) == 1 else None,
+        )
 
-    async def _remove(self, policy: Deletion, held: Claim, deadline: Deadline) -> Outcome:
+    async def _remove(self, policy: Deletion, held: Holdings, deadline: Deadline) -> Outcome:
         if self._others is None:
             raise Refusal(
                 Reason.GUARD_UNAVAILABLE,
@@ -131,8 +149,11 @@ class Finalizer:
         async with self._locks.hold(deadline, bucket=held.bucket, user=held.user):
             return await remove(policy, held, self._others, self._backend, deadline)
 
-    def _answer(self, request: SyncRequest, held: Claim | None, outcome: Outcome) -> SyncResponse:
+    def _answer(
+        self, request: SyncRequest, held: Holdings | None, outcome: Outcome
+    ) -> SyncResponse:
         if outcome.status is Status.READY:
             return SyncResponse(finalized=True)
-        answer = self._scribe.answer(request, outcome, held, datetime.now(UTC))
+        claim = None if held is None else Claim(held.bucket, held.user, Sensitive(""))
+        answer = self._scribe.answer(request, outcome, claim, datetime.now(UTC))
         return replace(answer, finalized=False)

@@ -13,10 +13,12 @@ from typing import Self
 
 from hooks import kubeconfig
 from hooks.kubecall import (
+    ANSWER_LIMIT,
     JSON,
     JSON_PATCH,
     MERGE_PATCH,
     METADATA,
+    METADATA_LIMIT,
     METADATA_LIST,
     AnswerTooLong,
     Caller,
@@ -27,11 +29,30 @@ from hooks.kubeerrors import Conflict, Expired, NotFound, NotServed
 
 PAGE = 250
 """Objects of a list that are asked for at once: everything else waits while a page is decoded."""
+METADATA_PAGE = 1000
+"""The same where only metadata is asked for, which is small."""
 
 _TRIES = 5
 _SECRETS = "/api/v1/namespaces/{namespace}/secrets"
 _EVENTS = "/api/v1/namespaces/{namespace}/events"
 _DECORATORS = "/apis/metacontroller.k8s.io/v1alpha1/decoratorcontrollers/{name}"
+
+
+class Listing(Iterator[Object]):
+    """The objects of a list, one by one.
+
+    Attributes:
+        second: when the API answered last, in Unix seconds; 0 before the first answer.
+        pages: the objects.
+    """
+
+    pages: Iterator[Object]
+
+    def __init__(self) -> None:
+        self.second = 0
+
+    def __next__(self) -> Object:
+        return next(self.pages)
 
 
 class Kube:
@@ -81,7 +102,8 @@ class Kube:
         *,
         timeout: float,
         metadata_only: bool = False,
-    ) -> Iterator[Object]:
+        fields: str | None = None,
+    ) -> Listing:
         """Secrets one by one; no more than one page of them is ever held.
 
         A list may outlive the state that it began with (410). It then goes on after the last
@@ -93,22 +115,49 @@ class Kube:
             selector: a label selector.
             timeout: seconds from now until the last page is there, the caller's own time included.
             metadata_only: leaves data out: it isn't even sent.
+            fields: a field selector.
 
         Raises:
             KubeError: when the first or a further page can't be had.
         """
-        return self._pages(namespace, selector, Clock(timeout), metadata_only)
+        query = {"labelSelector": selector or "", "fieldSelector": fields or ""}
+        listing = Listing()
+        listing.pages = self._pages(namespace, query, Clock(timeout), metadata_only, listing)
+        return listing
 
-    def secret(self, namespace: str, name: str, *, timeout: float) -> Object | None:
+    def secret(
+        self, namespace: str, name: str, *, timeout: float, metadata_only: bool = False
+    ) -> Object | None:
         """One Secret, None if there is none.
 
         Raises:
             KubeError: it isn't known whether there is one.
         """
         try:
-            return self._read_secret(namespace, name, Clock(timeout))
+            return self._read_secret(namespace, name, Clock(timeout), metadata_only=metadata_only)
         except NotFound:
             return None
+
+    def annotate_secret(
+        self, namespace: str, name: str, uid: str, annotations: Mapping[str, str], *, timeout: float
+    ) -> None:
+        """Sets annotations of a Secret, if it is still the one of that uid.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is another of that name by now.
+            KubeError: anything else.
+        """
+        self._call(
+            "PATCH",
+            _SECRETS + "/{name}",
+            {"namespace": namespace, "name": name},
+            Clock(timeout),
+            ("change Secrets", "secrets"),
+            body={"metadata": {"uid": uid, "annotations": dict(annotations)}},
+            content_type=MERGE_PATCH,
+            accept=METADATA,
+        )
 
     def remove_finalizer(
         self, namespace: str, name: str, finalizer: str, *, timeout: float
@@ -262,16 +311,22 @@ class Kube:
         )
 
     def _pages(
-        self, namespace: str | None, selector: str | None, clock: Clock, metadata_only: bool
+        self,
+        namespace: str | None,
+        selectors: Mapping[str, str],
+        clock: Clock,
+        metadata_only: bool,
+        listing: Listing,
     ) -> Iterator[Object]:
         path, values = (
             ("/api/v1/secrets", {}) if namespace is None else (_SECRETS, {"namespace": namespace})
         )
-        limit, token = PAGE, ""
+        most = METADATA_PAGE if metadata_only else PAGE
+        limit, token = most, ""
         while True:
-            query = {"limit": str(limit), "labelSelector": selector or "", "continue": token}
+            query = {**selectors, "limit": str(limit), "continue": token}
             try:
-                page = self._call(
+                page, listing.second = self._caller.dated(
                     "GET",
                     path,
                     values,
@@ -280,6 +335,7 @@ class Kube:
                     query=query,
                     accept=METADATA_LIST if metadata_only else JSON,
                     kind="PartialObjectMetadataList" if metadata_only else "SecretList",
+                    most=METADATA_LIMIT if metadata_only else ANSWER_LIMIT,
                 )
             except AnswerTooLong:
                 if limit == 1:
@@ -291,6 +347,8 @@ class Kube:
                     raise
                 token = error.resume
                 continue
+            # A few large ones must not make the whole list one of many small pages.
+            limit = min(limit * 2, most)
             token = page["metadata"].get("continue") or ""
             items = page.get("items") or []
             del page

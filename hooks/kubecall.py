@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from hooks.kubeconfig import Access
@@ -22,8 +23,10 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 """The same for a list."""
 
 _CONNECTIONS = 32
-# A Secret may have a mebibyte, and anybody may make many.
-_ANSWER_LIMIT = 16 * 1024 * 1024
+ANSWER_LIMIT = 16 * 1024 * 1024
+"""Bytes of an answer: a Secret may have a mebibyte, and anybody may make many."""
+METADATA_LIMIT = 4 * 1024 * 1024
+"""Bytes of an answer with metadata alone: annotations may be large, too."""
 _CHUNK = 64 * 1024
 # These would lead to the path's parent, which is another object, or a list.
 _NO_NAMES = frozenset({"", ".", ".."})
@@ -85,12 +88,39 @@ class Caller:
         clock: Clock,
         doing: tuple[str, str],
         *,
-        query: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = JSON,
         accept: str = JSON,
         kind: str | None = None,
     ) -> Object:
+        """Sends one request and reads the answer; see :meth:`dated`."""
+        return self.dated(
+            method,
+            path,
+            values,
+            clock,
+            doing,
+            body=body,
+            content_type=content_type,
+            accept=accept,
+            kind=kind,
+        )[0]
+
+    def dated(
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, str],
+        clock: Clock,
+        doing: tuple[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        kind: str | None = None,
+        most: int = ANSWER_LIMIT,
+    ) -> tuple[Object, int]:
         """Sends one request and reads the answer.
 
         Args:
@@ -105,6 +135,11 @@ class Caller:
             accept: the answer's.
             kind: what the answer has to be, None for anything: not everything that answers 200
                 is a Kubernetes API.
+            most: bytes of the answer.
+
+        Returns:
+            The answer, and when the API gave it, in Unix seconds: replicas have clocks of their
+            own, so this one tells what came before what.
 
         Raises:
             KubeError: no answer, or one that isn't a success.
@@ -130,7 +165,7 @@ class Caller:
                 sent["authorization"] = sent["authorization"].strip()
             response = self._client.call_api(*request, _request_timeout=clock.left()).response
             try:
-                content = _read(response, clock)
+                content = _read(response, clock, most)
             except BaseException:
                 # What is left of the answer must not be read as the next one's.
                 response.close()
@@ -145,10 +180,10 @@ class Caller:
             answer.get("kind") != kind or not isinstance(answer.get("metadata"), dict)
         ):
             raise Unavailable(f"The Kubernetes API answered something else than a {kind}.")
-        return answer
+        return answer, _second(response.headers.get("Date"))
 
 
-def _read(response: Any, clock: Clock) -> bytes:
+def _read(response: Any, clock: Clock, most: int) -> bytes:
     """An answer's body, bounded in time and size."""
     content = bytearray()
     while True:
@@ -161,7 +196,7 @@ def _read(response: Any, clock: Clock) -> bytes:
         if not chunk:
             return bytes(content)
         content += chunk
-        if len(content) > _ANSWER_LIMIT:
+        if len(content) > most:
             raise AnswerTooLong("The Kubernetes API's answer is too long.")
 
 
@@ -171,3 +206,11 @@ def _document(content: bytes) -> Object | None:
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _second(date: str | None) -> int:
+    """The time of a Date header; this process's own where a proxy took it away."""
+    try:
+        return int(parsedate_to_datetime(date or "").timestamp())
+    except (ValueError, OverflowError):
+        return int(time.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from backends.base import Backend
@@ -17,10 +18,12 @@ from hooks.kubeerrors import Misconfigured
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
 from hooks.others import Others
+from hooks.policy import Policy
 from hooks.reporter import Reporter
 from hooks.settings import Settings, SettingsError, Switch
 from hooks.status import Keys
 from hooks.syncer import Syncer
+from hooks.takeover import Thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,14 @@ class Operator:
         others = None
         guard = None
         if kube is not None and settings.conflict_guard is not Switch.OFF:
-            others = Others(kube, keys, settings.rules.endpoint)
-            guard = ConflictGuard(others, keys, Grants(settings.signing_key))
+            others = Others(
+                kube,
+                keys,
+                Grants(*settings.signing_keys),
+                settings.rules.endpoint,
+                partial(_may_have, settings.rules.policy),
+            )
+            guard = ConflictGuard(others)
         if settings.policy.file is not None:
             settings.policy.file.watch(metrics.policy_observer())
         attachments = Attachments(Connections.of(keys, settings), kube)
@@ -104,3 +113,9 @@ def connect(settings: Settings) -> Kube | None:
             ]
         )
     return kube
+
+
+def _may_have(policy: Policy, namespace: str, thing: Thing, name: str) -> bool:
+    if thing is Thing.BUCKET:
+        return policy.may_have_bucket(namespace, name)
+    return policy.may_have_access_key(namespace, name)

@@ -1,21 +1,28 @@
-"""The other live Secrets, as the Kubernetes API has them."""
+"""The other live Secrets, as the Kubernetes API has them.
+
+Look-ups list metadata, which is small whatever is in the Secrets. The data of one is read only
+where its metadata says that it matters, one after the other, and nothing of it is kept but the
+names that it mentions.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backends.deadline import Deadline
 from hooks.batch import Batches
 from hooks.decorator import NotAHookRequest, SyncRequest
-from hooks.kube import Kube
+from hooks.grant import Grants, Held, Holding
+from hooks.kube import Kube, Listing
 from hooks.kubeerrors import KubeError
-from hooks.outcome import Reason, Refusal, Status
+from hooks.outcome import Reason, Refusal
 from hooks.secret import Mentions, read_endpoint, read_mentions
 from hooks.status import Keys, name_hash
+from hooks.takeover import Thing
 
 # Of its own, and as many as there can be lists at once, three of each of four kinds: with a few for
 # everything, those that wait for an API that hangs would keep the others from even asking.
@@ -24,24 +31,68 @@ _THREADS = 4 * _LISTS
 # Seconds between two lists of a kind. They are most of what a new Secret costs the Kubernetes API,
 # and with many new ones there is always something else to do meanwhile.
 _APART = 0.05
+# Seconds for which a list of all holders may be used where that is said to be good enough.
+_LATELY = 60.0
+# A release of Helm's can have nearly a mebibyte, and is never annotated.
+_NO_RELEASES = "type!=helm.sh/release.v1"
+# Nothing longer can be the name of a bucket or a user, or a secret.
+_LONGEST_NAME = 1024
+# What the operator has answered a Secret that does not hold what it names.
+_REFUSED = frozenset(
+    {Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED, Reason.BUCKET_OWNED, Reason.USER_EXISTS}
+)
+
+Slot = tuple[str, str]
+"""A Secret's namespace and name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Another live Secret of this operator's, and what it names."""
+    """Another live Secret of this operator's.
+
+    Args:
+        request: its metadata; without data.
+        names: what its data mentions.
+        held: what its grants say.
+    """
 
     request: SyncRequest
     names: Mentions
+    held: Held
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look-up came to.
+
+    Args:
+        second: when, by the API's clock in Unix time.
+        others: what was looked for.
+    """
+
+    second: int
+    others: tuple[Other, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What one sync looks for; a value of None is any."""
+    """What one sync looks for."""
 
-    value: str | None
+    thing: Thing
+    name: str
     origin: str
-    wanted: Callable[[Mentions], bool]
     until: float
+    owners: frozenset[str] = frozenset()
+    """Names of users: one that has another isn't looked for. Empty looks for any."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lately:
+    """All that holds anything, as it was not long ago."""
+
+    until: float
+    second: int
+    slots: Mapping[tuple[Thing, str], Sequence[Slot]] = field(default_factory=dict)
 
 
 class Others:
@@ -53,127 +104,328 @@ class Others:
     Args:
         kube: the API.
         keys: names of the annotations and labels.
+        grants: verifies what their grants say.
         endpoint: the store's; a Secret that names another's is another operator's. None doesn't
             compare.
+        may: whether the policy lets a namespace have a bucket or user of that name; one that may
+            not can't hold it.
     """
 
-    def __init__(self, kube: Kube, keys: Keys, endpoint: str | None) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        keys: Keys,
+        grants: Grants,
+        endpoint: str | None,
+        may: Callable[[str, Thing, str], bool] = lambda namespace, thing, name: True,
+    ) -> None:
         self._kube = kube
         self._keys = keys
+        self._grants = grants
         self._endpoint = endpoint
+        self._may = may
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
-        self._batches: dict[str | None, Batches[_Question, list[Other]]] = {}
+        self._holders: dict[Thing, Batches[_Question, Found]] = {
+            thing: self._batches(self._find_holders) for thing in Thing
+        }
+        self._unproven = self._batches(self._find_unproven)
+        self._index = self._batches(self._find_lately)
+        self._lately = _Lately(0.0, 0)
 
-    async def labelled(
-        self,
-        label: str,
-        name: str,
-        origin: str,
-        wanted: Callable[[Mentions], bool],
-        deadline: Deadline,
-    ) -> list[Other]:
-        """Those that name what is wanted, of those whose look-up label says so.
+    async def holders(
+        self, thing: Thing, name: str, origin: str, deadline: Deadline, *, lately: bool = False
+    ) -> Found:
+        """Those that have a valid ``own`` for a thing and still name it.
 
         Args:
-            label: ``bucket-hash`` or ``user-hash``.
-            name: the bucket or user.
+            thing: what it is.
+            name: its name.
             origin: the Secret that asks; it is none of the others.
-            wanted: picks them: a label proves nothing.
             deadline: of the sync.
+            lately: whether what was so a minute ago is good enough to find them by.
 
         Raises:
             Refusal: the API can't be asked; it is never taken for "there is none".
         """
-        return await self._ask(label, name_hash(name), origin, wanted, deadline)
+        batches = self._index if lately else self._holders[thing]
+        return await self._ask(batches, thing, name, origin, deadline)
 
-    async def invalid(
-        self, origin: str, wanted: Callable[[Mentions], bool], deadline: Deadline
-    ) -> list[Other]:
-        """Those that name what is wanted and are Invalid: they have no look-up labels.
+    async def unproven(
+        self, thing: Thing, name: str, owners: Set[str], origin: str, deadline: Deadline
+    ) -> Found:
+        """Those that name a thing and have no grant at all, so that only the store tells.
+
+        All Secrets are listed for it: one whose labels were removed counts too.
 
         Args:
+            thing: what it is.
+            name: its name.
+            owners: those with another user are passed over; for a user itself that one.
             origin: the Secret that asks.
-            wanted: picks them.
             deadline: of the sync.
 
         Raises:
             Refusal: the API can't be asked.
         """
-        return await self._ask("status", Status.INVALID, origin, wanted, deadline)
+        return await self._ask(self._unproven, thing, name, origin, deadline, frozenset(owners))
 
-    async def all(
-        self, origin: str, wanted: Callable[[Mentions], bool], deadline: Deadline
-    ) -> list[Other]:
-        """Those that name what is wanted, of all Secrets there are.
+    async def sharing(self, user: str, origin: str, deadline: Deadline) -> Found:
+        """Those of the same namespace that name a user, whatever their grants say.
 
         Args:
+            user: its name.
             origin: the Secret that asks.
-            wanted: picks them, since the whole list is never kept.
             deadline: of the sync.
 
         Raises:
             Refusal: the API can't be asked.
         """
-        return await self._ask(None, None, origin, wanted, deadline)
+        namespace = origin.partition("/")[0]
+
+        def find(until: float) -> Found:
+            listing = self._list(until, namespace=namespace)
+            slots = [
+                (request, held)
+                for request, held in self._granted(listing)
+                if request.origin != origin and self._may_be_of(request, {user}, answered=False)
+            ]
+            others = [
+                other
+                for request, held in slots
+                if (other := self._read(request, held, until)) and user in other.names.users
+            ]
+            return Found(listing.second, tuple(others))
+
+        left = deadline.remaining()
+        until = time.monotonic() + left
+        return await self._in_time(
+            left, asyncio.get_running_loop().run_in_executor(self._threads, find, until)
+        )
+
+    def _batches(
+        self, find: Callable[[Sequence[_Question], float], list[Found]]
+    ) -> Batches[_Question, Found]:
+        def answer(questions: Sequence[_Question]) -> Awaitable[list[Found]]:
+            # No longer than the last of them waits.
+            until = max(question.until for question in questions)
+            loop = asyncio.get_running_loop()
+            return loop.run_in_executor(self._threads, find, questions, until)
+
+        return Batches(answer, limit=_LISTS, apart=_APART)
 
     async def _ask(
         self,
-        label: str | None,
-        value: str | None,
+        batches: Batches[_Question, Found],
+        thing: Thing,
+        name: str,
         origin: str,
-        wanted: Callable[[Mentions], bool],
         deadline: Deadline,
-    ) -> list[Other]:
+        owners: frozenset[str] = frozenset(),
+    ) -> Found:
         left = deadline.remaining()
-        batches = self._batches.get(label)
-        if batches is None:
+        question = _Question(thing, name, origin, time.monotonic() + left, owners)
+        return await self._in_time(left, batches.ask(question))
 
-            def answer(questions: Sequence[_Question]) -> Awaitable[list[list[Other]]]:
-                values = sorted({question.value for question in questions if question.value})
-                selector = f"{self._keys[label]} in ({','.join(values)})" if label else None
-                return self._find(selector, questions)
-
-            batches = self._batches[label] = Batches(answer, limit=_LISTS, apart=_APART)
+    async def _in_time(self, left: float, found: Awaitable[Found]) -> Found:
         try:
             async with asyncio.timeout(left):
-                return await batches.ask(_Question(value, origin, wanted, time.monotonic() + left))
+                return await found
         except TimeoutError as error:
             raise _unavailable("The Kubernetes API did not answer in time.") from error
         except KubeError as error:
             raise _unavailable(error) from error
 
-    async def _find(
-        self, selector: str | None, questions: Sequence[_Question]
-    ) -> list[list[Other]]:
-        """What each question wants, from one list; no longer than the last of them waits."""
-        until = max(question.until for question in questions)
+    def _find_holders(self, questions: Sequence[_Question], until: float) -> list[Found]:
+        thing = questions[0].thing
+        hashes = sorted({name_hash(question.name) for question in questions})
+        label = self._keys[f"{thing.value}-hash"]
+        listing = self._list(until, selector=f"{label} in ({','.join(hashes)})")
+        names = {question.name for question in questions}
+        candidates = [
+            (request, held)
+            for request, held in self._granted(listing)
+            if any(_owns(held, thing, name) for name in names)
+        ]
+        return self._answers(questions, candidates, listing.second, until)
 
-        def find() -> list[list[Other]]:
-            found: list[list[Other]] = [[] for _ in questions]
-            # Here, since it may have been waited for a thread.
-            seconds = until - time.monotonic()
-            for other in self._live(self._kube.secrets(selector=selector, timeout=seconds)):
-                origin = other.request.origin
-                for question, others in zip(questions, found, strict=True):
-                    if origin != question.origin and question.wanted(other.names):
-                        others.append(other)
-            return found
+    def _find_lately(self, questions: Sequence[_Question], until: float) -> list[Found]:
+        lately = self._lately
+        if time.monotonic() >= lately.until:
+            began = time.monotonic()
+            slots: dict[tuple[Thing, str], list[Slot]] = {}
+            listing = self._list(until, selector=self._keys["status"])
+            for request, held in self._granted(listing):
+                for key in _owned(held):
+                    slots.setdefault(key, []).append((request.namespace, request.name))
+            lately = self._lately = _Lately(began + _LATELY, listing.second, slots)
+        candidates: dict[Slot, tuple[SyncRequest, Held]] = {}
+        for question in questions:
+            for slot in lately.slots.get((question.thing, question.name), ()):
+                if "/".join(slot) == question.origin or slot in candidates:
+                    continue
+                if (candidate := self._look(slot, until)) is not None:
+                    candidates[slot] = candidate
+        return self._answers(questions, list(candidates.values()), lately.second, until)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, find)
+    def _look(self, slot: Slot, until: float) -> tuple[SyncRequest, Held] | None:
+        """A Secret as it is now, by its metadata."""
+        found = self._kube.secret(*slot, timeout=until - time.monotonic(), metadata_only=True)
+        if found is None:
+            return None
+        document = {**found, "apiVersion": "v1", "kind": "Secret"}
+        return next(self._granted([document]), None)
 
-    def _live(self, secrets: Iterable[dict[str, object]]) -> Iterable[Other]:
+    def _answers(
+        self,
+        questions: Sequence[_Question],
+        candidates: Iterable[tuple[SyncRequest, Held]],
+        second: int,
+        until: float,
+    ) -> list[Found]:
+        """Which of those with a grant still name what is asked for; each is read once at most."""
+        others: list[list[Other]] = [[] for _ in questions]
+        for request, held in candidates:
+            asked = [
+                (question, found)
+                for question, found in zip(questions, others, strict=True)
+                if request.origin != question.origin and _owns(held, question.thing, question.name)
+            ]
+            other = self._read(request, held, until) if asked else None
+            if other is None:
+                continue
+            for question, found in asked:
+                if _names(other.names, question.thing, question.name):
+                    found.append(other)
+        return [Found(second, tuple(found)) for found in others]
+
+    def _find_unproven(self, questions: Sequence[_Question], until: float) -> list[Found]:
+        listing = self._list(until, fields=_NO_RELEASES)
+        candidates: list[tuple[SyncRequest, list[int]]] = []
+        for request, held in self._granted(listing):
+            if held.last is not None and not _unguarded(held):
+                continue
+            asked = [
+                number
+                for number, question in enumerate(questions)
+                if request.origin != question.origin
+                and self._may(request.namespace, question.thing, question.name)
+                and self._may_be_of(request, question.owners, answered=True)
+            ]
+            if asked:
+                candidates.append((request, asked))
+        others: list[list[Other]] = [[] for _ in questions]
+        for request, asked in candidates:
+            other = self._read(request, Held(), until)
+            if other is None:
+                continue
+            for number in asked:
+                question = questions[number]
+                if _names(other.names, question.thing, question.name):
+                    others[number].append(other)
+        return [Found(listing.second, tuple(found)) for found in others]
+
+    def _may_be_of(self, request: SyncRequest, users: Set[str], *, answered: bool) -> bool:
+        """Whether a Secret's data may name one of the users, as far as its labels tell.
+
+        With `answered` one that was refused what it names is none: a tenant who claims what
+        another has would else be read each time. All of that is the tenant's own to change, and
+        to its own harm alone.
+        """
+        if answered and self._keys.observed(request, "reason") in _REFUSED:
+            return False
+        label = request.labels.get(self._keys["user-hash"])
+        return not users or label is None or label in {name_hash(user) for user in users}
+
+    def _list(
+        self,
+        until: float,
+        *,
+        namespace: str | None = None,
+        selector: str | None = None,
+        fields: str | None = None,
+    ) -> Listing:
+        # The time left is taken here, since a thread may have been waited for.
+        return self._kube.secrets(
+            namespace,
+            selector,
+            fields=fields,
+            metadata_only=True,
+            timeout=until - time.monotonic(),
+        )
+
+    def _granted(
+        self, secrets: Iterable[Mapping[str, object]]
+    ) -> Iterator[tuple[SyncRequest, Held]]:
+        """Those of this operator's that live, with what their grants say."""
         for secret in secrets:
             try:
                 request = SyncRequest.of(secret)
             except NotAHookRequest:
                 continue
-            if request.deleting or not self._keys.enables(request):
-                continue
-            if self._endpoint is not None:
-                endpoint = read_endpoint(request.data)
-                if endpoint is not None and endpoint != self._endpoint:
-                    continue
-            yield Other(request, read_mentions(request.data))
+            if not request.deleting and self._keys.enables(request):
+                yield request, self._keys.evidence(request).held(self._grants)
+
+    def _read(self, request: SyncRequest, held: Held, until: float) -> Other | None:
+        """What a Secret's data mentions; None if it is gone, or another store's."""
+        found = self._kube.secret(request.namespace, request.name, timeout=until - time.monotonic())
+        if found is None:
+            return None
+        try:
+            now = SyncRequest.of(found)
+        except NotAHookRequest:
+            return None
+        # Made again, deleted or taken out of the operator's hands since the list.
+        if now.uid != request.uid or now.deleting or not self._keys.enables(now):
+            return None
+        if self._endpoint is not None:
+            endpoint = read_endpoint(now.data)
+            if endpoint is not None and endpoint != self._endpoint:
+                return None
+        return Other(request, _short(read_mentions(now.data)), held)
+
+
+def _owned(held: Held) -> Iterator[tuple[Thing, str]]:
+    for grant in (held.grant, held.first):
+        if grant is None:
+            continue
+        if _owns(held, Thing.USER, grant.user):
+            yield Thing.USER, grant.user
+        for bucket in grant.buckets:
+            if _owns(held, Thing.BUCKET, bucket):
+                yield Thing.BUCKET, bucket
+
+
+def holding(held: Held, thing: Thing, name: str) -> Holding | None:
+    """How a thing of that name is held."""
+    return held.bucket(name) if thing is Thing.BUCKET else held.user(name)
+
+
+def _owns(held: Held, thing: Thing, name: str) -> bool:
+    found = holding(held, thing, name)
+    return found is not None and found.own
+
+
+def _unguarded(held: Held) -> bool:
+    """Whether nothing that it holds was given with a look at the others."""
+    grant = held.grant
+    if grant is None:
+        return False
+    return all(
+        found.kind.value == "unguarded" for found in (grant.holding, *grant.buckets.values())
+    )
+
+
+def _names(names: Mentions, thing: Thing, name: str) -> bool:
+    return name in (names.buckets if thing is Thing.BUCKET else names.users)
+
+
+def _short(names: Mentions) -> Mentions:
+    """Without what is too long to be a name, so that many of them stay small."""
+    return Mentions(
+        frozenset(bucket for bucket in names.buckets if len(bucket) <= _LONGEST_NAME),
+        frozenset(user for user in names.users if len(user) <= _LONGEST_NAME),
+        frozenset(secret for secret in names.secrets if len(secret.reveal()) <= _LONGEST_NAME),
+    )
 
 
 def _unavailable(why: object) -> Refusal:

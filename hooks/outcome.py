@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backends import errors
+from hooks.grant import Grant
 
 
 class Status(StrEnum):
@@ -153,6 +154,12 @@ class Outcome:
     reason: Reason
     message: str
     actions: tuple[Action, ...] = ()
+    grant: Grant | None = None
+    """What the Secret holds from now on; None leaves what it held."""
+    again: float | None = None
+    """Seconds after which it is looked at once more though it is Ready."""
+    applied: bool = True
+    """Whether what a probe can't see is as the Secret says."""
 
     @property
     def status(self) -> Status:

@@ -96,6 +96,62 @@ class Policy:
             return Forbidden("", "No rule of the operator's policy is for this namespace")
         return _forbidden(rule, namespace, claim)
 
+    def keeps_bucket(self, namespace: str, name: str) -> bool:
+        """Whether a pattern keeps a bucket's name for this namespace."""
+        return self._keeps(namespace, name, self._buckets, lambda rule: rule.buckets)
+
+    def keeps_access_key(self, namespace: str, name: str) -> bool:
+        """The same for a user's name."""
+        return self._keeps(namespace, name, self._access_keys, lambda rule: rule.access_keys)
+
+    def may_have_bucket(self, namespace: str, name: str) -> bool:
+        """Whether a Secret there may name a bucket."""
+        return self._may_have(namespace, name, self._buckets, lambda rule: rule.buckets)
+
+    def may_have_access_key(self, namespace: str, name: str) -> bool:
+        """Whether a Secret there may name a user."""
+        return self._may_have(namespace, name, self._access_keys, lambda rule: rule.access_keys)
+
+    def _may_have(
+        self,
+        namespace: str,
+        name: str,
+        patterns: Sequence[Pattern],
+        of: Callable[[Rule], Sequence[Pattern] | None],
+    ) -> bool:
+        if patterns and not _match(patterns, name, namespace):
+            return False
+        rules = self._rules()
+        if rules is None:
+            return True
+        rule = _rule(rules, namespace)
+        if rule is None:
+            return False
+        allowed = of(rule)
+        return allowed is None or _match(allowed, name, namespace)
+
+    def _keeps(
+        self,
+        namespace: str,
+        name: str,
+        patterns: Sequence[Pattern],
+        of: Callable[[Rule], Sequence[Pattern] | None],
+    ) -> bool:
+        """A pattern keeps a name for the one namespace that can have it by that pattern.
+
+        One fixed name does in a rule for one fixed namespace: for stores whose names have no dot.
+        """
+        rule = _rule(self._rules() or (), namespace)
+        ruled = tuple((rule and of(rule)) or ())
+        alone = rule is not None and len(rule.namespaces) == 1 and rule.namespaces[0].is_one_name
+        return any(
+            pattern.allows(name, namespace)
+            and (
+                pattern.is_of_one_namespace or (pattern.is_one_name and alone and pattern in ruled)
+            )
+            for pattern in (*patterns, *ruled)
+        )
+
     def adoption_for(self, namespace: str) -> Adoption | None:
         """What takes the place of ADOPTION there; None if nothing does."""
         rules = self._rules()

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 from backends.base import Backend, Bucket, Claim, Gap, Probe
 from backends.deadline import Deadline
 from backends.errors import StoreError
-from hooks.grant import Evidence, Grants
+from hooks.grant import Holding, Kind, Mark
 from hooks.outcome import Action, Conflict, Outcome, Reason, Refusal
-from hooks.takeover import Adoption, Guard, Takeover, Taking
+from hooks.takeover import Takeover, Taking, Thing, claimed
 
 _OF_USER = frozenset({Gap.NO_USER, Gap.WRONG_SECRET})
+# Seconds for which a bucket that was taken over is looked at for further owners, and how often.
+_WATCHED = 600
+_WATCH_INTERVAL = 60.0
 
 READY = "The store accepts the Secret's credentials and the bucket is the user's."
+SHARED = (
+    "Another Secret holds them too: role, ids, quota and versioning are that one's to set, so this "
+    "Secret's are ignored."
+)
+WIPED = "It was another's before, whose policy and other settings of the bucket were removed."
 
 
 async def reconcile(
-    claim: Claim,
-    evidence: Evidence,
-    backend: Backend,
-    grants: Grants,
-    adoption: Adoption,
-    guard: Guard | None = None,
+    takeover: Takeover,
     *,
-    applied: str,
+    applied: bool,
     unseen: bool,
-    deadline: Deadline,
 ) -> Outcome:
     """Makes the store what the claim says; never raises a store's error.
 
@@ -35,18 +38,11 @@ async def reconcile(
     what the store and the Secret's annotations say.
 
     Args:
-        claim: what is to be.
-        evidence: the Secret's own grant.
-        backend: the store.
-        grants: verifies the grant.
-        adoption: what may be taken over.
-        guard: knows what other Secrets hold; None doesn't ask.
-        applied: the Secret's applied annotation.
+        takeover: the claim, the store, and what may be gained.
+        applied: whether all that a probe can't see was written.
         unseen: nothing was ever reported on the Secret, so its user is likely to be missing.
-        deadline: of the whole sync.
     """
-    takeover = Takeover(claim, evidence, grants, backend, adoption, deadline, guard)
-    run = _Run(claim, backend, deadline, takeover, applied == grants.applied(claim))
+    run = _Run(takeover, applied)
     try:
         return await run.outcome(unseen=unseen)
     except (Refusal, StoreError) as error:
@@ -60,15 +56,15 @@ def ready_message(claim: Claim, backend: Backend) -> str:
     return f"{READY} This store has no user ids and group ids: the Secret's are ignored."
 
 
-@dataclass
 class _Run:
-    claim: Claim
-    backend: Backend
-    deadline: Deadline
-    takeover: Takeover
-    applied: bool
-    user_written: bool = False
-    actions: list[Action] = field(default_factory=list)
+    def __init__(self, takeover: Takeover, applied: bool) -> None:
+        self.takeover = takeover
+        self.claim = takeover.claim
+        self.backend = takeover.backend
+        self.deadline = takeover.deadline
+        self.applied = applied
+        self.user_written = False
+        self.actions: list[Action] = []
 
     async def outcome(self, *, unseen: bool) -> Outcome:
         repaired: set[Gap] = set()
@@ -80,10 +76,7 @@ class _Run:
             probe = await self.backend.probe(self.claim, self.deadline)
             gap, bucket = await self._judge(probe)
             if gap is Gap.ACCEPTED:
-                await self._apply()
-                return Outcome(
-                    Reason.PROVISIONED, ready_message(self.claim, self.backend), tuple(self.actions)
-                )
+                return await self._ready()
             if gap in repaired or (gap in _OF_USER and self.user_written):
                 # Repaired and still there: asked again later rather than repaired again, so
                 # the loop ends after as many turns as there are gaps.
@@ -95,6 +88,25 @@ class _Run:
             repaired.add(gap)
             await self._repair(gap, bucket)
 
+    async def _ready(self) -> Outcome:
+        grant = await self.takeover.grant()
+        user = self.takeover.holding(Thing.USER) if grant is None else grant.holding
+        bucket = (
+            self.takeover.holding(Thing.BUCKET)
+            if grant is None
+            else grant.buckets[self.claim.bucket]
+        )
+        applied = await self._apply(user, bucket)
+        message = ready_message(self.claim, self.backend)
+        if bucket is not None and bucket.mark is Mark.WIPED:
+            message = f"{message} {WIPED}"
+        if not applied and grant is not None:
+            message = f"{message} {SHARED}"
+        again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None
+        return Outcome(
+            Reason.PROVISIONED, message, tuple(self.actions), grant, again, applied=applied
+        )
+
     async def _make(self) -> None:
         """Makes user and bucket unasked where there is no such bucket.
 
@@ -105,20 +117,30 @@ class _Run:
         if await self.backend.find_bucket(self.claim.bucket, self.deadline) is not None:
             return
         try:
-            await self.takeover.authorise(Taking.NEW_USER)
+            await self._authorise_new()
         except Conflict:
             # The user may be there with this very secret: then nothing is taken over.
             return
         if await self._create_user():
             await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
 
+    async def _authorise_new(self) -> None:
+        """Both questions at once: others that are asked at the same time share the look-ups."""
+        answers = await asyncio.gather(
+            self.takeover.authorise(Taking.NEW_USER),
+            self.takeover.authorise(Taking.NEW_BUCKET),
+            return_exceptions=True,
+        )
+        for answer in answers:
+            # In their order, so that the same Secret is always told the same.
+            if isinstance(answer, BaseException):
+                raise answer
+
     async def _judge(self, probe: Probe) -> tuple[Gap, Bucket | None]:
         """What is really missing, where the tenant's answer alone doesn't say."""
         if probe.gap is Gap.ACCEPTED and probe.owner is not None:
             bucket: Bucket | None = Bucket(frozenset({probe.owner}))
-        elif probe.gap is Gap.ACCEPTED and self.takeover.evidence.holds(
-            self.takeover.grants, self.claim
-        ):
+        elif probe.gap is Gap.ACCEPTED and self._is_believed():
             return Gap.ACCEPTED, None
         elif probe.gap in {Gap.ACCEPTED, Gap.DENIED}:
             # A store without owners; or the tenant's own bucket policy may refuse the probe.
@@ -139,24 +161,44 @@ class _Run:
             )
         return Gap.ACCEPTED, bucket
 
+    def _is_believed(self) -> bool:
+        """Whether a grant makes an accepted probe enough on a store that doesn't name owners."""
+        user, bucket = map(self.takeover.holding, (Thing.USER, Thing.BUCKET))
+        return user is not None and bucket is not None and not self._is_watched(bucket)
+
+    def _is_watched(self, bucket: Holding) -> bool:
+        """Whether another may still turn out to have been given the same bucket.
+
+        Two replicas that take one over at the same time each see it done; where a bucket can have
+        several owners both would be believed.
+        """
+        if not self.backend.capabilities.several_owners or not bucket.mark:
+            return False
+        return abs(time.time() - bucket.second) < _WATCHED
+
     async def _repair(self, gap: Gap, bucket: Bucket | None) -> None:
         match gap:
             case Gap.NO_USER:
-                await self.takeover.authorise(Taking.NEW_USER)
                 # No user is made for a bucket that it may not have: nothing half-made stays.
                 found = await self.backend.find_bucket(self.claim.bucket, self.deadline)
                 owned = found is not None and found.is_owned_by(self.claim.user)
-                if found is not None and not owned:
-                    await self.takeover.authorise(Taking.BUCKET, found)
+                if found is None:
+                    await self._authorise_new()
+                else:
+                    await self.takeover.authorise(Taking.NEW_USER)
+                    if not owned:
+                        await self.takeover.authorise(Taking.BUCKET, found)
                 if not await self._create_user():
                     # It exists and yet isn't known to the probe: a disabled one looks so.
-                    await self._refuse_administrator()
+                    await self._refuse_administrator(tried=True)
                 elif found is None:
                     await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
                 elif not owned:
-                    await self._do(Action.CHANGE_OWNER, self.backend.change_owner)
+                    await self._change_owner(found)
             case Gap.WRONG_SECRET:
                 exists = await self._refuse_administrator()
+                if self.user_written:
+                    return
                 # One that another gateway deleted is still remembered by this one for a while.
                 await self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
                 if exists:
@@ -167,26 +209,92 @@ class _Run:
                 # On a store without owners the bucket is made by changing the user.
                 if Action.CREATE_USER not in self.actions:
                     await self._refuse_administrator()
+                await self.takeover.authorise(Taking.NEW_BUCKET)
                 await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
-            case Gap.DENIED:
+            case Gap.DENIED if bucket is not None:
                 if Action.CREATE_USER not in self.actions:
                     await self._refuse_administrator()
-                await self.takeover.authorise(Taking.BUCKET, bucket)
-                await self._do(Action.CHANGE_OWNER, self.backend.change_owner)
+                try:
+                    await self.takeover.authorise(Taking.BUCKET, bucket)
+                except Conflict:
+                    await self._withdraw(bucket)
+                    raise
+                await self._change_owner(bucket)
 
-    async def _apply(self) -> None:
-        """Writes once what no probe can see: role and ids, quota and versioning."""
-        attributes = self.claim.attributes and self.backend.capabilities.attributes
-        if attributes and not (self.applied or self.user_written):
-            await self._refuse_administrator()
-            await self._update_user()
+    async def _change_owner(self, bucket: Bucket) -> None:
+        """Gives the bucket to the user; where it was another's, with none of that one's settings.
+
+        They are removed before, so that they never hold for the new owner, and once more
+        afterwards, since the former one could write them until then.
+        """
+        wiping = self.takeover.is_anothers(bucket)
+        if wiping:
+            await self.backend.wipe(self.claim.bucket, self.deadline)
+        if not await self._do(Action.CHANGE_OWNER, self.backend.change_owner):
+            return
+        if wiping:
+            await self.backend.wipe(self.claim.bucket, self.deadline)
+        if not self.takeover.owns(Thing.BUCKET) or wiping:
+            self.takeover.mark(Mark.WIPED if wiping else Mark.ADOPTED)
+        if self.backend.capabilities.several_owners:
+            await self._look_again()
+
+    async def _look_again(self) -> None:
+        """Whether another replica has given the bucket to another Secret at the same time.
+
+        Raises:
+            Conflict: it has, and that one keeps it.
+        """
+        rival = await self.takeover.lost()
+        found = await self.backend.find_bucket(self.claim.bucket, self.deadline)
+        if found is None:
+            return
+        user = self.claim.user
+        if rival is None and (
+            self.takeover.owns(Thing.BUCKET)
+            or user not in found.owners
+            # Neither has a grant yet: the one that sorts first stays, and both sides know which.
+            or min(found.owners) == user
+        ):
+            return
+        await self._withdraw(found)
+        if rival is not None:
+            raise claimed(Thing.BUCKET, self.claim, rival.namespace, rival.name)
+        raise Conflict(
+            Reason.BUCKET_CLAIMED,
+            "Another Secret was given the bucket at the same time: choose another name.",
+        )
+
+    async def _withdraw(self, bucket: Bucket) -> None:
+        """Gives back a bucket that others have, too."""
+        if self.backend.capabilities.several_owners and self.claim.user in bucket.owners:
+            await self.backend.release(self.claim.bucket, self.claim.user, self.deadline)
+
+    async def _apply(self, user: Holding | None, bucket: Holding | None) -> bool:
+        """Writes once what no probe can see: role and ids, quota and versioning.
+
+        Returns:
+            Whether all of it is written: what another Secret holds isn't this one's to set up.
+        """
+        complete = True
+        if self.claim.attributes and self.backend.capabilities.attributes:
+            if not _may_set_up(user):
+                complete = False
+            elif not (self.applied or self.user_written):
+                await self._refuse_administrator()
+                await self._update_user()
+        if not self.claim.bucket_attributes:
+            return complete
+        if not _may_set_up(bucket):
+            return False
         # A bucket that is made again has none of what the one before had.
         if self.applied and Action.CREATE_BUCKET not in self.actions:
-            return
+            return complete
         if {self.claim.quota_bytes, self.claim.quota_objects} != {None}:
             await self._do(Action.SET_QUOTA, self.backend.set_quota)
         if self.claim.versioning is not None:
             await self._do(Action.SET_VERSIONING, self.backend.set_versioning)
+        return complete
 
     async def _create_user(self) -> bool:
         created = await self._do(Action.CREATE_USER, self.backend.create_user)
@@ -197,8 +305,11 @@ class _Run:
         if await self._do(Action.UPDATE_USER, self.backend.update_user):
             self.user_written = True
 
-    async def _refuse_administrator(self) -> bool:
+    async def _refuse_administrator(self, *, tried: bool = False) -> bool:
         """Whether there is such a user at all; it is no administrator.
+
+        Args:
+            tried: it was just to be made, and the store said that it exists.
 
         Raises:
             Conflict: it is one, or it was disabled, and so it is left alone.
@@ -206,6 +317,11 @@ class _Run:
         user = await self.backend.find_user(self.claim.user, self.deadline)
         if user is None:
             return False
+        if user.uncertain and not tried:
+            # Known to the store and yet not among its users: deleted a moment ago, or a root
+            # account. Only making it tells, which the store refuses for a root account.
+            await self.takeover.authorise(Taking.NEW_USER)
+            return await self._create_user() or await self._refuse_administrator(tried=True)
         if user.admin and not self._is_own_administrator():
             raise Conflict(
                 Reason.ADMIN_USER,
@@ -222,9 +338,7 @@ class _Run:
 
     def _is_own_administrator(self) -> bool:
         """One that this Secret was given, where the platform allows that role."""
-        return self.claim.role == "admin" and self.takeover.evidence.covers_user(
-            self.takeover.grants, self.claim
-        )
+        return self.claim.role == "admin" and self.takeover.owns(Thing.USER)
 
     async def _do(
         self, action: Action, repair: Callable[[Claim, Deadline], Awaitable[bool]]
@@ -233,3 +347,8 @@ class _Run:
         if changed:
             self.actions.append(action)
         return changed
+
+
+def _may_set_up(holding: Holding | None) -> bool:
+    """Whether role, ids, quota and versioning are this Secret's to write."""
+    return holding is not None and holding.kind in {Kind.OWN, Kind.UNGUARDED}

@@ -5,21 +5,49 @@ Objects are never deleted: a bucket goes only when it is empty, which the store 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from backends.base import Backend, Claim, Gap
 from backends.deadline import Deadline
 from backends.errors import StoreError
+from backends.sensitive import Sensitive
 from hooks.others import Others
 from hooks.outcome import Action, Outcome, Reason, Refusal
 from hooks.policyfile import Deletion
+from hooks.takeover import Thing
+
+log = logging.getLogger(__name__)
 
 DELETED = "What the Secret was given and nobody else uses is gone from the store."
 
 
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a Secret's valid grant says that it holds, and may therefore be removed.
+
+    Args:
+        origin: the Secret's namespace and name.
+        uid: its uid.
+        user: the user that it holds.
+        bucket: the bucket.
+        owns_user: whether the user is the Secret's own, or may be, see `Kind.SHARED_WITHIN`.
+        owns_bucket: likewise.
+        secret: the Secret's own secret; None where its data doesn't name that user any more.
+    """
+
+    origin: str
+    uid: str
+    user: str
+    bucket: str
+    owns_user: bool
+    owns_bucket: bool
+    secret: Sensitive | None = None
+
+
 async def remove(
-    policy: Deletion, held: Claim, others: Others, backend: Backend, deadline: Deadline
+    policy: Deletion, held: Holdings, others: Others, backend: Backend, deadline: Deadline
 ) -> Outcome:
     """Removes what a Secret holds; never raises a store's error.
 
@@ -27,8 +55,8 @@ async def remove(
 
     Args:
         policy: how far to go.
-        held: what a valid grant says that the Secret was given, with the Secret's own secret.
-        others: the other live Secrets, which may use it too.
+        held: what the Secret holds.
+        others: the other live Secrets, which may hold or use it too.
         backend: the store, which has to confirm that it is this Secret's.
         deadline: of the whole call.
     """
@@ -42,7 +70,7 @@ async def remove(
 
 @dataclass
 class _Run:
-    held: Claim
+    held: Holdings
     backend: Backend
     deadline: Deadline
     actions: list[Action] = field(default_factory=list)
@@ -57,24 +85,41 @@ class _Run:
                 Reason.BACKEND_ERROR, "The store contradicts itself about whose the user is."
             )
         if not confirmed:
+            log.warning(
+                "%s: the user isn't the Secret's any more on the store: nothing is removed",
+                held.origin,
+            )
             return
-        sharing = await others.all(
-            held.origin,
-            lambda names: held.user in names.users or held.bucket in names.buckets,
-            deadline,
-        )
-        user_shared = any(held.user in other.names.users for other in sharing)
-        bucket_shared = any(held.bucket in other.names.buckets for other in sharing)
-        bucket_goes = policy is Deletion.DELETE and not bucket_shared
+        user_used, bucket_used = await self._are_used(others)
+        user_goes = held.owns_user and not user_used
+        bucket_goes = policy is Deletion.DELETE and not bucket_used
         # First, as long as there is a user that can empty it, and by whose name it is known.
-        if bucket_goes or not user_shared:
+        if held.owns_bucket and (bucket_goes or user_goes):
             await self._part_with_bucket(bucket_goes)
-        if not user_shared:
+        if user_goes:
             await self._do(Action.DELETE_USER, self.backend.delete_user(held.user, deadline))
             user = await self.backend.find_user(held.user, deadline)
             # An administrator is another's: a gateway that remembers the user calls it one.
             if user is not None and not user.admin:
                 raise _still_there("user")
+
+    async def _are_used(self, others: Others) -> tuple[bool, bool]:
+        """Whether another live Secret has the user, and the bucket.
+
+        That is one with a valid `own` for it, and one of the same namespace with the same user and
+        secret. Whoever else names it has no right to it, so can neither keep it nor get it.
+        """
+        held, deadline = self.held, self.deadline
+        holders = [
+            (await others.holders(thing, name, held.origin, deadline)).others
+            for thing, name in ((Thing.USER, held.user), (Thing.BUCKET, held.bucket))
+        ]
+        beside = (await others.sharing(held.user, held.origin, deadline)).others
+        beside = tuple(
+            other for other in beside if held.secret is None or held.secret in other.names.secrets
+        )
+        bucket_beside = any(held.bucket in other.names.buckets for other in beside)
+        return bool(holders[0] or beside), bool(holders[1]) or bucket_beside
 
     async def _part_with_bucket(self, goes: bool) -> None:
         """Deletes the bucket or gives it to the administrator, and looks whether that is so."""
@@ -84,7 +129,11 @@ class _Run:
         if its_own and goes:
             await self._do(Action.DELETE_BUCKET, self.backend.delete_bucket(name, deadline))
         elif its_own:
+            # Whoever is given it next inherits nothing of it but the objects; the user can write
+            # its settings until it is not its own any more.
+            await self.backend.wipe(name, deadline)
             await self._do(Action.CHANGE_OWNER, self.backend.release(name, user, deadline))
+            await self.backend.wipe(name, deadline)
         left = await self.backend.find_bucket(name, deadline)
         if left is not None and (left.owners == {user} or (its_own and goes)):
             raise _still_there("bucket")
@@ -92,16 +141,20 @@ class _Run:
     async def _is_confirmed(self) -> bool:
         """Whether the store takes the Secret's own secret for the user's, or has no such user.
 
-        A user with another secret is in somebody else's hands by now. An administrator's is
+        A user with another secret is in somebody else's hands by now. Where the Secret doesn't tell
+        the user's secret any more, its grant alone speaks for it. An administrator's is
         never deleted, and a disabled one stays disabled only while it is there.
         """
-        if self.held.user == self.backend.administrator:
+        held = self.held
+        if held.user == self.backend.administrator:
             return False
-        probe = await self.backend.probe(self.held, self.deadline)
-        if probe.gap is Gap.WRONG_SECRET:
-            return False
-        user = await self.backend.find_user(self.held.user, self.deadline)
-        return user is None or not (user.admin or user.disabled)
+        if held.secret is not None:
+            claim = Claim(held.bucket, held.user, held.secret, origin=held.origin)
+            probe = await self.backend.probe(claim, self.deadline)
+            if probe.gap is Gap.WRONG_SECRET:
+                return False
+        user = await self.backend.find_user(held.user, self.deadline)
+        return user is None or user.uncertain or not (user.admin or user.disabled)
 
     async def _do(self, action: Action, removal: Awaitable[bool]) -> None:
         if await removal:

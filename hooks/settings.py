@@ -86,7 +86,7 @@ class Settings:
     deletion: bool
     events: Switch
     public_endpoint: str
-    signing_key: Sensitive
+    signing_keys: tuple[Sensitive, ...]
     hook_host: str
     hook_port: int
     hook_tokens: tuple[Sensitive, ...]
@@ -117,7 +117,7 @@ class Settings:
         secret_key = read.credential("S3_SECRET_KEY", "ROOT_SECRET_KEY", required=not by_token)
         token = read.credential("S3_ADMIN_TOKEN", required=by_token)
         admin_secret = token if by_token else secret_key
-        signing_key = read.credential("SIGNING_KEY")
+        signing_keys = read.tokens("SIGNING_KEY")
         concurrency = read.integer("SYNC_CONCURRENCY", 32, 1, 1024)
         verify = read.boolean("S3_TLS_VERIFY", True)
         ca_bundle = read.ca_bundle("S3_CA_BUNDLE")
@@ -152,7 +152,7 @@ class Settings:
             deletion=read.choice("DELETION", "off", ("off", "on")) == "on",
             events=Switch(read.choice("KUBERNETES_EVENTS", "auto", tuple(Switch))),
             public_endpoint=read.url_as_given("S3_PUBLIC_ENDPOINT_URL", "S3_ENDPOINT_URL"),
-            signing_key=signing_key or Grants.derived(admin_secret),
+            signing_keys=signing_keys or (Grants.derived(admin_secret),),
             hook_host=read.text("HOOK_HOST", "127.0.0.1", str),
             hook_port=read.integer("HOOK_PORT", 8080, 0, 65535),
             hook_tokens=read.tokens("HOOK_TOKEN"),

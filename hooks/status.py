@@ -15,7 +15,7 @@ from datetime import datetime
 
 from backends.base import Claim
 from hooks.decorator import SyncRequest, SyncResponse
-from hooks.grant import Evidence, Grants
+from hooks.grant import Evidence, Grant, Grants
 from hooks.outcome import Outcome, Reason, Status
 
 _MESSAGE_LENGTH = 512
@@ -31,6 +31,10 @@ _SOON = {
     Reason.CONNECTION_SECRET_TAKEN: 30.0,
     Reason.BUCKET_NOT_EMPTY: 60.0,
 }
+# Who waits for another's things looks ever more seldom: many who do must not keep anybody busy.
+_CLAIMED = frozenset({Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED})
+REST = 600
+"""Seconds for which a grant that another key has signed is left as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,11 @@ class Keys:
         return request.annotations.get(self[name], "")
 
     def evidence(self, request: SyncRequest) -> Evidence:
-        """The Secret's grant and the names that it may be for."""
+        """The Secret's grants and the names that they may be for."""
         return Evidence(
             uid=request.uid,
-            token=self.observed(request, "grant"),
+            token=self.observed(request, "grants"),
+            first=self.observed(request, "grant"),
             bucket=self.observed(request, "bucket"),
             user=self.observed(request, "user"),
         )
@@ -104,17 +109,30 @@ class Scribe:
         }
         labels: dict[str, str | None] = {
             "status": outcome.status.value,
-            "bucket-hash": None,
-            "user-hash": None,
+            **self._hashes(request, outcome, claim),
         }
-        if claim is not None and outcome.status not in {Status.INVALID, Status.SKIPPED}:
-            labels["bucket-hash"] = name_hash(claim.bucket)
-            labels["user-hash"] = name_hash(claim.user)
+        elapsed = (now - since).total_seconds()
         return SyncResponse(
             annotations=self._named(annotations),
             labels=self._named(labels),
-            resync_after=resync_after(outcome.reason, (now - since).total_seconds(), request.uid),
+            resync_after=outcome.again or resync_after(outcome.reason, elapsed, request.uid),
         )
+
+    def _hashes(
+        self, request: SyncRequest, outcome: Outcome, claim: Claim | None
+    ) -> dict[str, str | None]:
+        """The look-up labels: of what is claimed, or of what is held where that can't be read."""
+        bucket = user = None
+        if outcome.status is Status.INVALID:
+            grant = self.keys.evidence(request).held(self.grants).last
+            if grant is not None:
+                bucket, user = next(iter(grant.buckets), None), grant.user
+        elif claim is not None and outcome.status is not Status.SKIPPED:
+            bucket, user = claim.bucket, claim.user
+        return {
+            "bucket-hash": None if bucket is None else name_hash(bucket),
+            "user-hash": None if user is None else name_hash(user),
+        }
 
     def _named(self, values: Mapping[str, str | None]) -> dict[str, str | None]:
         return {self.keys[name]: value for name, value in values.items()}
@@ -133,25 +151,50 @@ class Scribe:
         """What the Secret was given."""
         kept = {
             name: self.keys.observed(request, name) or None
-            for name in ("bucket", "user", "grant", "applied")
+            for name in ("bucket", "user", "grants", "applied")
         }
-        if outcome.status is Status.RETRYING:
-            return kept
-        if outcome.status is not Status.READY or claim is None:
+        if outcome.status is Status.SKIPPED:
             return {**kept, "bucket": None, "user": None}
-        grant = kept["grant"]
-        if not self.keys.evidence(request).holds(self.grants, claim):
-            grant = (
-                self.grants.issue(request.uid, claim.bucket, claim.user, int(now.timestamp()))
-                if request.uid
-                else None
-            )
+        if outcome.status is not Status.READY or claim is None:
+            return kept
+        seconds = int(now.timestamp())
+        if is_anothers(self.keys, self.grants, request, seconds):
+            return {**kept, "bucket": claim.bucket, "user": claim.user}
+        applied = kept["applied"]
+        if outcome.applied and not (applied and self.grants.is_applied(applied, claim)):
+            applied = self.grants.applied(claim)
         return {
             "bucket": claim.bucket,
             "user": claim.user,
-            "grant": grant,
-            "applied": self.grants.applied(claim),
+            "grants": self._token(request, outcome.grant, seconds) or kept["grants"],
+            "applied": applied,
         }
+
+    def _token(self, request: SyncRequest, grant: Grant | None, now: int) -> str | None:
+        """A new text of a grant; None where the one that is there will do."""
+        if grant is None or not request.uid:
+            return None
+        before = self.keys.evidence(request).held(self.grants).grant
+        if before == grant and (before.current or now - before.signed < REST):
+            return None
+        return self.grants.issue(request.uid, grant, now)
+
+
+def is_anothers(keys: Keys, grants: Grants, request: SyncRequest, now: int) -> bool:
+    """Whether another replica has just signed the Secret's grant with keys that aren't known here.
+
+    Then it is left alone for a while, and what was applied is taken as applied: two replicas with
+    different keys would else write over one another for ever.
+
+    Args:
+        keys: the annotations' names.
+        grants: verifies.
+        request: the Secret.
+        now: the time, in Unix seconds.
+    """
+    token = keys.observed(request, "grants")
+    signed = grants.signed_by_another(token, request.uid) if token else None
+    return signed is not None and -60 < now - signed < REST
 
 
 def name_hash(name: str) -> str:
@@ -167,11 +210,14 @@ def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
         elapsed: seconds since the status became what it is: the only memory of the tries.
         uid: the Secret's; spreads the tries of many Secrets after one outage.
     """
+    spread = 0.8 + 0.4 * (zlib.crc32(uid.encode()) % 1000) / 1000
+    grown = round(min(max(elapsed / 2 * spread, _SHORTEST_RETRY), _LONGEST_RETRY), 1)
+    if reason in _CLAIMED:
+        return max(grown, _SOON[reason])
     if reason in _SOON:
         return _SOON[reason]
     if reason.status is Status.RETRYING:
-        spread = 0.8 + 0.4 * (zlib.crc32(uid.encode()) % 1000) / 1000
-        return round(min(max(elapsed / 2 * spread, _SHORTEST_RETRY), _LONGEST_RETRY), 1)
+        return grown
     if reason.status is Status.CONFLICT:
         return _LONGEST_RETRY
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from backends.base import Backend, Claim
 from backends.deadline import Deadline
@@ -21,8 +22,8 @@ from hooks.recent import Recent
 from hooks.reconcile import reconcile
 from hooks.secret import InvalidSecret, Rules, check_supported, read, read_endpoint
 from hooks.settings import Settings
-from hooks.status import Keys, Scribe
-from hooks.takeover import Guard
+from hooks.status import Keys, Scribe, is_anothers
+from hooks.takeover import Guard, Rights, Takeover, Thing
 
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25
@@ -65,7 +66,7 @@ class Syncer:
         self._rules: Rules = settings.rules
         self._adoption = settings.adoption
         self._store_time = store_time(settings)
-        self._grants = Grants(settings.signing_key)
+        self._grants = Grants(*settings.signing_keys)
         self._keys = Keys(settings.annotation_key)
         self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
         self._locks = locks
@@ -132,17 +133,24 @@ class Syncer:
         self, request: SyncRequest, claim: Claim, policy: Policy, deadline: Deadline
     ) -> Outcome:
         names = claim.bucket, claim.user
-        outcome = await reconcile(
+        evidence = self._keys.evidence(request)
+        adoption = policy.adoption_for(request.namespace) or self._adoption
+        takeover = Takeover(
             claim,
-            self._keys.evidence(request),
+            request.uid,
+            evidence.held(self._grants, {claim.bucket}, {claim.user}),
             self._backend,
-            self._grants,
-            policy.adoption_for(request.namespace) or self._adoption,
+            Rights(adoption, partial(_keeps, policy, request.namespace)),
+            deadline,
             self._guard,
-            applied=self._keys.observed(request, "applied"),
+        )
+        applied = self._keys.observed(request, "applied")
+        outcome = await reconcile(
+            takeover,
+            applied=self._grants.is_applied(applied, claim)
+            or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
-            deadline=deadline,
         )
         if outcome.status is Status.READY:
             self._provisioned.add(names)
@@ -184,3 +192,9 @@ class Syncer:
 def store_time(settings: Settings) -> float:
     """Seconds of a call that the store may take."""
     return max(settings.sync_timeout - _MARGIN, settings.sync_timeout / 2)
+
+
+def _keeps(policy: Policy, namespace: str, thing: Thing, name: str) -> bool:
+    if thing is Thing.BUCKET:
+        return policy.keeps_bucket(namespace, name)
+    return policy.keeps_access_key(namespace, name)

@@ -43,6 +43,8 @@ class ModelStore:
     quotas: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Bytes and objects of each bucket, 0 for no limit."""
     versioning: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    """What owners have made of their buckets: a policy, say."""
     roles: frozenset[str] = frozenset({"user", "userplus", "admin"})
     names_owners: bool = True
     features: frozenset[str] = frozenset({"quota_bytes", "quota_objects", "versioning"})
@@ -140,6 +142,10 @@ class ModelStore:
         self.owners[claim.bucket] = claim.user
         return True
 
+    async def wipe(self, bucket: str, deadline: Deadline) -> None:
+        await self._called("wipe")
+        self.settings.pop(bucket, None)
+
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         await self._called("release")
         if bucket not in self.owners or self.owners[bucket] != user:
@@ -162,6 +168,7 @@ class ModelStore:
         del self.owners[name]
         self.quotas.pop(name, None)
         self.versioning.pop(name, None)
+        self.settings.pop(name, None)
         return True
 
     async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
