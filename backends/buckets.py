@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 from backends import xmlbody
 from backends.base import Answer, Claim, Credentials
@@ -101,7 +101,7 @@ class Buckets:
         return True
 
     async def remove_settings(
-        self, bucket: str, settings: Mapping[str, str], deadline: Deadline
+        self, bucket: str, settings: Mapping[str, Set[str]], deadline: Deadline
     ) -> None:
         """Removes settings of a bucket.
 
@@ -110,7 +110,7 @@ class Buckets:
 
         Args:
             bucket: its name; one that is gone is no error.
-            settings: names of sub-resources, each with the code that says that there is nothing.
+            settings: names of sub-resources, each with the codes that say that there is none.
             deadline: of the sync.
         """
         for setting, absent in settings.items():
@@ -122,7 +122,7 @@ class Buckets:
                 deadline=deadline,
                 query={setting: ""},
             )
-            if answer.code not in {absent, "NoSuchBucket"}:
+            if answer.code != "NoSuchBucket" and answer.code not in absent:
                 self._checked(answer)
 
     async def remove_notifications(self, bucket: str, deadline: Deadline) -> None:

@@ -138,15 +138,30 @@ class Garage:
         raise Unsupported(f"Garage can't change the secret of an access key: {_NEW_KEY}.")
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
-        """Makes the bucket and gives it to the key.
+        """Makes the bucket with the key as its owner, in one request.
 
-        Not atomic: cut short, it leaves a bucket that is the administrator's, for the next
-        sync to go on with.
+        Permissions come with a name of the key's own for the bucket, which is taken away again. It
+        does no harm where that is cut short: it is the name that the bucket has anyway.
         """
-        answer = await self._api.post("CreateBucket", deadline, body={"globalAlias": claim.bucket})
-        if answer.code == "BucketAlreadyExists":
+        name, user = claim.bucket, claim.user
+        answer = await self._api.post(
+            "CreateBucket",
+            deadline,
+            body={
+                "globalAlias": name,
+                "localAlias": {"accessKeyId": user, "alias": name, "allow": _FULL},
+            },
+        )
+        if answer.code in {"BucketAlreadyExists", "NoSuchAccessKey"}:
             return False
-        await self._permit("AllowBucketKey", document(answer), claim.user, deadline)
+        made = bucket_id(document(answer))
+        require(
+            await self._api.post(
+                "RemoveBucketAlias",
+                deadline,
+                body={"bucketId": made, "accessKeyId": user, "localAlias": name},
+            )
+        )
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:

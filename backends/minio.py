@@ -45,9 +45,11 @@ _GAPS = {
 _NO_USERS_NAME = frozenset({"XMinioInvalidIAMCredentials"})
 # What an owner can make of its bucket, and what is said where there is none.
 _SETTINGS = {
-    "policy": "NoSuchBucketPolicy",
-    "lifecycle": "NoSuchLifecycleConfiguration",
-    "replication": "ReplicationConfigurationNotFoundError",
+    "policy": frozenset({"NoSuchBucketPolicy"}),
+    "lifecycle": frozenset({"NoSuchLifecycleConfiguration"}),
+    "replication": frozenset(
+        {"ReplicationConfigurationNotFoundError", "XMinioAdminRemoteTargetNotFoundError"}
+    ),
 }
 _NO_SUCH_BUCKET = "NoSuchBucket"
 # The signature is checked before the bucket is looked for.

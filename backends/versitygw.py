@@ -45,9 +45,9 @@ _GAPS = {
 }
 # What an owner can make of its bucket, and what is said where there is none.
 _SETTINGS = {
-    "policy": "NoSuchBucketPolicy",
-    "cors": "NoSuchCORSConfiguration",
-    "website": "NoSuchWebsiteConfiguration",
+    "policy": frozenset({"NoSuchBucketPolicy"}),
+    "cors": frozenset({"NoSuchCORSConfiguration"}),
+    "website": frozenset({"NoSuchWebsiteConfiguration"}),
 }
 _NEW_USER_ROLE = "user"
 # The signature is checked before the bucket is looked for.

@@ -16,6 +16,7 @@ from hooks.takeover import Takeover, Taking, Thing, claimed
 _OF_USER = frozenset({Gap.NO_USER, Gap.WRONG_SECRET})
 # Seconds for which a bucket that was taken over is looked at for further owners, and how often.
 _WATCHED = 600
+_WATCH_AFTER = 30
 _WATCH_INTERVAL = 60.0
 
 READY = "The store accepts the Secret's credentials and the bucket is the user's."
@@ -164,7 +165,10 @@ class _Run:
     def _is_believed(self) -> bool:
         """Whether a grant makes an accepted probe enough on a store that doesn't name owners."""
         user, bucket = map(self.takeover.holding, (Thing.USER, Thing.BUCKET))
-        return user is not None and bucket is not None and not self._is_watched(bucket)
+        if user is None or bucket is None:
+            return False
+        # What Metacontroller's own write brings about comes too early to see anything.
+        return time.time() - bucket.second < _WATCH_AFTER or not self._is_watched(bucket)
 
     def _is_watched(self, bucket: Holding) -> bool:
         """Whether another may still turn out to have been given the same bucket.
@@ -172,9 +176,11 @@ class _Run:
         Two replicas that take one over at the same time each see it done; where a bucket can have
         several owners both would be believed.
         """
-        if not self.backend.capabilities.several_owners or not bucket.mark:
-            return False
-        return abs(time.time() - bucket.second) < _WATCHED
+        return (
+            self.backend.capabilities.several_owners
+            and bool(bucket.mark)
+            and time.time() - bucket.second < _WATCHED
+        )
 
     async def _repair(self, gap: Gap, bucket: Bucket | None) -> None:
         match gap:
@@ -234,7 +240,8 @@ class _Run:
             return
         if wiping:
             await self.backend.wipe(self.claim.bucket, self.deadline)
-        if not self.takeover.owns(Thing.BUCKET) or wiping:
+        # What is its own is put right in silence.
+        if not self.takeover.has(Thing.BUCKET):
             self.takeover.mark(Mark.WIPED if wiping else Mark.ADOPTED)
         if self.backend.capabilities.several_owners:
             await self._look_again()
@@ -251,7 +258,7 @@ class _Run:
             return
         user = self.claim.user
         if rival is None and (
-            self.takeover.owns(Thing.BUCKET)
+            self.takeover.has(Thing.BUCKET)
             or user not in found.owners
             # Neither has a grant yet: the one that sorts first stays, and both sides know which.
             or min(found.owners) == user
@@ -338,7 +345,7 @@ class _Run:
 
     def _is_own_administrator(self) -> bool:
         """One that this Secret was given, where the platform allows that role."""
-        return self.claim.role == "admin" and self.takeover.owns(Thing.USER)
+        return self.claim.role == "admin" and self.takeover.has(Thing.USER)
 
     async def _do(
         self, action: Action, repair: Callable[[Claim, Deadline], Awaitable[bool]]

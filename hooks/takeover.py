@@ -174,10 +174,10 @@ class Takeover:
             return self.held.bucket(self.claim.bucket)
         return self.held.user(self.claim.user)
 
-    def owns(self, thing: Thing) -> bool:
+    def has(self, thing: Thing) -> bool:
         """Whether its own grant makes the thing the Secret's, as far as the grant itself says."""
         mine = self.holding(thing)
-        return mine is not None and mine.own
+        return mine is not None and mine.kind in {Kind.OWN, Kind.UNGUARDED}
 
     def is_anothers(self, bucket: Bucket) -> bool:
         """Whether a bucket that changes its owner was another's, who may have set it up.
@@ -187,7 +187,7 @@ class Takeover:
         deleted user's.
         """
         known = {self.claim.user, self.backend.administrator}
-        if self.owns(Thing.BUCKET):
+        if self.has(Thing.BUCKET):
             known |= {grant.user for grant in (self.held.grant, self.held.first) if grant}
             return bool(bucket.owners - known)
         return not bucket.owners or bool(bucket.owners - known)
@@ -362,8 +362,6 @@ class Takeover:
             )
 
     async def _are_gone(self, owners: Set[str]) -> bool:
-        if self.backend.administrator in owners:
-            return False
         for owner in sorted(owners):
             if await self.backend.find_user(owner, self.deadline) is not None:
                 return False

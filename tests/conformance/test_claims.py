@@ -50,7 +50,7 @@ def test_a_rotated_secret_locks_the_former_one_out(subject: Subject, name: str) 
     secret = Secret.claiming(name, name, SECRET)
     operator.sync(secret)
     subject.put(name, "key", b"body", as_user=(name, SECRET))
-    grant = secret.annotations["grant"]
+    grant = secret.annotations["grants"]
     secret.set(access_secret=OTHER_SECRET)
     result = operator.sync(secret)
     assert secret.state == READY
@@ -58,7 +58,7 @@ def test_a_rotated_secret_locks_the_former_one_out(subject: Subject, name: str) 
     assert result.outcome.actions == (Action.UPDATE_USER,)
     assert not subject.accepts(name, SECRET)
     assert subject.get(name, "key", as_user=(name, OTHER_SECRET)) == b"body"
-    assert secret.annotations["grant"] == grant
+    assert secret.annotations["grants"] == grant
 
 
 @pytest.mark.parametrize("subject", lacking("rotation"), indirect=True)
@@ -69,7 +69,7 @@ def test_a_secret_that_cannot_be_rotated_is_refused_and_the_former_one_works_on(
     secret = Secret.claiming(name, name, SECRET)
     operator.sync(secret)
     subject.put(name, "key", b"body", as_user=(name, SECRET))
-    grant = secret.annotations["grant"]
+    grant = secret.annotations["grants"]
     secret.set(access_secret=OTHER_SECRET)
     for _ in range(2):
         result = operator.sync(secret)
@@ -79,7 +79,7 @@ def test_a_secret_that_cannot_be_rotated_is_refused_and_the_former_one_works_on(
     assert "set a new access key" in secret.annotations["message"]
     assert subject.get(name, "key", as_user=(name, SECRET)) == b"body"
     assert not subject.accepts(name, OTHER_SECRET)
-    assert secret.annotations["grant"] == grant
+    assert secret.annotations["grants"] == grant
     secret.set(access_key=f"{name}-new")
     operator.sync(secret)
     assert secret.state == READY
@@ -92,12 +92,12 @@ def test_another_access_key_takes_the_bucket_along(subject: Subject, name: str) 
     secret = Secret.claiming(name, f"{name}-one", SECRET)
     operator.sync(secret)
     subject.put(name, "key", b"body", as_user=(f"{name}-one", SECRET))
-    former = secret.annotations["grant"]
+    former = secret.annotations["grants"]
     secret.set(access_key=f"{name}-two", access_secret=OTHER_SECRET)
     operator.sync(secret)
     assert secret.state == READY
     assert secret.annotations["user"] == f"{name}-two"
-    assert secret.annotations["grant"] != former
+    assert secret.annotations["grants"] != former
     assert subject.get(name, "key", as_user=(f"{name}-two", OTHER_SECRET)) == b"body"
     assert subject.get(name, "key", as_user=(f"{name}-one", SECRET)) == "AccessDenied"
 
@@ -288,7 +288,7 @@ def test_annotations_and_labels_are_those_of_the_contract(subject: Subject, name
         "bucket",
         "user",
         "last-transition-time",
-        "grant",
+        "grants",
         "applied",
     }
     assert set(secret.labels) == {"status", "bucket-hash", "user-hash"}

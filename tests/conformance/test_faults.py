@@ -66,7 +66,7 @@ def test_a_fault_is_named_and_nothing_is_lost_or_written(
     assert real.proxy.injected
     assert result.response.resync_after is not None
     assert 2 <= result.response.resync_after <= 300
-    for kept in ("bucket", "user", "grant", "applied", "endpoint"):
+    for kept in ("bucket", "user", "grants", "applied", "endpoint"):
         assert secret.annotations[kept] == ready[kept]
     again = operator.sync(secret)
     assert again.response.annotations == result.response.annotations
@@ -74,7 +74,7 @@ def test_a_fault_is_named_and_nothing_is_lost_or_written(
     assert (real.user(name), real.owner(name)) == before
     operator.sync(secret)
     assert secret.state == READY
-    assert secret.annotations["grant"] == ready["grant"]
+    assert secret.annotations["grants"] == ready["grant"]
 
 
 def _steps() -> list[Any]:

@@ -125,7 +125,7 @@ TRAITS: Mapping[str, Traits] = {
         wrong_credentials=_WRONG_KEYS,
         adoption={
             # Nobody's: MinIO doesn't say who made it.
-            ("an_administrators_bucket", "never"): OWNED,
+            ("an_administrators_bucket", "unowned"): READY,
             # A deleted user's policies are gone with it.
             ("a_bucket_of_a_deleted_user_of_this_name", "never"): READY,
         },
@@ -143,8 +143,8 @@ TRAITS: Mapping[str, Traits] = {
         bad_secrets=["fifteen-letters", " leading and trailing ", "pässwörd-日本語-🔑-long"],
         wrong_credentials=[({"S3_ADMIN_TOKEN": "not-the-token"}, "S3_ADMIN_TOKEN is not")],
         adoption={
-            # A deleted key's permissions are gone with it, and then it is the administrator's.
-            ("an_orphaned_bucket", "never"): READY,
+            # Nobody's, as a deleted key's is.
+            ("an_administrators_bucket", "unowned"): READY,
             ("an_existing_user", "any"): NOT_SUPPORTED,
             ("a_bucket_of_a_deleted_user_of_this_name", "any"): NOT_SUPPORTED,
             ("a_bucket_of_a_deleted_user_of_this_name", "unowned"): NOT_SUPPORTED,
