@@ -108,6 +108,15 @@ class Metrics:
         )
         return gauge.set
 
+    def ca_bundle_observer(self) -> Callable[[bool], None]:
+        """What is told whether S3_CA_BUNDLE could be used; nothing is exported without one."""
+        gauge = Gauge(
+            "s3_operator_ca_bundle_valid",
+            "Whether the CA bundle, as it stands, is in use.",
+            registry=self.registry,
+        )
+        return gauge.set
+
     def internal_error(self) -> None:
         """Counts a sync that a bug ended."""
         self._errors.labels(INTERNAL_ERROR).inc()

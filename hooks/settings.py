@@ -132,9 +132,11 @@ class Settings:
                 admin_endpoint=admin_endpoint or endpoint,
                 region=read.text("S3_REGION", "garage" if by_token else "us-east-1", _region),
                 admin=Credentials(access_key.reveal(), admin_secret),
-                ca_bundle=str(ca_bundle) if ca_bundle else None,
+                ca_bundle=ca_bundle,
                 tls_verify=verify,
+                tls_strict=read.boolean("TLS_STRICT", False),
                 pool_size=concurrency,
+                proxies=read.proxies(endpoint, admin_endpoint),
             ),
             rules=Rules(
                 roles=frozenset(read.list("ALLOWED_ROLES", "user", role)),
