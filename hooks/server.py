@@ -40,6 +40,7 @@ _IDLE = 120
 # Metacontroller has one connection for each call at a time and two that wait; the rest is others'.
 _SPARE_CONNECTIONS = 256
 _BACKLOG = 512
+_EVERYWHERE = "::"
 _OPS = Limits(connections=64, idle=_IDLE)
 # A backend's: for the S3 API, and for the admin API.
 _STORE_POOLS = 2
@@ -249,9 +250,15 @@ def _certificates(settings: Settings) -> Certificates | None:
 
 
 def _listen(name: str, host: str, port: int) -> socket.socket:
+    # One socket for both families, or IPv4 alone on a node that has no IPv6 at all.
+    both = host == _EVERYWHERE and socket.has_dualstack_ipv6()
+    if host == _EVERYWHERE and not both:
+        host = "0.0.0.0"  # noqa: S104
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "no host's name"
         raise ListenError(
@@ -285,4 +292,4 @@ def _log_start(
 
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
