@@ -67,11 +67,14 @@ FIELDS = (
 
 
 def known_variables() -> set[str]:
-    """Every variable that the settings ask for, without the `_FILE` form of another."""
+    """Every variable that the settings ask for.
+
+    Without the `_FILE` form of another, and without the lower-case names that proxies have too.
+    """
     recorder = Recorder(MINIMAL)
     Settings.load(recorder)
-    asked = recorder.asked
-    return {name for name in asked if name.removesuffix("_FILE") not in asked - {name}}
+    upper = {name for name in recorder.asked if name.isupper()}
+    return {name for name in upper if name.removesuffix("_FILE") not in upper - {name}}
 
 
 def alerts() -> set[str]:
@@ -172,6 +175,7 @@ def test_the_metrics_table_lists_exactly_what_is_exported() -> None:
     }
     metrics = Metrics()
     metrics.policy_observer()
+    metrics.ca_bundle_observer()
     exported = {
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in metrics.registry.collect()

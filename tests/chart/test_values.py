@@ -110,8 +110,7 @@ TLS_FILES = {"mode": "existingSecret", "existingSecret": "a"}
                 "extraEnv": [{"name": "S3_CA_BUNDLE", "value": "/file"}],
                 "operator": {"caBundle": {"secret": "ca"}},
             },
-            "extraEnv must not have S3_CA_BUNDLE, which the chart sets itself: use "
-            "operator.caBundle",
+            "extraEnv must not have S3_CA_BUNDLE, which the chart sets itself",
         ),
         (
             {
