@@ -41,7 +41,8 @@ _IDLE = 120
 _SPARE_CONNECTIONS = 256
 _BACKLOG = 512
 _EVERYWHERE = "::"
-_OPS = Limits(connections=64, idle=_IDLE)
+# A scrape costs milliseconds, and nobody who scrapes asks for the next before the first is there.
+_OPS = Limits(connections=64, ahead=1, answer_time=5, idle=_IDLE)
 # A backend's: for the S3 API, and for the admin API.
 _STORE_POOLS = 2
 # Beyond SYNC_TIMEOUT_SECONDS.

@@ -132,7 +132,7 @@ def run(
 ) -> T:
     async def main() -> T:
         async with port(limits, certificates, tokens=tokens) as served:
-            return await scenario(served)
+            return await asyncio.wait_for(scenario(served), 60)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main())
@@ -225,7 +225,8 @@ def test_only_so_many_requests_are_read_ahead() -> None:
             await asyncio.sleep(0.01)
         (protocol,) = served.listener._open
         assert isinstance(protocol, BoundedProtocol)
-        await asyncio.sleep(0.1)
+        while not protocol.ended:
+            await asyncio.sleep(0.01)
         assert len(protocol.pipeline) == PATIENT.ahead
         # Those are answered, and the connection ends as HTTP lets it.
         served.hold.set()
@@ -324,8 +325,7 @@ def test_a_connection_that_gets_no_further_is_closed(
         assert len(served.listener) == 0
         writer.close()
 
-    # Were it not for the bounds, the whole test would end with this.
-    run(lambda served: asyncio.wait_for(scenario(served), 20), SMALL)
+    run(scenario, SMALL)
 
 
 def test_a_call_without_an_answer_in_time_is_let_go() -> None:
@@ -351,10 +351,9 @@ def test_a_silent_connection_goes_for_a_new_one_and_one_with_a_token_stays() -> 
         writer.write(call)
         await reader.readuntil(b"ok")
         silent = [await served.open() for _ in range(30)]
-        await asyncio.sleep(0.1)
-        assert len(served.listener) == PATIENT.connections
         # The first of them are gone, the last are not.
         assert await _closed(silent[0][0])
+        assert len(served.listener) == PATIENT.connections
         assert not silent[-1][0].at_eof()
         writer.write(call)
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
@@ -387,7 +386,8 @@ def test_calls_in_flight_are_not_given_up_for_new_connections() -> None:
 def test_a_limit_that_is_reached_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(served: Port) -> None:
         silent = [await served.open() for _ in range(20)]
-        await asyncio.sleep(0.1)
+        assert await _closed(silent[0][0])
+        assert await _closed(silent[1][0])
         for each in silent:
             each[1].close()
 
@@ -432,14 +432,13 @@ def test_a_connection_counts_before_its_handshake(
 
     async def scenario(served: Port) -> None:
         silent = [await served.open() for _ in range(30)]
-        await asyncio.sleep(0.1)
+        assert await _closed(silent[0][0])
         assert len(served.listener) == PATIENT.connections
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", served.number, ssl=context, server_hostname="hook"
         )
         writer.write(GET + KNOWN + b"\r\n")
         assert b" 200 " in await reader.readuntil(b"ok")
-        assert await _closed(silent[0][0])
         writer.close()
         for each in silent:
             each[1].close()
