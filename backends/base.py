@@ -8,7 +8,9 @@ from enum import Enum
 from typing import Protocol
 
 from backends.deadline import Deadline
+from backends.proxies import Proxies
 from backends.sensitive import Sensitive
+from backends.trust import CaBundle
 
 Observer = Callable[[str, str, float], None]
 """Called after each request with the operation, the HTTP status or what took its place
@@ -171,18 +173,22 @@ class Connection:
         admin_endpoint: URL of the admin API.
         region: region of the signatures.
         admin: the operator's own credentials.
-        ca_bundle: path of a PEM file; None is the system's.
+        ca_bundle: the CAs to be believed; None is the system's.
         tls_verify: False accepts any certificate.
+        tls_strict: refuses certificates that break RFC 5280.
         pool_size: connections kept open at most.
+        proxies: through which it is reached.
     """
 
     endpoint: str
     admin_endpoint: str
     region: str
     admin: Credentials
-    ca_bundle: str | None = None
+    ca_bundle: CaBundle | None = None
     tls_verify: bool = True
+    tls_strict: bool = False
     pool_size: int = 32
+    proxies: Proxies = field(default_factory=Proxies)
 
 
 class Backend(Protocol):

@@ -25,6 +25,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import aiohttp
 import botocore.exceptions
@@ -84,6 +85,7 @@ class Unsupported(PermanentError):
 
 _BUSY = frozenset({"SlowDown", "ServiceUnavailable", "ServerBusy", "TooManyRequests"})
 _REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _WORDS = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -106,6 +108,11 @@ def error_for(status: int, code: str, message: str, *, admin: bool) -> StoreErro
         return ClockSkew(
             "The store refuses the request's time: synchronise the clocks of the store and of "
             "the operator's node."
+        )
+    if status == 407:
+        return Misconfigured(
+            "A proxy asks for credentials: put them into HTTP_PROXY or HTTPS_PROXY, or the "
+            "store's host into NO_PROXY."
         )
     if code == "AuthorizationHeaderMalformed":
         return Misconfigured(
@@ -135,6 +142,34 @@ def error_for(status: int, code: str, message: str, *, admin: bool) -> StoreErro
     return ServerFault(f"The store answered {status} without an S3 error.")
 
 
+def redirected(origin: str, status: int, location: str) -> Misconfigured:
+    """The error that a redirect means: it isn't followed, since what is signed is the address.
+
+    Args:
+        origin: scheme and host that were asked.
+        status: HTTP status of the answer.
+        location: where it leads to, as the answer says.
+    """
+    return Misconfigured(
+        f"{origin} is not the store itself but a redirect ({status}){_destination(location)}, "
+        "which is not followed: set S3_ENDPOINT_URL, or S3_ADMIN_ENDPOINT_URL if it is that one, "
+        "to the URL that the store answers at."
+    )
+
+
+def _destination(location: str) -> str:
+    """Where a redirect leads to, if it can be told: its scheme and host, and nothing else of it."""
+    try:
+        parts = urlsplit(location)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    return f" to {parts.scheme}://{host}{f':{port}' if port else ''}"
+
+
 @contextmanager
 def foreign_errors() -> Iterator[None]:
     """Turns aiohttp's and botocore's errors into ours, most specific first.
@@ -158,6 +193,15 @@ def foreign_errors() -> Iterator[None]:
         botocore.exceptions.ReadTimeoutError,
     ) as error:
         raise TimedOut("The store did not answer within the time of one sync.") from error
+    except aiohttp.ClientHttpProxyError as error:
+        status = getattr(error, "status", 0)
+        if status == 407:
+            raise error_for(status, "", "", admin=False) from error
+        raise Unavailable(
+            f"The store can't be reached: the proxy answers {status} instead of connecting."
+        ) from error
+    except aiohttp.ClientProxyConnectionError as error:
+        raise Unavailable(f"The proxy can't be reached: {_cause(error)}.") from error
     except aiohttp.ClientResponseError as error:
         raise ServerFault("The store's answer is not HTTP.") from error
     except aiohttp.ClientConnectorError as error:

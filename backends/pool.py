@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from backends import trust
 from backends.base import Answer, Connection, Observer
 from backends.deadline import Deadline
 from backends.errors import (
@@ -24,9 +25,12 @@ from backends.errors import (
     TimedOut,
     TransientError,
     foreign_errors,
+    redirected,
 )
 
 ANSWER_LIMIT = 1024 * 1024
+# Every redirect; 304 answers a question that is never asked.
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 USER_AGENT = "s3-resource-operator"
 
 
@@ -55,6 +59,10 @@ class HttpPool:
         self._read_error = read_error
         self._connection = connection
         self._session: aiohttp.ClientSession | None = None
+        self._proxy = connection.proxies.for_url(self.origin)
+        self._checks = parts.scheme == "https" and connection.tls_verify
+        self._pem: bytes | None = None
+        self._context: ssl.SSLContext | None = None
 
     async def send(
         self,
@@ -87,6 +95,7 @@ class HttpPool:
             Unavailable: no connection, or it broke twice.
             TimedOut: no complete answer before the deadline.
             ServerFault: an answer over `limit`, or one that is not HTTP.
+            Misconfigured: the store answers with a redirect.
         """
         try:
             return await self._observed(operation, method, target, headers(), body, deadline, limit)
@@ -117,18 +126,20 @@ class HttpPool:
         try:
             with foreign_errors():
                 async with asyncio.timeout(left):
-                    answer = await self._exchange(method, target, headers, body, limit)
+                    answer, location = await self._exchange(method, target, headers, body, limit)
             outcome = str(answer.status)
-            return answer
         except TransientError as error:
             outcome = outcome_of(error)
             raise
         finally:
             self._observe(operation, outcome, time.perf_counter() - started)
+        if answer.status in _REDIRECTS:
+            raise redirected(self.origin, answer.status, location)
+        return answer
 
     async def _exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes, limit: int
-    ) -> Answer:
+    ) -> tuple[Answer, str]:
         if self._session is None:
             self._session = self._open()
         async with self._session.request(
@@ -137,6 +148,8 @@ class HttpPool:
             data=body or None,
             headers={**headers, "User-Agent": USER_AGENT},
             allow_redirects=False,
+            proxy=self._proxy,
+            ssl=self._tls(),
         ) as response:
             received = bytearray()
             async for chunk in response.content.iter_any():
@@ -145,12 +158,13 @@ class HttpPool:
                     raise ServerFault(f"The store's answer is longer than {limit} bytes.")
         content = bytes(received)
         if 200 <= response.status < 300:
-            return Answer(response.status, content)
-        return Answer(response.status, content, *self._read_error(content))
+            return Answer(response.status, content), ""
+        answer = Answer(response.status, content, *self._read_error(content))
+        return answer, response.headers.get("Location", "")
 
     def _open(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connection.pool_size, ssl=self._tls()),
+            connector=aiohttp.TCPConnector(limit=self._connection.pool_size),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -159,11 +173,15 @@ class HttpPool:
         )
 
     def _tls(self) -> ssl.SSLContext | bool:
-        if urlsplit(self.origin).scheme != "https":
-            return True
-        if not self._connection.tls_verify:
-            return False
-        return ssl.create_default_context(cafile=self._connection.ca_bundle)
+        if not self._checks:
+            return self._connection.tls_verify
+        bundle = self._connection.ca_bundle
+        pem = bundle.value if bundle else None
+        if self._context is None or pem is not self._pem:
+            # Connections belong to their context: a new one is made with the next request.
+            self._context = trust.context(pem, strict=self._connection.tls_strict)
+            self._pem = pem
+        return self._context
 
 
 async def _once(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:

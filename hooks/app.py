@@ -64,12 +64,14 @@ def hook_app(
         try:
             shown = SyncRequest.parse(await request.body())
         except NotAHookRequest as error:
+            metrics.refused(400)
             return PlainTextResponse(f"not a hook request: {error}", status_code=400)
         try:
             with places.take():
                 async with asyncio.timeout(timeout):
                     result = await hook(shown)
         except Busy:
+            metrics.refused(429)
             return _BUSY
         except TimeoutError:
             result = timed_out(shown)
@@ -81,7 +83,8 @@ def hook_app(
             with request_id(secrets.token_hex(8)), metrics.sync_duration.time():
                 try:
                     return await answer(request, hook, timed_out)
-                except HTTPException:
+                except HTTPException as error:
+                    metrics.refused(error.status_code)
                     raise
                 except ClientDisconnect:
                     return Response(status_code=400)
@@ -99,7 +102,7 @@ def hook_app(
             route("/sync", syncer.sync, syncer.timed_out),
             route("/finalize", finalizer.finalize, finalizer.timed_out),
         ],
-        middleware=[Middleware(BearerTokens, tokens=tokens)],
+        middleware=[Middleware(BearerTokens, tokens=tokens, refused=metrics.refused)],
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -15,6 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backends.sensitive import Sensitive
 
 log = logging.getLogger(__name__)
+
+PASSED = "passed"
+"""In the state of a request that was let pass."""
 
 _LOG_EVERY = 60.0
 
@@ -26,10 +29,17 @@ class BearerTokens:
         app: what is guarded.
         tokens: any of them will do, so that a new one can be brought in before the old one
             goes; none at all lets everybody pass.
+        refused: told of the status that a call is refused with.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Sequence[Sensitive]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        tokens: Sequence[Sensitive],
+        refused: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._app = app
+        self._refused = refused
         # Hashed, so that comparing takes the same time for tokens of any length.
         self._tokens = [_digest(token.reveal().encode()) for token in tokens]
         self._logged = 0.0
@@ -37,8 +47,10 @@ class BearerTokens:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers 401, or passes the call on."""
         if scope["type"] != "http" or not self._tokens or self._accepts(scope):
+            scope.setdefault("state", {})[PASSED] = True
             await self._app(scope, receive, send)
             return
+        self._refused(401)
         self._log()
         refusal = PlainTextResponse(
             "unauthorized", status_code=401, headers={"WWW-Authenticate": "Bearer"}

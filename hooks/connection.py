@@ -11,12 +11,12 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from backends.base import Claim
+from backends.trust import CaBundle
 from hooks import toolfile
 from hooks.decorator import SyncRequest
 from hooks.outcome import Reason
@@ -51,30 +51,35 @@ class Connections:
         keys: the annotations' names.
         endpoint: S3_PUBLIC_ENDPOINT_URL, by which applications reach the store.
         region: of the signatures.
-        ca_bundle: the store's own CAs in PEM, None if the system's do.
+        bundle: the store's own CAs, None if the system's do.
     """
 
     keys: Keys
     endpoint: str
     region: str
-    ca_bundle: bytes | None = field(default=None, repr=False)
+    bundle: CaBundle | None = None
 
     @classmethod
     def of(cls, keys: Keys, settings: Settings) -> Connections:
-        """Those of an operator.
-
-        Raises:
-            OSError: S3_CA_BUNDLE is gone since the settings were read.
-        """
+        """Those of an operator."""
         connection = settings.connection
-        bundle = Path(connection.ca_bundle).read_bytes() if connection.ca_bundle else None
-        if bundle is not None and len(bundle) > _CA_LIMIT:
+        made = cls(keys, settings.public_endpoint, connection.region, connection.ca_bundle)
+        if made.bundle is not None:
+            made.bundle.watch(made._warn)
+        return made
+
+    @property
+    def ca_bundle(self) -> bytes | None:
+        """The CAs as connection Secrets have them: in PEM, None for none or too many."""
+        pem = self.bundle.value if self.bundle else None
+        return pem if pem is not None and len(pem) <= _CA_LIMIT else None
+
+    def _warn(self, _: bool) -> None:
+        if self.bundle is not None and self.ca_bundle is None:
             log.warning(
                 "S3_CA_BUNDLE is larger than %d KiB: connection Secrets go without ca.crt.",
                 _CA_LIMIT // 1024,
             )
-            bundle = None
-        return cls(keys, settings.public_endpoint, connection.region, bundle)
 
     def wanted(self, request: SyncRequest) -> str | None:
         """The name that the Secret asks for, None if it asks for none.
@@ -149,8 +154,8 @@ class Connections:
             except Unwritable as error:
                 raise _malformed(form, f"asks for a file that can't hold {error}") from None
         data = {key: value.encode() for key, value in values.items()}
-        if self.ca_bundle is not None:
-            data["ca.crt"] = self.ca_bundle
+        if (pem := self.ca_bundle) is not None:
+            data["ca.crt"] = pem
         return data
 
 

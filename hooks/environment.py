@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from backends.proxies import Proxies, ProxyError
 from backends.sensitive import Sensitive
+from backends.trust import CaBundle, ca_bundle
 from hooks.endpoint import normalise
 
 T = TypeVar("T")
@@ -155,15 +156,27 @@ class Reader:
             self.mistakes.append(f"{name}: holds nothing but blanks")
         return tokens
 
-    def ca_bundle(self, name: str) -> Path | None:
-        """A PEM file of CA certificates."""
-        path = self.file(name)
+    def ca_bundle(self, name: str) -> CaBundle | None:
+        """A PEM file of CA certificates, which may change."""
+        path = self.path(name)
         try:
-            if path and path.is_file():
-                ssl.create_default_context(cafile=path)
-        except (OSError, ssl.SSLError):
-            self.mistakes.append(f"{name}: must be a PEM file of CA certificates")
-        return path
+            return ca_bundle(path) if path else None
+        except OSError as error:
+            self.mistakes.append(f"{name}: can't be read ({error.strerror})")
+        except ValueError as error:
+            self.mistakes.append(f"{name}: {error}")
+        return None
+
+    def proxies(self, *urls: str) -> Proxies:
+        """The proxies, checked for the URLs that are to be reached."""
+        proxies = Proxies.of(self._environ)
+        try:
+            for url in urls:
+                proxies.for_url(url)
+        except ProxyError as error:
+            self.mistakes.append(f"{error}")
+            return Proxies()
+        return proxies
 
     def _secret_text(self, name: str, path: Path) -> str:
         try:

@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
+
+from backends.trust import strictly
 from hooks.kubeconfig import Access
 from hooks.kubeerrors import Rejected, TimedOut, Unavailable, error_for, foreign_errors
 
@@ -58,6 +63,32 @@ class Clock:
         return left
 
 
+class _Connection(HTTPSConnection):
+    """One whose CAs are read again with each new connection, as strictly as it is set."""
+
+    strict = False
+
+    def connect(self) -> None:
+        context = create_urllib3_context(cert_reqs=resolve_cert_reqs(self.cert_reqs))
+        context.verify_flags = strictly(context.verify_flags, strict=self.strict)
+        if not (self.ca_certs or self.ca_cert_dir or self.ca_cert_data):
+            context.load_default_certs()
+        self.ssl_context = context
+        super().connect()
+
+
+class _StrictConnection(_Connection):
+    strict = True
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _StrictPool(HTTPSConnectionPool):
+    ConnectionCls = _StrictConnection
+
+
 class Caller:
     """Sends requests; for several threads.
 
@@ -75,6 +106,11 @@ class Caller:
         configuration.keep_alive = True
         self._client: Any = ApiClient(configuration)
         self._client.user_agent = "s3-resource-operator"
+        pools: Any = self._client.rest_client.pool_manager
+        pools.pool_classes_by_scheme = {
+            **pools.pool_classes_by_scheme,
+            "https": _StrictPool if access.strict else _Pool,
+        }
 
     def close(self) -> None:
         """Closes the connections."""

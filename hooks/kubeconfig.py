@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import yaml
+from urllib3.util import make_headers
 
+from backends.proxies import Proxies, ProxyError, checked
 from hooks.kubeerrors import Misconfigured
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -22,10 +25,12 @@ class Access:
     Args:
         configuration: the client's, with credentials that renew themselves.
         namespace: the one meant where none is named.
+        strict: whether a certificate that breaks RFC 5280 is refused.
     """
 
     configuration: Any
     namespace: str
+    strict: bool = False
 
 
 def find(
@@ -52,12 +57,55 @@ def find(
         Misconfigured: there is one that can't be used, or KUBECONFIG names no file that exists:
             a slip there must not look like a wish to do without.
     """
-    if context is None and environ.get("KUBERNETES_SERVICE_HOST"):
-        token = service_account / "token"
-        if _exists(token):
-            return _in_cluster(environ, service_account)
-    files = _files(environ)
-    return _from_files(files, context) if files else None
+    access = None
+    token = service_account / "token"
+    if context is None and environ.get("KUBERNETES_SERVICE_HOST") and _exists(token):
+        access = _in_cluster(environ, service_account)
+    elif files := _files(environ):
+        access = _from_files(files, context)
+    if access is None:
+        return None
+    _choose_proxy(access.configuration, environ)
+    return replace(access, strict=_is_strict(environ))
+
+
+def _is_strict(environ: Mapping[str, str]) -> bool:
+    value = environ.get("TLS_STRICT", "").strip().lower()
+    if value not in {"", "true", "false"}:
+        raise Misconfigured("TLS_STRICT must be true or false.")
+    return value == "true"
+
+
+def _choose_proxy(configuration: Any, environ: Mapping[str, str]) -> None:
+    """Has the client use the kubeconfig's own proxy, else the environment's, and no other.
+
+    Raises:
+        Misconfigured: it is none that can be used.
+    """
+    try:
+        if _names_proxy(configuration):
+            proxy = checked(configuration.proxy, "The kubeconfig's proxy-url")
+        else:
+            proxy = Proxies.of(environ).for_url(configuration.host) or ""
+    except ProxyError as error:
+        raise Misconfigured(f"{error}.".replace(": must", " must")) from None
+    # The client's own reading of NO_PROXY is another than kubectl's.
+    configuration.no_proxy = ""
+    configuration.proxy = proxy or None
+    if not proxy:
+        return
+    parts = urlsplit(proxy)
+    if parts.username is not None:
+        # The HTTP library sends no credentials that stand in the URL.
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        configuration.proxy_headers = make_headers(proxy_basic_auth=pair)
+        host = parts.netloc.rpartition("@")[2]
+        configuration.proxy = urlunsplit(parts._replace(netloc=host))
+
+
+def _names_proxy(configuration: Any) -> bool:
+    # What a kubeconfig sets is no longer taken from the environment.
+    return not configuration._proxy_from_env and bool(configuration.proxy)
 
 
 def _in_cluster(environ: Mapping[str, str], service_account: Path) -> Access:

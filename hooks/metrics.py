@@ -10,6 +10,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
@@ -22,6 +23,8 @@ from hooks.outcome import Action, Outcome, Reason, Status
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 INTERNAL_ERROR = "InternalError"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# What whoever is on the other side has to change: the token, the request, or how many at once.
+_REFUSALS = (400, 401, 413, 429, 431)
 _FAILURES = (Status.RETRYING, Status.INVALID, Status.CONFLICT)
 
 
@@ -37,6 +40,10 @@ class Metrics:
         self.handle_duration = self._histogram(
             "handle_secret_duration_seconds", "The part of a hook call that reconciles."
         )
+        self._refused = self._counter(
+            "refused_calls", "Calls refused before a Secret was looked at.", "code"
+        )
+        ProcessCollector(registry=self.registry)
         self._users_created = self._counter("users_created", "Users made.")
         self._users_updated = self._counter("users_updated", "Users changed.")
         self._users_deleted = self._counter("users_deleted", "Users deleted.")
@@ -73,6 +80,8 @@ class Metrics:
             if reason.status in _FAILURES:
                 self._errors.labels(reason.value)
         self._errors.labels(INTERNAL_ERROR)
+        for code in _REFUSALS:
+            self._refused.labels(str(code))
 
     def processed(self, outcome: Outcome) -> None:
         """Counts an answered sync."""
@@ -86,11 +95,24 @@ class Metrics:
             if counter := self._actions.get(action):
                 counter.inc()
 
+    def refused(self, status: int) -> None:
+        """Counts a call that was refused with an HTTP status."""
+        self._refused.labels(str(status)).inc()
+
     def policy_observer(self) -> Callable[[bool], None]:
         """What is told whether the policy file could be used; nothing is exported without one."""
         gauge = Gauge(
             "s3_operator_policy_valid",
             "Whether the policy file, as it stands, is in force.",
+            registry=self.registry,
+        )
+        return gauge.set
+
+    def ca_bundle_observer(self) -> Callable[[bool], None]:
+        """What is told whether S3_CA_BUNDLE could be used; nothing is exported without one."""
+        gauge = Gauge(
+            "s3_operator_ca_bundle_valid",
+            "Whether the CA bundle, as it stands, is in use.",
             registry=self.registry,
         )
         return gauge.set

@@ -75,6 +75,8 @@ class Operator:
             guard = ConflictGuard(others)
         if settings.policy.file is not None:
             settings.policy.file.watch(metrics.policy_observer())
+        if settings.connection.ca_bundle is not None:
+            settings.connection.ca_bundle.watch(metrics.ca_bundle_observer())
         attachments = Attachments(Connections.of(keys, settings), kube)
         return cls(
             Syncer(settings, backend, metrics, locks, attachments, guard),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import functools
 import gc
 import logging
 import math
@@ -13,7 +12,8 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import NoReturn
 
 import uvicorn
@@ -24,9 +24,11 @@ from backends import REGISTRY
 from hooks import __version__
 from hooks.app import Readiness, hook_app, ops_app
 from hooks.events import Events
+from hooks.listener import Arrival, Limits, Listener, share_descriptors
 from hooks.metrics import Metrics
 from hooks.operator import Operator, connect
 from hooks.places import Places
+from hooks.protocol import BoundedProtocol
 from hooks.settings import Settings, SettingsError, Switch
 from hooks.tls import Certificates
 
@@ -34,7 +36,17 @@ log = logging.getLogger(__name__)
 
 # Go's HTTP client keeps an idle connection for 90 s: closed sooner from here, its next call
 # would meet a closed socket.
-_KEEP_ALIVE = 120
+_IDLE = 120
+# Metacontroller has one connection for each call at a time and two that wait; the rest is others'.
+_SPARE_CONNECTIONS = 256
+_BACKLOG = 512
+_EVERYWHERE = "::"
+# A scrape costs milliseconds, and nobody who scrapes asks for the next before the first is there.
+_OPS = Limits(connections=64, ahead=1, answer_time=5, idle=_IDLE)
+# A backend's: for the S3 API, and for the admin API.
+_STORE_POOLS = 2
+# Beyond SYNC_TIMEOUT_SECONDS.
+_ANSWER_GRACE = 5
 # A caller whose connection is closed between two calls may just have sent the second. So each that
 # calls in this time (seconds) is told with its answer to close it.
 _LAST_ANSWERS = 0.25
@@ -70,7 +82,53 @@ def serve(settings: Settings) -> NoReturn:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handling of its own: two servers end in an order of ours."""
+    """uvicorn with bounds on what callers hold open, and without signal handling of its own.
+
+    Two servers end in an order of ours.
+
+    Args:
+        config: uvicorn's.
+        listener: the port.
+        certificates: for TLS.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, listener: Listener, certificates: Certificates | None
+    ) -> None:
+        super().__init__(config)
+        self._listener = listener
+        self._certificates = certificates
+        self._accepting: list[asyncio.Task[NoReturn]] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens."""
+        self.servers = []
+        context = self._certificates.context if self._certificates else None
+        self._accepting = [
+            asyncio.create_task(self._listener.accept(each, self._protocol, context))
+            for each in sockets or []
+        ]
+        self.started = True
+
+    async def main_loop(self) -> None:
+        """Goes on until it is to end."""
+        watch = asyncio.create_task(self._listener.watch())
+        try:
+            await super().main_loop()
+        finally:
+            watch.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes in nobody else, answers what is in flight and ends."""
+        for accepting in self._accepting:
+            accepting.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        await super().shutdown(sockets)
+
+    def _protocol(self, arrival: Arrival) -> BoundedProtocol:
+        return BoundedProtocol(
+            self._listener, arrival, self.config, self.server_state, self.lifespan.state
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -94,12 +152,24 @@ async def _serve(settings: Settings) -> None:
         tokens=settings.hook_tokens,
         timeout=settings.sync_timeout,
     )
+    hook_limits, ops_limits = share_descriptors(
+        (_hook_limits(settings), _OPS), store=_STORE_POOLS * settings.connection.pool_size
+    )
     with (
         _listen("HOOK", settings.hook_host, settings.hook_port) as hook_socket,
         _listen("METRICS", settings.metrics_host, settings.metrics_port) as ops_socket,
     ):
-        hook_server = _server(hooks, math.ceil(settings.sync_timeout), certificates)
-        ops_server = _server(ops_app(metrics, readiness), _OPS_GRACE)
+        hook_server = _server(
+            hooks,
+            math.ceil(settings.sync_timeout),
+            Listener("hook", hook_limits, metrics.refused),
+            certificates,
+        )
+        ops_server = _server(
+            ops_app(metrics, readiness),
+            _OPS_GRACE,
+            Listener("metrics", ops_limits, metrics.refused),
+        )
         stop = _stop_event()
         ops = asyncio.create_task(ops_server.serve([ops_socket]))
         hook = asyncio.create_task(hook_server.serve([hook_socket]))
@@ -144,29 +214,30 @@ def _stop_event() -> asyncio.Event:
     return stop
 
 
-def _server(app: Starlette, grace: int, certificates: Certificates | None = None) -> _Server:
-    context: Callable[..., ssl.SSLContext] | None = None
-    if certificates is not None:
-        context = functools.partial(_context, certificates)
-    return _Server(
-        uvicorn.Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=grace,
-            ssl_context_factory=context,
-        )
+def _server(
+    app: Starlette, grace: int, listener: Listener, certificates: Certificates | None = None
+) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=grace,
     )
+    return _Server(config, listener, certificates)
 
 
-def _context(certificates: Certificates, *_: object) -> ssl.SSLContext:
-    return certificates.context
+def _hook_limits(settings: Settings) -> Limits:
+    return replace(
+        Limits(),
+        connections=_SPARE_CONNECTIONS + 2 * settings.sync_concurrency,
+        answer_time=settings.sync_timeout + _ANSWER_GRACE,
+        idle=_IDLE,
+    )
 
 
 def _certificates(settings: Settings) -> Certificates | None:
@@ -180,9 +251,15 @@ def _certificates(settings: Settings) -> Certificates | None:
 
 
 def _listen(name: str, host: str, port: int) -> socket.socket:
+    # One socket for both families, or IPv4 alone on a node that has no IPv6 at all.
+    both = host == _EVERYWHERE and socket.has_dualstack_ipv6()
+    if host == _EVERYWHERE and not both:
+        host = "0.0.0.0"  # noqa: S104
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "no host's name"
         raise ListenError(
@@ -216,4 +293,4 @@ def _log_start(
 
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

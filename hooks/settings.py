@@ -132,9 +132,11 @@ class Settings:
                 admin_endpoint=admin_endpoint or endpoint,
                 region=read.text("S3_REGION", "garage" if by_token else "us-east-1", _region),
                 admin=Credentials(access_key.reveal(), admin_secret),
-                ca_bundle=str(ca_bundle) if ca_bundle else None,
+                ca_bundle=ca_bundle,
                 tls_verify=verify,
+                tls_strict=read.boolean("TLS_STRICT", False),
                 pool_size=concurrency,
+                proxies=read.proxies(endpoint, admin_endpoint),
             ),
             rules=Rules(
                 roles=frozenset(read.list("ALLOWED_ROLES", "user", role)),
@@ -153,11 +155,11 @@ class Settings:
             events=Switch(read.choice("KUBERNETES_EVENTS", "auto", tuple(Switch))),
             public_endpoint=read.url_as_given("S3_PUBLIC_ENDPOINT_URL", "S3_ENDPOINT_URL"),
             signing_keys=signing_keys or (Grants.derived(admin_secret),),
-            hook_host=read.text("HOOK_HOST", "127.0.0.1", str),
+            hook_host=read.text("HOOK_HOST", "127.0.0.1", _host),
             hook_port=read.integer("HOOK_PORT", 8080, 0, 65535),
             hook_tokens=read.tokens("HOOK_TOKEN"),
             tls=_tls(read),
-            metrics_host=read.text("METRICS_HOST", "0.0.0.0", str),  # noqa: S104
+            metrics_host=read.text("METRICS_HOST", "0.0.0.0", _host),  # noqa: S104
             metrics_port=read.integer("METRICS_PORT", 8000, 0, 65535),
             sync_timeout=read.number("SYNC_TIMEOUT_SECONDS", 8, 0.1, 600),
             sync_concurrency=concurrency,
@@ -189,6 +191,13 @@ def _annotation_key(value: str) -> str:
         raise ValueError("must be an annotation with a prefix, such as example.com/enabled")
     if value.partition("/")[2] in _OWN_ANNOTATIONS:
         raise ValueError("must not be the name of an annotation that means something else")
+    return value
+
+
+def _host(value: str) -> str:
+    """A host's name or address; an IPv6 address may have the brackets that it has in URLs."""
+    if value.startswith("[") and value.endswith("]"):
+        return value[1:-1]
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +17,14 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclass
 class Authority:
-    """A CA under a name of its own."""
+    """A CA under a name of its own.
+
+    A plain one makes what many tools made for years: a CA without key usage, and certificates that
+    don't say by whose key they are. RFC 5280 asks for both.
+    """
 
     name: str
+    plain: bool = False
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
@@ -44,7 +50,7 @@ class Authority:
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        return (
+        made = (
             x509.CertificateBuilder()
             .subject_name(_name(name))
             .issuer_name(_name(self.name))
@@ -53,16 +59,26 @@ class Authority:
             .not_valid_before(now - _DAY)
             .not_valid_after(now + _DAY)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-            .add_extension(issuer, critical=False)
-            .add_extension(_usage(ca=ca), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .sign(self.key, hashes.SHA256())
+            .add_extension(x509.SubjectAlternativeName([_subject(name)]), critical=False)
         )
+        if not self.plain:
+            made = (
+                made.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+                .add_extension(issuer, critical=False)
+                .add_extension(_usage(ca=ca), critical=True)
+            )
+        return made.sign(self.key, hashes.SHA256())
 
 
 def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _subject(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _usage(*, ca: bool) -> x509.KeyUsage:

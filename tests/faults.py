@@ -49,7 +49,7 @@ class FaultProxy:
 
     A fault is a name of `ANSWERS`, or one of: ``reset`` (the connection), ``lose`` (the request
     is carried out and its answer dropped), ``hang``, ``drip`` (a byte now and then),
-    ``truncate`` (less body than announced).
+    ``truncate`` (less body than announced), ``redirect-STATUS LOCATION``.
 
     Args:
         port: the store's, on the loopback address.
@@ -120,6 +120,13 @@ class FaultProxy:
             if text.isalpha():
                 text = ERROR % (text, time.monotonic_ns())
             answer(handler, status, text)
+        elif fault.startswith("redirect-"):
+            status_text, _, location = fault.removeprefix("redirect-").partition(" ")
+            handler.send_response(int(status_text))
+            if location:
+                handler.send_header("Location", location)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
         elif fault == "hang":
             self.ended.wait(60)
             handler.close_connection = True

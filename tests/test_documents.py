@@ -15,6 +15,7 @@ from backends import REGISTRY
 from backends.base import Claim
 from backends.capabilities import CAPABILITIES
 from backends.sensitive import Sensitive
+from backends.trust import ca_bundle
 from hooks import secret
 from hooks.cli import main
 from hooks.connection import Connections
@@ -27,6 +28,7 @@ from hooks.policyfile import Deletion
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe
 from hooks.takeover import Adoption
+from tests.authority import Authority
 from tests.conformance.traits import TRAITS
 from tests.manifests import NAME, Recorder, mounted_files
 from tests.markdown import Document, coded, names
@@ -65,11 +67,14 @@ FIELDS = (
 
 
 def known_variables() -> set[str]:
-    """Every variable that the settings ask for, without the `_FILE` form of another."""
+    """Every variable that the settings ask for.
+
+    Without the `_FILE` form of another, and without the lower-case names that proxies have too.
+    """
     recorder = Recorder(MINIMAL)
     Settings.load(recorder)
-    asked = recorder.asked
-    return {name for name in asked if name.removesuffix("_FILE") not in asked - {name}}
+    upper = {name for name in recorder.asked if name.isupper()}
+    return {name for name in upper if name.removesuffix("_FILE") not in upper - {name}}
 
 
 def alerts() -> set[str]:
@@ -170,6 +175,7 @@ def test_the_metrics_table_lists_exactly_what_is_exported() -> None:
     }
     metrics = Metrics()
     metrics.policy_observer()
+    metrics.ca_bundle_observer()
     exported = {
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in metrics.registry.collect()
@@ -201,10 +207,12 @@ def test_the_fields_table_lists_exactly_the_keys_that_are_read() -> None:
     assert told == [list(keys) for keys in FIELDS]
 
 
-def test_a_connection_secret_has_the_keys_that_are_told() -> None:
+def test_a_connection_secret_has_the_keys_that_are_told(tmp_path: Path) -> None:
     told = {key for row in TENANCY.rows("Connection Secrets", "key") for key in coded(row[0])}
     keys = Keys(f"{PREFIX}enabled")
-    connections = Connections(keys, "https://s3.example.com", "us-east-1", b"a CA")
+    bundle = tmp_path / "ca.crt"
+    bundle.write_bytes(Authority("a CA").pem())
+    connections = Connections(keys, "https://s3.example.com", "us-east-1", ca_bundle(bundle))
     made: set[str] = set()
     for form in ("rclone", "s3cmd"):
         tenant = Secret("app")

@@ -15,6 +15,7 @@ from hooks.outcome import Action, Outcome, Reason, Status
 LABELS = {
     "s3_operator_secrets_processed_total": {"status"},
     "s3_operator_errors_total": {"reason"},
+    "s3_operator_refused_calls_total": {"code"},
     "s3_operator_sync_duration_seconds_count": set(),
     "s3_operator_handle_secret_duration_seconds_count": set(),
     "s3_operator_users_created_total": set(),
@@ -27,6 +28,14 @@ LABELS = {
     "s3_operator_backend_request_duration_seconds_count": {"backend", "operation"},
     "s3_operator_backend_up": set(),
     "s3_operator_build_info": {"version"},
+}
+PROCESS: dict[str, set[str]] = {
+    "process_cpu_seconds_total": set(),
+    "process_max_fds": set(),
+    "process_open_fds": set(),
+    "process_resident_memory_bytes": set(),
+    "process_start_time_seconds": set(),
+    "process_virtual_memory_bytes": set(),
 }
 UP = "s3_operator_backend_up"
 
@@ -53,7 +62,7 @@ def test_names_and_labels_are_those_of_the_contract(metrics: Metrics) -> None:
             if name.endswith(("_bucket", "_sum")) and family.type == "histogram":
                 continue
             found.setdefault(name, set()).update(sample.labels)
-    assert found == LABELS
+    assert found == LABELS | PROCESS
 
 
 def test_a_policy_file_has_a_metric_only_where_there_is_one(metrics: Metrics) -> None:

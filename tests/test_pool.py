@@ -94,6 +94,42 @@ def test_nobody_there_is_told_from_somebody_who_hangs_up() -> None:
         Client("http://127.0.0.1:1").send("GET")
 
 
-def test_a_redirect_is_not_followed(proxy: FaultProxy) -> None:
-    proxy.faults.append("redirect")
-    assert Client(proxy.url).send("GET").status == 307
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_redirect_is_told_and_not_followed(proxy: FaultProxy, status: int, method: str) -> None:
+    proxy.faults.append(f"redirect-{status} https://s3.example.com/bucket?a=b")
+    client = Client(proxy.url)
+    with pytest.raises(errors.Misconfigured) as caught:
+        client.send(method)
+    assert str(caught.value) == (
+        f"{proxy.url} is not the store itself but a redirect ({status}) to "
+        "https://s3.example.com, which is not followed: set S3_ENDPOINT_URL, or "
+        "S3_ADMIN_ENDPOINT_URL if it is that one, to the URL that the store answers at."
+    )
+    # It was reached, and asked once.
+    assert client.seen == [str(status)]
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://user:password@s3.example.com:8443/x?token=y", " to https://s3.example.com:8443,"),
+        ("https://[fd00::1]:9000/", " to https://[fd00::1]:9000,"),
+        ("/console/", " (301),"),
+        ("", " (301),"),
+        ("javascript:alert", " (301),"),
+        ("https://s3.example.com:port/", " (301),"),
+        ("https://s3.<b>.com/", " (301),"),
+        ("https://" + "x" * 300, " (301),"),
+    ],
+)
+def test_only_a_redirects_host_is_told_and_only_if_it_is_one(
+    proxy: FaultProxy, location: str, told: str
+) -> None:
+    proxy.faults.append(f"redirect-301 {location}")
+    with pytest.raises(errors.Misconfigured) as caught:
+        Client(proxy.url).send("GET")
+    text = str(caught.value)
+    assert told in text.replace("a redirect (301) to", "a redirect to")
+    assert "password" not in text
+    assert "token" not in text

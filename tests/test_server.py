@@ -29,9 +29,15 @@ LONG = 30.0
 
 
 class Server:
-    """`python -m hooks serve` on ports of its own; its store is a port that refuses."""
+    """`python -m hooks serve` on ports of its own; its store is a port that refuses.
 
-    def __init__(self, directory: Path, **variables: str) -> None:
+    Args:
+        directory: for its log.
+        limits: a shell's command before it, with a semicolon.
+        variables: of its environment.
+    """
+
+    def __init__(self, directory: Path, limits: str = "", **variables: str) -> None:
         self.port, self.ops_port = free_port(), free_port()
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
         coverage = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
@@ -47,7 +53,7 @@ class Server:
             **variables,
         }
         self.process = Process(
-            [sys.executable, "-m", "hooks", "serve"],
+            ["sh", "-c", f'{limits} exec "$0" -m hooks serve', sys.executable],
             log=directory / "serve.log",
             env={**kept, **coverage, **environ},
             cwd=ROOT,
@@ -77,8 +83,8 @@ class Server:
 
 
 @contextmanager
-def serving(directory: Path, **variables: str) -> Iterator[Server]:
-    server = Server(directory, **variables)
+def serving(directory: Path, limits: str = "", **variables: str) -> Iterator[Server]:
+    server = Server(directory, limits, **variables)
     with server.process:
         server.process.wait_for(server.ready, timeout=LONG, what="the server to be ready")
         yield server

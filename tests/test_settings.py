@@ -224,7 +224,9 @@ def test_tls_files_that_are_no_whole_are_a_mistake(tmp_path: Path, given: tuple[
 def test_the_ca_bundle_is_a_file_of_certificates(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_bytes(Authority("one").pem() + Authority("two").pem())
-    assert load(S3_CA_BUNDLE=str(bundle)).connection.ca_bundle == str(bundle)
+    loaded = load(S3_CA_BUNDLE=str(bundle)).connection.ca_bundle
+    assert loaded is not None
+    assert loaded.value == bundle.read_bytes()
     assert named(mistakes(S3_CA_BUNDLE=str(tmp_path))) == ["S3_CA_BUNDLE"]
 
 

@@ -15,6 +15,7 @@ from backends.base import Connection, Credentials
 from backends.deadline import Deadline
 from backends.sensitive import Sensitive
 from backends.signing import SignedClient
+from backends.trust import ca_bundle
 from hooks.processes import LOOPBACK
 from tests.servers.certificates import ServingCertificate, serving_certificate
 from tests.support import wait
@@ -121,7 +122,7 @@ def test_a_path_in_the_endpoint_comes_before_the_requests(echo: Echo) -> None:
 def test_a_certificate_of_the_given_ca_is_trusted(
     secure_echo: Echo, certificate: ServingCertificate
 ) -> None:
-    _send(_client(secure_echo, "https", ca_bundle=str(certificate.authority)), "bucket")
+    _send(_client(secure_echo, "https", ca_bundle=ca_bundle(certificate.authority)), "bucket")
     assert len(secure_echo.requests) == 1
 
 

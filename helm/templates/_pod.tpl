@@ -1,9 +1,6 @@
 {{/* Environment, mounts and volumes of the operator: those of the Deployment, and of the test pod. */}}
 {{- define "s3-resource-operator.env" -}}
 {{- $credentials := include "s3-resource-operator.credentials" . | fromYaml }}
-# The default is loopback, where Metacontroller could not reach it.
-- name: HOOK_HOST
-  value: "0.0.0.0"
 {{- if not (include "s3-resource-operator.endpointUrl" .) }}
 - name: S3_ENDPOINT_URL
   valueFrom:

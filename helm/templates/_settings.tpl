@@ -66,6 +66,10 @@ S3_PUBLIC_ENDPOINT_URL: {{ . | quote }}
 S3_REGION: {{ . | quote }}
 {{- end }}
 S3_TLS_VERIFY: {{ $operator.tlsVerify | quote }}
+TLS_STRICT: {{ $operator.tlsStrict | quote }}
+# The operator's own default is loopback, where Metacontroller could not reach it.
+HOOK_HOST: {{ .Values.hook.host | quote }}
+METRICS_HOST: {{ .Values.metrics.host | quote }}
 ENFORCE_ENDPOINT_CHECK: {{ $enforce | quote }}
 ADOPTION: {{ $operator.adoption | quote }}
 ALLOWED_ROLES: {{ join "," $operator.allowedRoles | quote }}

@@ -100,6 +100,24 @@
 {{- if not (regexMatch "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$" $operator.annotation_key) }}
 {{- $problems = append $problems "operator.annotation_key must be an annotation with a prefix, such as example.com/enabled" }}
 {{- end }}
+{{- /* With server-side apply, which Helm 4 uses, Kubernetes refuses a variable that stands twice. */}}
+{{- $values := dict "S3_ENDPOINT_URL" "operator.endpointUrl" "S3_ADMIN_ENDPOINT_URL" "operator.adminEndpointUrl" "SIGNING_KEY_FILE" "operator.signingKey" "HOOK_TOKEN_FILE" "hook.auth" "S3_CA_BUNDLE" "operator.caBundle" "POLICY_FILE" "policy" }}
+{{- $extra := list }}
+{{- range .Values.extraEnv }}{{ $extra = append $extra (tpl (toString .name) $) }}{{ end }}
+{{- $all := list }}
+{{- range include "s3-resource-operator.env" . | fromYamlArray }}{{ $all = append $all .name }}{{ end }}
+{{- range $name := uniq $extra }}
+{{- $own := 0 }}
+{{- range $extra }}{{ if eq . $name }}{{ $own = add1 $own }}{{ end }}{{ end }}
+{{- $times := 0 }}
+{{- range $all }}{{ if eq . $name }}{{ $times = add1 $times }}{{ end }}{{ end }}
+{{- if gt (int $own) 1 }}
+{{- $problems = append $problems (printf "extraEnv has %s twice: keep one of them" $name) }}
+{{- else if gt (int $times) 1 }}
+{{- $value := get $values $name | default (ternary "hook.tls" "operator.secret" (hasPrefix "HOOK_TLS_" $name)) }}
+{{- $problems = append $problems (printf "extraEnv must not have %s, which the chart sets itself: use %s instead" $name $value) }}
+{{- end }}
+{{- end }}
 {{- if $problems }}
 {{- fail (printf "these values can't be used:\n- %s" (join "\n- " $problems)) }}
 {{- end }}

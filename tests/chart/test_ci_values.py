@@ -120,6 +120,21 @@ def test_the_operator_starts_with_it(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CI_FILES, ids=NAMES)
+def test_no_container_has_a_variable_twice(path: Path) -> None:
+    # Kubernetes refuses that where it is applied server-side, as Helm 4 does.
+    containers = [
+        each
+        for document in render(ci(path.name.removesuffix("-values.yaml")))
+        if (template := document.get("spec", {}).get("template") or document)
+        for each in template.get("spec", {}).get("containers", [])
+    ]
+    assert containers
+    for each in containers:
+        listed = [variable["name"] for variable in each.get("env", [])]
+        assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("path", CI_FILES, ids=NAMES)
 def test_its_pods_are_restricted(path: Path) -> None:
     documents = render(path)
     pods = [document["spec"] for document in of_kind(documents, "Pod")]

@@ -102,6 +102,28 @@ TLS_FILES = {"mode": "existingSecret", "existingSecret": "a"}
     [
         ({"operator": {"secret": {"create": False}}}, "operator.secret.name must be set"),
         (
+            {"extraEnv": [{"name": "HOOK_TOKEN_FILE", "value": "/file"}]},
+            "extraEnv must not have HOOK_TOKEN_FILE, which the chart sets itself: use hook.auth",
+        ),
+        (
+            {
+                "extraEnv": [{"name": "S3_CA_BUNDLE", "value": "/file"}],
+                "operator": {"caBundle": {"secret": "ca"}},
+            },
+            "extraEnv must not have S3_CA_BUNDLE, which the chart sets itself",
+        ),
+        (
+            {
+                "extraEnv": [{"name": "HOOK_{{ `TLS` }}_KEY_FILE", "value": "/file"}],
+                "hook": {"tls": {"mode": "selfSigned"}},
+            },
+            "extraEnv must not have HOOK_TLS_KEY_FILE, which the chart sets itself: use hook.tls",
+        ),
+        (
+            {"extraEnv": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
+            "extraEnv has A twice: keep one of them",
+        ),
+        (
             {"operator": {"secret": {"create": False, "name": "a", "data": DATA}}},
             "operator.secret.data has no effect",
         ),

@@ -26,7 +26,7 @@ FAULTS = {
     "empty": "BackendError",
     "html-404": "BackendError",
     "html-403": "BackendError",
-    "redirect": "BackendError",
+    "redirect": "OperatorMisconfigured",
     "huge": "BackendError",
     "reset": "BackendUnavailable",
     "truncate": "BackendUnavailable",

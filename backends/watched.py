@@ -1,0 +1,149 @@
+"""A small file whose content may be replaced while the process runs, as a mounted Secret's is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Observer = Callable[[bool], None]
+"""Called with whether the file, as it stands, is what is in use."""
+
+# How often the file is looked at, in seconds.
+_INTERVAL = 1.0
+
+
+class WatchedFile(Generic[T]):
+    """What was made of a file's content; safe to use from many threads, and never waits.
+
+    The file is looked at when its value is asked for, once a second at most, and read anew in a
+    thread of its own: the value so far holds until the new one is there, and stays if that can't be
+    used, which is told once a change.
+
+    Args:
+        path: the file, or a symbolic link to it.
+        name: what the log calls it.
+        load: makes the value; raises ValueError with a sentence's end if it can't.
+        limit: bytes that it may have.
+        clock: seconds, from whenever.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it can't be used.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        load: Callable[[bytes], T],
+        *,
+        limit: int = 1024 * 1024,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.path = path
+        self._name = name
+        self._load = load
+        self._limit = limit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._observers: list[Observer] = []
+        self._valid = True
+        self._seen, self._value = self._read()
+        self._next_look = clock() + _INTERVAL
+
+    def __repr__(self) -> str:
+        return f"WatchedFile({str(self.path)!r})"
+
+    @property
+    def value(self) -> T:
+        """The value in use."""
+        if self._clock() >= self._next_look and self._lock.acquire(blocking=False):
+            started = False
+            try:
+                self._next_look = self._clock() + _INTERVAL
+                if _fingerprint(self.path) != self._seen:
+                    threading.Thread(target=self._reload, name="watched-file", daemon=True).start()
+                    started = True
+            finally:
+                # The thread gives it back when it is done.
+                if not started:
+                    self._lock.release()
+        return self._value
+
+    def refresh(self) -> None:
+        """Looks at the file now and, if it has changed, waits until it is read."""
+        with self._lock:
+            if _fingerprint(self.path) != self._seen:
+                self._take()
+
+    def watch(self, observer: Observer) -> None:
+        """Has the observer called now and after every change of the file, from any thread."""
+        with self._lock:
+            self._observers.append(observer)
+            observer(self._valid)
+
+    def _reload(self) -> None:
+        try:
+            self._take()
+        finally:
+            self._lock.release()
+
+    def _take(self) -> None:
+        """Reads the changed file; the caller holds the lock."""
+        seen = _fingerprint(self.path)
+        try:
+            self._seen, self._value = self._read()
+        except (OSError, ValueError) as error:
+            # Not read again until it changes, however it is broken.
+            self._seen = seen
+            self._valid = False
+            why = error.strerror if isinstance(error, OSError) else error
+            log.error("%s has changed and can't be used, the former stays: %s", self._name, why)
+        else:
+            self._valid = True
+            log.info("%s has changed and is in use", self._name)
+        for observer in self._observers:
+            observer(self._valid)
+
+    def _read(self) -> tuple[_Fingerprint, T]:
+        # Not to wait for whoever writes to a pipe.
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("is not a regular file")
+            content = file.read(self._limit + 1)
+        if len(content) > self._limit:
+            raise ValueError(f"has more than {self._limit // 1024} KiB")
+        # Taken before reading: what is written meanwhile differs from it, and is read again.
+        return _identity(status), self._load(content)
+
+
+_Fingerprint = tuple[int, ...] | None
+
+
+def _fingerprint(path: Path) -> _Fingerprint:
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return None
+
+
+def _identity(status: os.stat_result) -> _Fingerprint:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
