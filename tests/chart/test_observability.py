@@ -28,7 +28,7 @@ GIVEN_LABELS = {"cluster", "namespace", "job", "le"}
 STATUS_LABEL = "label_s3_resource_operator_io_status"
 FOREIGN = {"kube_secret_labels": {STATUS_LABEL: {str(status) for status in Status}}}
 
-_NAME = re.compile(r"\b(?:s3_operator_\w+|kube_secret_labels)")
+_NAME = re.compile(r"\b(?:s3_operator_\w+|process_\w+|kube_secret_labels)")
 _SELECTOR = re.compile(rf"({_NAME.pattern})\{{([^}}]*)\}}")
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 _BY = re.compile(r"\bby \(([^)]*)\)")
