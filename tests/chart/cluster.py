@@ -15,6 +15,7 @@ import yaml
 
 from hooks.processes import wait_until
 from tests.chart.rendering import CHART, Document, HelmError
+from tests.servers.api import ApiError
 from tests.servers.cluster import Cluster
 from tests.servers.require import require
 
@@ -42,7 +43,11 @@ def prepare(cluster: Cluster, crds: Path, *namespaces: str) -> None:
         groups = cluster.api.request("GET", "/apis")["groups"]
         if not any(group["name"] == "metacontroller.k8s.io" for group in groups):
             return False
-        resources = cluster.api.request("GET", f"/apis/{CONTROLLERS}")["resources"]
+        try:
+            resources = cluster.api.request("GET", f"/apis/{CONTROLLERS}")["resources"]
+        except ApiError:
+            # The group is told a moment before its resources are.
+            return False
         return any(resource["kind"] == "DecoratorController" for resource in resources)
 
     wait_until(served, timeout=20, what="the kinds of Metacontroller")
