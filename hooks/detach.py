@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 from hooks.kube import Kube
@@ -22,6 +24,10 @@ DEFAULT_CONTROLLER = "s3-resource-operator-deletion"
 
 # Metacontroller 4.17 puts the controller's name behind this.
 _FINALIZER = "metacontroller.io/decoratorcontroller-"
+# What tells a deletion controller's finalizer from any other's: the name that the chart and the
+# manifests give it, or what the Secret asks for, under whatever prefix.
+_NAME = "-deletion"
+_ASKS = "/deletion-policy"
 _REQUEST_SECONDS = 10.0
 _LIST_SECONDS = 120.0
 # A controller that was just deleted may still finish a sync, which sets the finalizer again.
@@ -36,8 +42,8 @@ def add_parser(commands: Any) -> None:
         help="take the deletion controller's finalizer off all Secrets, for an uninstall",
         description="Takes the finalizer of the deletion controller off the Secrets, so that "
         "they and their namespaces can be deleted without it; nothing is deleted on the store. "
-        "Exit code 0: none has it any more; 1: some still have it, or will get it again; 2: the "
-        "cluster can't be asked.",
+        "It can be repeated. Exit code 0: none has it any more; 1: some still have it, or will get "
+        "it again, or only those of other controllers were found; 2: the cluster can't be asked.",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("-n", "--namespace", help="only there")
@@ -53,6 +59,12 @@ def add_parser(commands: Any) -> None:
         "--delete-controller",
         action="store_true",
         help="delete it first, as Metacontroller sets the finalizer again while it is there",
+    )
+    parser.add_argument(
+        "--allow-none",
+        action="store_true",
+        help="0 too where no Secret has its finalizer, but some have another's: for scripts that "
+        "know the name",
     )
     parser.add_argument("--context", help="of the kubeconfig, instead of its current one")
 
@@ -71,29 +83,46 @@ def run(arguments: argparse.Namespace) -> int:
         return _say_why(str(error), NO_ACCESS)
 
 
+@dataclass
+class _Found:
+    """The Secrets with a deletion controller's finalizer.
+
+    Args:
+        holders: namespace and name of those that have the one which is meant.
+        others: how many have another's, by the controller's name.
+    """
+
+    holders: list[tuple[str, str]] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+
+
 def _detach(kube: Kube, arguments: argparse.Namespace) -> int:
     controller: str = arguments.controller
-    finalizer = _FINALIZER + controller
+    found = _find(kube, arguments.namespace, controller)
+    wrong = not found.holders and found.others and not arguments.allow_none
+    if wrong and not _lives(kube, controller):
+        return _say_why(_another(controller, found.others), FAILED)
     if arguments.dry_run:
-        found = _holders(kube, arguments.namespace, finalizer)
-        for namespace, name in found:
+        for namespace, name in found.holders:
             print(f"would detach {namespace}/{name}")
-        print(f"The finalizer would be removed from {_secrets(len(found))}.")
+        print(f"The finalizer would be removed from {_secrets(len(found.holders))}.")
         return OK
-    deleted = arguments.delete_controller and kube.delete_decorator(
-        controller, timeout=_REQUEST_SECONDS
-    )
-    if deleted:
-        print(f"deleted the DecoratorController {controller}")
+    if arguments.delete_controller:
+        deleted = kube.delete_decorator(controller, timeout=_REQUEST_SECONDS)
+        if deleted:
+            print(f"deleted the DecoratorController {controller}")
+    finalizer = _FINALIZER + controller
     done: set[tuple[str, str]] = set()
     failed: list[tuple[str, str]] = []
-    for turn in range(_ROUNDS if deleted else 1):
+    # Whoever deleted it, an attempt before this one or the uninstallation, it may be just now.
+    for turn in range(_ROUNDS if arguments.delete_controller else 1):
         if turn:
             time.sleep(_PAUSE)
-        holders = _holders(kube, arguments.namespace, finalizer)
-        failed = [holder for holder in holders if not _remove(kube, *holder, finalizer)]
-        done |= set(holders) - set(failed)
-        if turn and not holders:
+        if turn or arguments.delete_controller:
+            found = _find(kube, arguments.namespace, controller)
+        failed = [holder for holder in found.holders if not _remove(kube, *holder, finalizer)]
+        done |= set(found.holders) - set(failed)
+        if turn and not found.holders:
             break
     for namespace, name in sorted(done):
         print(f"detached {namespace}/{name}")
@@ -109,13 +138,29 @@ def _detach(kube: Kube, arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _holders(kube: Kube, namespace: str | None, finalizer: str) -> list[tuple[str, str]]:
-    """Namespace and name of each Secret that has the finalizer."""
-    return [
-        (secret["metadata"]["namespace"], secret["metadata"]["name"])
-        for secret in kube.secrets(namespace, timeout=_LIST_SECONDS, metadata_only=True)
-        if finalizer in (secret["metadata"].get("finalizers") or [])
-    ]
+def _find(kube: Kube, namespace: str | None, controller: str) -> _Found:
+    found = _Found()
+    for secret in kube.secrets(namespace, timeout=_LIST_SECONDS, metadata_only=True):
+        metadata = secret["metadata"]
+        names = {
+            finalizer.removeprefix(_FINALIZER)
+            for finalizer in metadata.get("finalizers") or []
+            if finalizer.startswith(_FINALIZER)
+        }
+        if controller in names:
+            found.holders.append((metadata["namespace"], metadata["name"]))
+        asks = any(key.endswith(_ASKS) for key in metadata.get("annotations") or {})
+        found.others.update(name for name in names - {controller} if asks or name.endswith(_NAME))
+    return found
+
+
+def _another(controller: str, others: Counter[str]) -> str:
+    names = ", ".join(f"{name} ({_secrets(number)})" for name, number in sorted(others.items()))
+    return (
+        f"No Secret has the finalizer of {controller}, and there is no such DecoratorController. "
+        f"Found were the finalizers of: {names}. Name the right one with --controller; if this "
+        "one's are gone already, nothing is left to do."
+    )
 
 
 def _remove(kube: Kube, namespace: str, name: str, finalizer: str) -> bool:

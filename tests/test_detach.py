@@ -145,6 +145,87 @@ def test_one_namespace_and_another_controller_can_be_meant(
     assert finalizers(api_cluster, namespaces[1], "held") == [OTHERS, FINALIZER]
 
 
+def opted_in(namespace: str, name: str, controller: str) -> Object:
+    """A Secret that asks for a deletion policy, held by a controller."""
+    held = f"metacontroller.io/decoratorcontroller-{controller}"
+    annotations = {"example.com/deletion-policy": "delete"}
+    return secret(namespace, name, finalizers=[held], annotations=annotations)
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",), ("--delete-controller",)])
+def test_another_controllers_finalizers_are_told_and_1(
+    api_cluster: Cluster,
+    namespaces: list[str],
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    made = {"one": "mine", "two": "mine", "three": "rel-deletion"}
+    for name, controller in made.items():
+        api_cluster.api.create(opted_in(namespaces[0], name, controller))
+    # One whose Secret doesn't say what it is for any more.
+    orphan = ["metacontroller.io/decoratorcontroller-old-deletion"]
+    api_cluster.api.create(secret(namespaces[0], "four", finalizers=orphan))
+    assert call("-n", namespaces[0], *words) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"No Secret has the finalizer of {DEFAULT_CONTROLLER}" in err
+    assert "mine (2 Secrets), old-deletion (1 Secret), rel-deletion (1 Secret)" in err
+    assert "--controller" in err
+    for name, controller in made.items():
+        assert finalizers(api_cluster, namespaces[0], name) == [
+            f"metacontroller.io/decoratorcontroller-{controller}"
+        ]
+
+
+def test_another_controllers_finalizers_matter_only_where_there_is_none_of_its_own(
+    api_cluster: Cluster, namespaces: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = namespaces[0]
+    api_cluster.api.create(opted_in(first, "ours", DEFAULT_CONTROLLER))
+    api_cluster.api.create(opted_in(first, "theirs", "mine"))
+    # One that has nothing to do with deletion policies is nobody's business here.
+    api_cluster.api.create(secret(first, "foreign", finalizers=[OTHERS]))
+    assert call("-n", first) == 0
+    assert finalizers(api_cluster, first, "ours") == []
+    assert call("-n", first, "--allow-none") == 0
+    capsys.readouterr()
+    assert call("-n", first) == 1
+    assert "mine (1 Secret)" in capsys.readouterr().err
+    assert call("-n", first, "--controller", "mine") == 0
+    assert call("-n", first) == 0
+    assert finalizers(api_cluster, first, "foreign") == [OTHERS]
+
+
+@pytest.mark.usefixtures("kind")
+def test_a_controller_that_is_there_was_not_misspelt(
+    api_cluster: Cluster, namespaces: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    api_cluster.api.apply(controller())
+    api_cluster.api.create(opted_in(namespaces[0], "theirs", "mine"))
+    assert call("--delete-controller") == 0
+    assert "removed from 0 Secrets" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("kind")
+def test_a_repetition_waits_for_what_is_still_set(
+    api_cluster: Cluster, namespaces: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The controller went with an attempt before, and one of its syncs ends only now."""
+    api_cluster.api.create(secret(namespaces[0], "late"))
+
+    def pause(_: float) -> None:
+        change = {"metadata": {"finalizers": [FINALIZER]}}
+        if not turns:
+            api_cluster.api.merge("Secret", "late", namespaces[0], change)
+        turns.append(1)
+
+    turns: list[int] = []
+    monkeypatch.setattr("hooks.detach.time.sleep", pause)
+    assert call("--delete-controller") == 0
+    assert turns
+    assert finalizers(api_cluster, namespaces[0], "late") == []
+
+
 def test_secrets_that_wait_for_it_go(
     api_cluster: Cluster, namespaces: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

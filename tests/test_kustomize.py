@@ -71,6 +71,10 @@ def test_it_renders_every_object(rendered: list[Document]) -> None:
         assert document["metadata"]["labels"]["app.kubernetes.io/part-of"] == NAME
 
 
+def test_nothing_that_cannot_be_had_again_is_deleted_with_it(rendered: list[Document]) -> None:
+    assert not {"Namespace", "Secret"} & {document["kind"] for document in rendered}
+
+
 def test_it_fills_in_image_and_config_map(rendered: list[Document]) -> None:
     by_kind = {document["kind"]: document for document in rendered}
     spec = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0]

@@ -141,6 +141,17 @@ automountServiceAccountToken: {{ ternary "true" "false" (ne (include "s3-resourc
 {{- define "s3-resource-operator.placement" }}
 # Without this, every Service of the namespace would become environment variables.
 enableServiceLinks: false
+{{- with .Values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.dnsPolicy }}
+dnsPolicy: {{ . | quote }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- with .Values.priorityClassName }}
@@ -160,5 +171,31 @@ affinity:
 {{- with .Values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/*
+Labels and annotations of the pods that end by themselves: (list . name). Their name is not the
+operator's, as no Service and no NetworkPolicy of its is to mean them.
+*/}}
+{{- define "s3-resource-operator.jobLabels" -}}
+{{- with index . 0 }}
+{{- $own := dict "app.kubernetes.io/name" (index $ 1) "app.kubernetes.io/instance" .Release.Name }}
+{{- merge $own .Values.jobs.podLabels .Values.podLabels (include "s3-resource-operator.labels" . | fromYaml) | toYaml }}
+{{- end }}
+{{- end }}
+
+{{- define "s3-resource-operator.jobAnnotations" -}}
+{{- with merge dict .Values.jobs.podAnnotations .Values.podAnnotations }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* A probe with one handler. Helm merges values into the defaults, so that another one stands beside `httpGet`. */}}
+{{- define "s3-resource-operator.probe" -}}
+{{- if or (hasKey . "exec") (hasKey . "grpc") (hasKey . "tcpSocket") }}
+{{- omit . "httpGet" | toYaml }}
+{{- else }}
+{{- toYaml . }}
 {{- end }}
 {{- end }}

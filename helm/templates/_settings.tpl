@@ -158,3 +158,39 @@ LOG_FORMAT: {{ $operator.logFormat | quote }}
 {{- $keys := $secret.keys }}
 {{- if not (or (and $secret.create $secret.data) $keys.accessKey $keys.secretKey $keys.adminToken) }}true{{ end }}
 {{- end }}
+
+{{/*
+Whether each of these patterns keeps its names for one namespace, so that a namespace called `team` gets
+nothing of one called `team-a`: (list pattern…).
+*/}}
+{{- define "s3-resource-operator.keepsNames" -}}
+{{- $kept := . }}
+{{- range . }}
+{{- if not (regexMatch "^[^*?\\[{]*\\{namespace\\}([.].*)?$" (trim .)) }}{{ $kept = false }}{{ end }}
+{{- end }}
+{{- if $kept }}true{{ end }}
+{{- end }}
+
+{{/*
+Whether several namespaces are served that could name each other's: without patterns that keep names apart,
+or rules that give a namespace lists of its own. Nothing is said of a policy that isn't the chart's.
+*/}}
+{{- define "s3-resource-operator.namespacesMix" -}}
+{{- $policy := .Values.policy }}
+{{- $rules := $policy.rules }}
+{{- if $policy.file }}{{ $rules = (fromYaml $policy.file).rules }}{{ end }}
+{{- $rules = $rules | default (list dict) }}
+{{- $served := list }}
+{{- range $rules }}{{ $served = concat $served (.namespaces | default (list "*")) }}{{ end }}
+{{- $several := or (gt (len ($served | uniq)) 1) (regexMatch "[*?\\[]" (first $served)) }}
+{{- if and $several (not $policy.existingConfigMap) }}
+{{- $buckets := include "s3-resource-operator.keepsNames" (splitList "," $policy.bucketNamePattern) }}
+{{- $users := include "s3-resource-operator.keepsNames" (splitList "," $policy.accessKeyPattern) }}
+{{- range $rules }}
+{{- $one := and (eq (len (.namespaces | default list)) 1) (not (regexMatch "[*?\\[]" (first .namespaces))) }}
+{{- $ownBuckets := or $buckets (include "s3-resource-operator.keepsNames" (.buckets | default list)) (and $one .buckets) }}
+{{- $ownUsers := or $users (include "s3-resource-operator.keepsNames" (get . "access-keys" | default list)) (and $one (get . "access-keys")) }}
+{{- if not (and $ownBuckets $ownUsers) }}mix{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -4,6 +4,14 @@
 {{- $operator := .Values.operator }}
 {{- $secret := $operator.secret }}
 {{- $garage := eq $operator.backend_name "garage" }}
+{{- /* The kubelet waits in preStop by itself since 1.30, so the image needs no shell. One that was built without a version calls itself 0.0.0 and may be any. */}}
+{{- $kubernetes := regexFind "[0-9]+\\.[0-9]+" .Capabilities.KubeVersion.Version | default "0.0" }}
+{{- if and (not (hasPrefix "0." $kubernetes)) (semverCompare "<1.30.0" (printf "%s.0" $kubernetes)) }}
+{{- $problems = append $problems (printf "this Kubernetes is %s, incompatible with the chart: it needs 1.30 or newer" .Capabilities.KubeVersion.Version) }}
+{{- end }}
+{{- if not .Values.enabled }}
+{{- $problems = append $problems "enabled=false is for the `condition` of an umbrella chart's dependency, which it lacks: add `condition: NAME.enabled` to the dependency in its Chart.yaml, NAME being the dependency's name or alias" }}
+{{- end }}
 {{- if and (not $secret.create) (not $secret.name) }}
 {{- $problems = append $problems "operator.secret.name must be set when operator.secret.create is false: name the Secret that holds the store's credentials" }}
 {{- end }}
@@ -90,6 +98,9 @@
 {{- end }}
 {{- if and .Values.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
 {{- $problems = append $problems "serviceMonitor.enabled needs metrics.service.enabled: it finds the pods through that Service" }}
+{{- end }}
+{{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
+{{- $problems = append $problems "serviceMonitor.enabled and podMonitor.enabled exclude each other, or each pod would be scraped twice: set one of them" }}
 {{- end }}
 {{- if and .Values.networkPolicy.egress.enabled (not .Values.networkPolicy.egress.to) }}
 {{- $problems = append $problems "networkPolicy.egress.to must let the store through when networkPolicy.egress.enabled is true" }}

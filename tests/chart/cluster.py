@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import yaml
 
 from hooks.processes import wait_until
 from tests.chart.rendering import CHART, Document, HelmError
+from tests.servers.api import ApiError
 from tests.servers.cluster import Cluster
 from tests.servers.require import require
 
@@ -43,7 +43,11 @@ def prepare(cluster: Cluster, crds: Path, *namespaces: str) -> None:
         groups = cluster.api.request("GET", "/apis")["groups"]
         if not any(group["name"] == "metacontroller.k8s.io" for group in groups):
             return False
-        resources = cluster.api.request("GET", f"/apis/{CONTROLLERS}")["resources"]
+        try:
+            resources = cluster.api.request("GET", f"/apis/{CONTROLLERS}")["resources"]
+        except ApiError:
+            # The group is told a moment before its resources are.
+            return False
         return any(resource["kind"] == "DecoratorController" for resource in resources)
 
     wait_until(served, timeout=20, what="the kinds of Metacontroller")
@@ -80,30 +84,25 @@ def apply_strictly(cluster: Cluster, document: Document) -> Answer:
     return send(cluster, "PATCH", f"{path}?{query}", document)
 
 
-def installable(folder: Path) -> Path:
-    """A copy of the chart for the tests' own Kubernetes, which was built without a version."""
-    copy = folder / "chart"
-    shutil.copytree(CHART, copy)
-    chart = yaml.safe_load((copy / "Chart.yaml").read_text())
-    del chart["kubeVersion"]
-    (copy / "Chart.yaml").write_text(yaml.safe_dump(chart))
-    return copy
-
-
 class Release:
-    """One release on a cluster, of the chart that `installable` made."""
+    """One release of the chart on a cluster."""
 
-    def __init__(self, cluster: Cluster, chart: Path, name: str, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, namespace: str) -> None:
         self.cluster = cluster
-        self.chart = chart
+        self.chart = CHART
         self.name = name
         self.namespace = namespace
 
     def install(self, *files: Path, values: object = None) -> None:
         self._helm("install", [self.name, self.chart, *_options(files)], values)
 
-    def upgrade(self, *files: Path, values: object = None) -> None:
+    def upgrade(self, *files: Path | str, values: object = None) -> None:
+        """Values files are paths; what is text is an option of Helm's."""
         self._helm("upgrade", [self.name, self.chart, *_options(files)], values)
+
+    def rollback(self) -> None:
+        """Back to the revision before."""
+        self._helm("rollback", [self.name], None)
 
     def dry_upgrade(self, *files: Path, values: object = None) -> list[Document]:
         """What an upgrade would install, its hooks too, with what it looks up in the cluster."""
@@ -165,8 +164,11 @@ class Release:
         return done.stdout
 
 
-def _options(files: Sequence[Path]) -> list[str | Path]:
-    return [option for file in files for option in ("-f", file)]
+def _options(files: Sequence[Path | str]) -> list[str | Path]:
+    options: list[str | Path] = []
+    for file in files:
+        options += [file] if isinstance(file, str) else ["-f", file]
+    return options
 
 
 def versions(cluster: Cluster, documents: Sequence[Document]) -> dict[tuple[str, str], Any]:

@@ -6,7 +6,6 @@ import base64
 import os
 import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +13,10 @@ from typing import Any
 
 from hooks.processes import LOOPBACK, Process, answers, free_port
 from tests.chart.cluster import Release
-from tests.servers.accounts import kubeconfig
+from tests.chart.jobs import KEPT, log_in
 from tests.servers.api import Object
 from tests.servers.hook import ROOT
 
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 _MOUNTS = "/etc/s3-resource-operator/"
 
 
@@ -87,13 +85,15 @@ class Operator:
     def _environment(self, pod: Object) -> dict[str, str]:
         container = pod["containers"][0]
         assert container["args"] == ["serve"]
-        environ = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        environ = {key: os.environ[key] for key in KEPT if key in os.environ}
         for source in container["envFrom"]:
             environ |= self.release.get("ConfigMap", source["configMapRef"]["name"])["data"]
         for variable in container["env"]:
             environ[variable["name"]] = variable["value"].replace(_MOUNTS, f"{self._files}/")
         if pod.get("automountServiceAccountToken"):
-            environ["KUBECONFIG"] = str(self._log_in(pod["serviceAccountName"]))
+            environ["KUBECONFIG"] = str(
+                log_in(self.release, pod["serviceAccountName"], self._account)
+            )
         addresses = {
             "HOOK_HOST": LOOPBACK,
             "HOOK_PORT": str(self.port),
@@ -101,28 +101,3 @@ class Operator:
             "METRICS_PORT": str(self.ops_port),
         }
         return {**environ, **addresses}
-
-    def run_job(self, job: Object) -> str:
-        """What a Job of the chart prints that goes well, run with its own account."""
-        pod = job["spec"]["template"]["spec"]
-        (container,) = pod["containers"]
-        environ = {key: os.environ[key] for key in _KEPT if key in os.environ}
-        environ["KUBECONFIG"] = str(self._log_in(pod["serviceAccountName"]))
-        done = subprocess.run(  # noqa: S603 - no shell, and the arguments are the chart's
-            [sys.executable, "-m", "hooks", *container["args"]],
-            env=environ,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def _log_in(self, account: str) -> Path:
-        cluster, namespace = self.release.cluster, self.release.namespace
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        token = cluster.api.request("POST", path, request)["status"]["token"]
-        return kubeconfig(cluster, self._account, user={"token": token})

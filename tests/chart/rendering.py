@@ -105,9 +105,10 @@ def pod(documents: Iterable[Document]) -> Document:
 
 
 def container(documents: Iterable[Document]) -> Document:
-    containers: list[Document] = pod(documents)["containers"]
-    assert len(containers) == 1
-    return containers[0]
+    """The operator's own container, which comes first."""
+    found: Document = pod(documents)["containers"][0]
+    assert found["name"] == "operator"
+    return found
 
 
 def webhook(documents: Iterable[Document], name: str = FULLNAME, hook: str = "sync") -> Document:

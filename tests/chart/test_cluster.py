@@ -15,14 +15,14 @@ from tests.chart.cluster import (
     send,
 )
 from tests.chart.rendering import CI_FILES, Document, of_kind, one, render
-from tests.manifests import MANIFESTS, kustomization, load
+from tests.manifests import MANIFESTS, NAME, kustomization, load
 from tests.servers.cluster import Cluster
 from tests.servers.require import require
 
 pytestmark = pytest.mark.server
 
 # Their kinds are those of other projects, whose CRDs aren't here.
-FOREIGN = {"ServiceMonitor", "PrometheusRule", "Certificate", "Issuer"}
+FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "Certificate", "Issuer"}
 KINDS = {
     "ClusterRole",
     "ClusterRoleBinding",
@@ -51,11 +51,45 @@ def test_the_api_takes_what_the_chart_renders(chart_cluster: Cluster, path: Path
 
 
 def test_the_api_takes_the_manifests(chart_cluster: Cluster) -> None:
-    for filename in kustomization()["resources"]:
+    for filename in ("namespace.yaml", *kustomization()["resources"]):
         for document in load(MANIFESTS / filename):
             answer = apply_strictly(chart_cluster, document)
             assert answer.status in {200, 201}, answer.body
             assert answer.warnings == [], document["metadata"]["name"]
+
+
+def kubectl(cluster: Cluster, *arguments: str | Path) -> str:
+    done = subprocess.run(  # noqa: S603 - no shell, and the program is the tests' own build
+        [require("kubectl"), "--kubeconfig", cluster.kubeconfig, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_deleting_the_manifests_leaves_the_namespace_and_its_secrets(
+    chart_cluster: Cluster,
+) -> None:
+    api = chart_cluster.api
+    kubectl(chart_cluster, "apply", "--server-side", "-f", MANIFESTS / "namespace.yaml")
+    metadata = {"name": NAME, "namespace": NAME}
+    # As docs/install.md makes it.
+    key = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+    api.apply({**key, "stringData": {"SIGNING_KEY": "example-only-replace-me"}})
+    assert "deployment" in kubectl(chart_cluster, "apply", "-k", MANIFESTS)
+    assert api.get("Deployment", NAME, NAME, api_version="apps/v1")
+    deleted = kubectl(chart_cluster, "delete", "-k", MANIFESTS, "--wait=false")
+    assert "deployment" in deleted
+    assert "namespace" not in deleted.replace(f"from {NAME} namespace", "")
+    assert api.get("Deployment", NAME, NAME, api_version="apps/v1") is None
+    namespace = api.get("Namespace", NAME)
+    assert namespace is not None
+    assert "deletionTimestamp" not in namespace["metadata"]
+    assert api.get("Secret", NAME, NAME)
+    api.delete("Secret", NAME, NAME)
 
 
 def test_an_unknown_field_would_be_refused(chart_cluster: Cluster) -> None:

@@ -16,10 +16,10 @@ import pytest
 
 from hooks.processes import wait_until
 from tests.authority import Authority
-from tests.chart.cluster import Release, installable, prepare
+from tests.chart.cluster import Release, prepare
 from tests.chart.installation import NAMESPACE, PREFIX, Installation
+from tests.chart.jobs import running_jobs
 from tests.chart.operator import Operator
-from tests.chart.rendering import one
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster, running_cluster
 from tests.servers.metacontroller import Metacontroller
@@ -54,7 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture
 def installation(cluster: Cluster, store: Store, tmp_path: Path) -> Iterator[Installation]:
-    release = Release(cluster, installable(tmp_path), NAMESPACE, NAMESPACE)
+    release = Release(cluster, NAMESPACE, NAMESPACE)
     operator = Operator(release, tmp_path / "operator")
     installation = Installation(cluster, store, operator, release, tmp_path)
     try:
@@ -245,14 +245,9 @@ def test_uninstalling_takes_the_finalizers_off(installation: Installation) -> No
         timeout=20,
         what="the finalizer",
     )
-    # Nothing runs Jobs here, so what Helm would do before it uninstalls is done by hand.
-    hooks = installation.release.hooks()
-    job = one(hooks, "Job")
-    for document in hooks:
-        if document["kind"] in {"ServiceAccount", "ClusterRole", "ClusterRoleBinding"}:
-            api.apply(document)
-    assert "detached team/held" in installation.operator.run_job(job)
-    installation.release.uninstall("--no-hooks")
+    with running_jobs(installation.release, installation.directory / "jobs") as jobs:
+        installation.release.uninstall("--timeout", "60s")
+    assert "detached team/held" in jobs.outputs[0]
     installation.operator.stop()
     assert finalizers(installation.cluster, "held") == []
     api.delete("Secret", "held", "team")

@@ -13,7 +13,6 @@ from tests.chart.rendering import (
     ci,
     container,
     environment,
-    helm,
     of_kind,
     one,
     pod,
@@ -38,11 +37,6 @@ def test_the_chart_has_the_programs_version() -> None:
     assert image["image"].endswith(f":{__version__}")
     for name in ("changes", "images", "links"):
         assert yaml.safe_load(chart()["annotations"][f"artifacthub.io/{name}"])
-
-
-def test_an_old_kubernetes_is_refused() -> None:
-    with pytest.raises(Exception, match="incompatible with Kubernetes"):
-        helm("template", "rel", CHART, "--kube-version", "1.29.0")
 
 
 @pytest.mark.parametrize(

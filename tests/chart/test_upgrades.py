@@ -10,12 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.cluster import (
-    Release,
-    installable,
-    versions,
-)
-from tests.chart.rendering import Document, ci, of_kind, one
+from tests.chart.cluster import Release, versions
+from tests.chart.rendering import Document, ci
 from tests.servers.cluster import Cluster
 
 pytestmark = pytest.mark.server
@@ -29,10 +25,10 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.fixture
-def release(chart_cluster: Cluster, tmp_path: Path) -> Iterator[Release]:
+def release(chart_cluster: Cluster) -> Iterator[Release]:
     # The chart's own name in the release's: the objects are called like the release.
     name = f"s3-resource-operator-{secrets.token_hex(3)}"
-    release = Release(chart_cluster, installable(tmp_path), name, "upgrades")
+    release = Release(chart_cluster, name, "upgrades")
     yield release
     release.uninstall("--no-hooks", "--ignore-not-found")
 
@@ -128,18 +124,6 @@ def test_the_signing_key_outlives_the_release(release: Release) -> None:
     assert release.secrets() == {name: {"SIGNING_KEY": key}}
     release.install()
     assert release.secrets()[name]["SIGNING_KEY"] == key
-
-
-def test_switching_deletion_off_detaches_after_the_controller_is_gone(release: Release) -> None:
-    release.install(values=EVERYTHING)
-    hooks = of_kind(release.hooks(), "Job")
-    assert [hook["metadata"]["annotations"]["helm.sh/hook"] for hook in hooks] == ["pre-delete"]
-    switched_off = {**EVERYTHING, "deletion": {"enabled": False}}
-    # Nothing runs Jobs here, so Helm is not to wait for one.
-    rendered = release.dry_upgrade(values=switched_off)
-    job = one(rendered, "Job")
-    assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-upgrade"
-    assert f"{release.name}-deletion" in job["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
 def original_chart(folder: Path) -> Path:

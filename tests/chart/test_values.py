@@ -36,7 +36,12 @@ def sections(values: Any, schema: Any, path: str = "") -> Iterator[tuple[str, An
         yield from sections(inner, known, f"{path}.{key}".lstrip("."))
 
 
-OPEN_SECTIONS = {"operator.secret.data", "hook.tls.caBundle", "hook.tls.certManager.issuerRef"}
+OPEN_SECTIONS = {
+    "operator.secret.data",
+    "hook.tls.caBundle",
+    "hook.tls.certManager.issuerRef",
+    "dnsConfig",
+}
 
 
 def test_schema_and_values_have_the_same_keys() -> None:
