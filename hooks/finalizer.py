@@ -12,6 +12,7 @@ from backends.deadline import Deadline
 from backends.errors import StoreError, TimedOut
 from backends.sensitive import Sensitive
 from hooks.decorator import SyncRequest, SyncResponse
+from hooks.fieldkeys import KeyChoice
 from hooks.grant import Grants
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
@@ -53,7 +54,7 @@ class Finalizer:
     ) -> None:
         self._enabled = settings.deletion
         self._policy = settings.rules.policy
-        self._endpoint = settings.rules.endpoint
+        self._rules = settings.rules
         self._backend = backend
         self._metrics = metrics
         self._locks = locks
@@ -104,7 +105,7 @@ class Finalizer:
             return None
         # What another operator reported on is on another operator's store.
         observed = self._keys.observed(request, "endpoint")
-        if self._endpoint is not None and observed not in {"", self._endpoint}:
+        if self._rules.endpoint is not None and observed and not self._rules.is_own(observed):
             return None
         if not self._policy.deletion_allowed(request.namespace, text):
             log.warning("%s: the policy forbids its deletion policy: kept", request.origin)
@@ -113,7 +114,8 @@ class Finalizer:
 
     def _held(self, request: SyncRequest) -> Claim | None:
         """What a valid grant says that the Secret was given."""
-        names = read_names(request.data)
+        choice = KeyChoice.of(request.annotations, self._keys["keys"])
+        names = read_names(request.data, choice)
         claimed = None if names is None else Claim(names.bucket, names.user, names.secret)
         given = self._keys.evidence(request).given(self._grants, claimed)
         if given is None:
@@ -134,5 +136,6 @@ class Finalizer:
     def _answer(self, request: SyncRequest, held: Claim | None, outcome: Outcome) -> SyncResponse:
         if outcome.status is Status.READY:
             return SyncResponse(finalized=True)
-        answer = self._scribe.answer(request, outcome, held, datetime.now(UTC))
+        endpoint = self._keys.observed(request, "endpoint")
+        answer = self._scribe.answer(request, outcome, held, datetime.now(UTC), endpoint)
         return replace(answer, finalized=False)

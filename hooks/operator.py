@@ -62,7 +62,7 @@ class Operator:
         others = None
         guard = None
         if kube is not None and settings.conflict_guard is not Switch.OFF:
-            others = Others(kube, keys, settings.rules.endpoint)
+            others = Others(kube, keys, settings.rules.endpoint, settings.rules.aliases)
             guard = ConflictGuard(others, keys, Grants(settings.signing_key))
         if settings.policy.file is not None:
             settings.policy.file.watch(metrics.policy_observer())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from backends.deadline import Deadline
 from hooks.batch import Batches
 from hooks.decorator import NotAHookRequest, SyncRequest
+from hooks.fieldkeys import KeyChoice
 from hooks.kube import Kube
 from hooks.kubeerrors import KubeError
 from hooks.outcome import Reason, Refusal, Status
@@ -55,12 +56,19 @@ class Others:
         keys: names of the annotations and labels.
         endpoint: the store's; a Secret that names another's is another operator's. None doesn't
             compare.
+        aliases: further names of the same store.
     """
 
-    def __init__(self, kube: Kube, keys: Keys, endpoint: str | None) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        keys: Keys,
+        endpoint: str | None,
+        aliases: frozenset[str] = frozenset(),
+    ) -> None:
         self._kube = kube
         self._keys = keys
-        self._endpoint = endpoint
+        self._endpoints = None if endpoint is None else {endpoint, *aliases}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
         self._batches: dict[str | None, Batches[_Question, list[Other]]] = {}
 
@@ -169,11 +177,12 @@ class Others:
                 continue
             if request.deleting or not self._keys.enables(request):
                 continue
-            if self._endpoint is not None:
-                endpoint = read_endpoint(request.data)
-                if endpoint is not None and endpoint != self._endpoint:
+            choice = KeyChoice.of(request.annotations, self._keys["keys"])
+            if self._endpoints is not None:
+                named = read_endpoint(request.data, choice)
+                if named is not None and named.endpoint.urls.isdisjoint(self._endpoints):
                     continue
-            yield Other(request, read_mentions(request.data))
+            yield Other(request, read_mentions(request.data, choice))
 
 
 def _unavailable(why: object) -> Refusal:
