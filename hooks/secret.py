@@ -345,9 +345,11 @@ def _check_present(
                 f"The Secret has no {_short(key)}, or it is empty: the annotation "
                 f"{choice.annotation} names it for {word}.",
             )
-    for names in REQUIRED:
-        if not fields[names].values:
-            raise _missing(data, names, fields[names].passed_over, choice)
+    missing = [names for names in REQUIRED if not fields[names].values]
+    # One that is there and can't be one is no missing one.
+    if missing:
+        names = min(missing, key=lambda names: bool(fields[names].passed_over))
+        raise _missing(data, names, fields[names].passed_over, choice)
 
 
 def _missing(
@@ -356,20 +358,23 @@ def _missing(
     passed_over: Sequence[PassedOver],
     choice: KeyChoice,
 ) -> InvalidSecret:
-    sentences = [f"The Secret has no {names[0]} (also accepted: {', '.join(names[1:])})."]
-    near = near_misses(data, names)
-    if passed_over and passed_over[0].problem is not None:
-        sentences.insert(0, passed_over[0].problem.message)
-    elif near:
+    """What is said of a required field without a value that counts."""
+    reason = Reason.MISSING_FIELD
+    sentences = []
+    if passed_over and passed_over[0].problem:
+        reason = passed_over[0].problem.reason
+        sentences.append(passed_over[0].problem.message)
+    if near := near_misses(data, names):
         found = _listed([_short(key) for key in near])
-        sentences.insert(
-            0,
+        sentences.append(
             f"Not read, but there: {found}. Rename it, or name it in the annotation "
-            f"{choice.annotation}.",
+            f"{choice.annotation}."
         )
-    elif empty := [key for key in names if key in data]:
-        sentences.insert(0, f"Empty: {_listed(empty)}.")
-    return InvalidSecret(Reason.MISSING_FIELD, " ".join(sentences))
+    if not sentences and (empty := [key for key in names if key in data]):
+        sentences.append(f"Empty: {_listed(empty)}.")
+    if reason is Reason.MISSING_FIELD:
+        sentences.append(f"The Secret has no {names[0]} (also accepted: {', '.join(names[1:])}).")
+    return InvalidSecret(reason, " ".join(sentences))
 
 
 def _notes(

@@ -221,10 +221,16 @@ def test_a_generic_key_that_can_be_no_value_is_passed_over(key: str, alias: str,
     del data[key]
     if key in FIELDS:
         # There is nothing else: that it is there is told, but it makes no value.
-        error = refused({**data, alias: raw})
-        assert error.reason is Reason.MISSING_FIELD
+        error = refused({**data, alias: raw, "my-bucket": encoded("x")})
+        assert error.reason is Reason.INVALID_FIELD
         assert error.message.startswith(alias)
+        assert ("Not read, but there: my-bucket." in error.message) == (key == "bucket-name")
         assert IMPOSSIBLE[key] not in error.message
+        # That something isn't there at all comes first.
+        other = next(name for name in FIELDS if name != key)
+        error = refused({**data, alias: raw, other: ""})
+        assert error.reason is Reason.MISSING_FIELD
+        assert error.message.startswith(f"Empty: {other}.")
         return
     alone = read({**data, alias: raw}, RULES)
     assert alone.claim == read(data, RULES).claim
