@@ -1,4 +1,4 @@
-"""Under which keys of a Secret a field may stand, and which keys look as if it were meant.
+"""Under which keys of a Secret a field may stand.
 
 Some keys are generic: an application beside the operator may mean something else by them, such as
 Django by SECRET_KEY. :class:`hooks.fields.Field` says when they count.
@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from itertools import islice
 
 from hooks.fields import InvalidSecret
 from hooks.outcome import Reason
@@ -131,7 +129,8 @@ class KeyChoice:
             return cls(name, {})
         named: dict[Keys, str] = {}
         mistakes = []
-        for pair in text.split(","):
+        # More pairs than fields are a mistake, however many they are.
+        for pair in text.split(",", len(WORDS)):
             word, equals, key = (part.strip() for part in pair.partition("="))
             if not equals or word not in WORDS or not _KEY.fullmatch(key):
                 mistakes.append(
@@ -162,43 +161,3 @@ class KeyChoice:
 
 
 NO_CHOICE = KeyChoice("keys", {})
-
-_KNOWN = frozenset(key for keys in WORDS.values() for key in keys)
-_NO_LETTER = re.compile(r"[^a-z0-9]+")
-_LOOKED_AT = 1000
-_COMPARED = 60
-_LONGEST = 64
-_ALIKE = 0.85
-# What other tools and people call a field, in lower case and without what stands between words.
-_NEAR: Mapping[Keys, re.Pattern[str]] = {
-    BUCKET: re.compile(r".*bucket(s|id|names?)?"),
-    ACCESS_KEY: re.compile(r"(?!.*secret).*(accesskey|accesskeyid|accessid|s3key|rootuser)"),
-    SECRET: re.compile(
-        r"secret|.*(accesssecret|secretkey|accesssecretkey|secretaccesskey|keysecret|s3secret"
-        r"|rootpassword)"
-    ),
-}
-
-
-def near_misses(data: Mapping[str, object], keys: Keys) -> list[str]:
-    """The keys of a Secret that look as if a required field were meant, in alphabetical order.
-
-    How much is looked at is bounded, whatever is in the Secret.
-    """
-    candidates = {
-        key: _squashed(key)
-        for key in islice(data, _LOOKED_AT)
-        if len(key) <= _LONGEST and key not in _KNOWN and _KEY.fullmatch(key)
-    }
-    near = {key for key, word in candidates.items() if _NEAR[keys].fullmatch(word)}
-    accepted = sorted({_squashed(key) for key in keys})
-    for key, word in islice(candidates.items(), _COMPARED):
-        if get_close_matches(word, accepted, n=1, cutoff=_ALIKE) and not any(
-            pattern.fullmatch(word) for other, pattern in _NEAR.items() if other is not keys
-        ):
-            near.add(key)
-    return sorted(near)
-
-
-def _squashed(key: str) -> str:
-    return _NO_LETTER.sub("", key.lower())

@@ -6,15 +6,14 @@ message, since people do write a secret under the wrong key.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backends.base import Capabilities, Claim
 from backends.sensitive import Sensitive
-from hooks.allowed import ROLES, shown_ranges
+from hooks.allowed import shown_ranges
 from hooks.endpoint import Endpoint
 from hooks.fieldkeys import (
     ACCESS_KEY,
@@ -25,7 +24,6 @@ from hooks.fieldkeys import (
     NO_CHOICE,
     QUOTA_BYTES,
     QUOTA_OBJECTS,
-    REGIONS,
     REQUIRED,
     ROLE,
     SECRET,
@@ -34,9 +32,16 @@ from hooks.fieldkeys import (
     WORDS,
     KeyChoice,
     Keys,
-    near_misses,
 )
-from hooks.fields import Field, InvalidSecret, PassedOver, Value, ambiguous, malformed, readable
+from hooks.fields import Field, InvalidSecret, Value, ambiguous, readable
+from hooks.hints import missing_field, other_region, shortened, unread_keys
+from hooks.meanings import (
+    MEANINGS,
+    can_be,
+    check_endpoint,
+    check_secret,
+    check_versioning,
+)
 from hooks.names import check_access_key, check_bucket
 from hooks.outcome import Reason
 from hooks.policy import Policy
@@ -60,15 +65,6 @@ _NUMBERS = (USER_ID, GROUP_ID, QUOTA_BYTES, QUOTA_OBJECTS)
 _FIELDS = (*REQUIRED, ENDPOINT, ROLE, *_NUMBERS, VERSIONING)
 # What the policy may forbid, by its words.
 _GOVERNED = {keys[0]: keys for keys in (ACCESS_KEY, ROLE, USER_ID, GROUP_ID)} | {"bucket": BUCKET}
-
-_NUMBER = re.compile(r"[0-9]{1,19}")
-_LARGEST_QUOTA = 2**63 - 1
-_VERSIONING = ("enabled", "suspended")
-_SECRET_LENGTH = 1024
-# A message has 512 characters, and other things to say.
-_NAMED = 3
-_SHORT = 40
-_IMPOSSIBLE = "can't be one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +164,15 @@ def read(
     check_bucket(bucket)
     check_access_key(access_key)
     secret = fields[SECRET].values[0]
-    _check_secret(secret)
+    check_secret(secret)
     endpoint = _endpoint(fields[ENDPOINT]) if rules.endpoint is not None else None
     role, versioning = fields[ROLE].first, fields[VERSIONING].first
     numbers: dict[Keys, int | None] = {}
     for names in _NUMBERS:
         number = fields[names].first
-        numbers[names] = None if number is None else _MEANINGS[names](number)
+        numbers[names] = None if number is None else MEANINGS[names](number)
     if versioning is not None:
-        _check_versioning(versioning)
+        check_versioning(versioning)
     _check_reserved(bucket, access_key, rules)
     if role is not None and role.text not in rules.roles:
         raise InvalidSecret(
@@ -206,7 +202,8 @@ def read(
     if rules.endpoint is None:
         # Nobody asks for it.
         del fields[ENDPOINT]
-    notes = _notes(data, fields, rules.region)
+    unread = [key for found in fields.values() for key in found.passed_over]
+    notes = (*unread_keys(unread), *other_region(data, rules.region))
     return Reading(
         claim,
         endpoint,
@@ -311,25 +308,17 @@ def named_endpoint(data: Mapping[str, object], keys: KeyChoice = NO_CHOICE) -> N
 
 def _field(data: Mapping[str, object], names: Keys, choice: KeyChoice) -> Field:
     specific, generic = choice.split(names)
-    return Field.of(data, specific, generic, _MEANINGS[names])
+    return Field.of(data, specific, generic, MEANINGS[names])
 
 
 def _mentioned(data: Mapping[str, object], names: Keys, choice: KeyChoice) -> frozenset[str]:
     specific, generic = choice.split(names)
     found = readable(data, specific)
-    sure = [value for value in found if _can_be(names, value)]
+    sure = [value for value in found if can_be(names, value)]
     if not sure:
         found += readable(data, generic)
-        sure = [value for value in found if _can_be(names, value)]
+        sure = [value for value in found if can_be(names, value)]
     return frozenset(value.text for value in sure or found)
-
-
-def _can_be(names: Keys, value: Value) -> bool:
-    try:
-        _MEANINGS[names](value)
-    except InvalidSecret:
-        return False
-    return True
 
 
 def _check_present(
@@ -342,70 +331,14 @@ def _check_present(
             word = next(word for word, meant in WORDS.items() if meant is names)
             raise InvalidSecret(
                 Reason.MISSING_FIELD,
-                f"The Secret has no {_short(key)}, or it is empty: the annotation "
+                f"The Secret has no {shortened(key)}, or it is empty: the annotation "
                 f"{choice.annotation} names it for {word}.",
             )
     missing = [names for names in REQUIRED if not fields[names].values]
     # One that is there and can't be one is no missing one.
     if missing:
         names = min(missing, key=lambda names: bool(fields[names].passed_over))
-        raise _missing(data, names, fields[names].passed_over, choice)
-
-
-def _missing(
-    data: Mapping[str, object],
-    names: Keys,
-    passed_over: Sequence[PassedOver],
-    choice: KeyChoice,
-) -> InvalidSecret:
-    """What is said of a required field without a value that counts."""
-    reason = Reason.MISSING_FIELD
-    sentences = []
-    if passed_over and passed_over[0].problem:
-        reason = passed_over[0].problem.reason
-        sentences.append(passed_over[0].problem.message)
-    if near := near_misses(data, names):
-        found = _listed([_short(key) for key in near])
-        sentences.append(
-            f"Not read, but there: {found}. Rename it, or name it in the annotation "
-            f"{choice.annotation}."
-        )
-    if not sentences and (empty := [key for key in names if key in data]):
-        sentences.append(f"Empty: {_listed(empty)}.")
-    if reason is Reason.MISSING_FIELD:
-        sentences.append(f"The Secret has no {names[0]} (also accepted: {', '.join(names[1:])}).")
-    return InvalidSecret(reason, " ".join(sentences))
-
-
-def _notes(
-    data: Mapping[str, object], fields: Mapping[Keys, Field], region: str
-) -> tuple[str, ...]:
-    notes = []
-    unread = [found for field in fields.values() for found in field.passed_over]
-    if unread:
-        told = [
-            f"{found.key} ({_IMPOSSIBLE if found.problem else 'another key counts'})"
-            for found in unread
-        ]
-        notes.append(f"Not read: {_listed(told)}.")
-    if region:
-        others = sorted({v.key for v in readable(data, REGIONS) if v.text != region})
-        if others:
-            notes.append(
-                f"{_listed(others)} isn't {region}, for which this operator signs: a store that "
-                "looks at the region refuses an application that uses it."
-            )
-    return tuple(notes)
-
-
-def _listed(words: Sequence[str]) -> str:
-    shown = ", ".join(words[:_NAMED])
-    more = len(words) - _NAMED
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= _SHORT else f"{word[: _SHORT - 1]}…"
+        raise missing_field(data, names, fields[names].passed_over, choice.annotation)
 
 
 def _unsupported(names: Keys, what: str, keys: Mapping[str, str] | None) -> InvalidSecret:
@@ -415,50 +348,12 @@ def _unsupported(names: Keys, what: str, keys: Mapping[str, str] | None) -> Inva
     )
 
 
-def _check_secret(found: Value) -> str:
-    if len(found.text.encode()) > _SECRET_LENGTH:
-        raise malformed(found.key, f"must have at most {_SECRET_LENGTH} bytes")
-    return found.text
-
-
-def _check_role(found: Value) -> str:
-    if found.text not in ROLES:
-        raise malformed(found.key, f"must be one of {', '.join(ROLES)}")
-    return found.text
-
-
-def _check_versioning(found: Value) -> str:
-    if found.text not in _VERSIONING:
-        raise malformed(found.key, f"must be {' or '.join(_VERSIONING)}")
-    return found.text
-
-
-def _quota(found: Value) -> int:
-    number = _number(found)
-    if number > _LARGEST_QUOTA:
-        raise malformed(found.key, f"must be at most {_LARGEST_QUOTA}")
-    return number
-
-
-def _number(found: Value) -> int:
-    if not _NUMBER.fullmatch(found.text):
-        raise malformed(found.key, "must be a whole number of at most 19 digits, without a sign")
-    return int(found.text)
-
-
-def _read_endpoint(found: Value) -> Endpoint:
-    try:
-        return Endpoint.of(found.text)
-    except ValueError as error:
-        raise malformed(found.key, f"can't be used: {error}") from None
-
-
 def _endpoint(found: Field) -> NamedEndpoint | None:
     """What all keys agree on; one without a scheme agrees with either."""
     if not found.values:
         return None
     key, *_ = (value.key for value in found.values)
-    every = [_read_endpoint(value) for value in found.values]
+    every = [check_endpoint(value) for value in found.values]
     urls = every[0].urls
     for value, other in zip(found.values, every, strict=True):
         urls &= other.urls
@@ -491,18 +386,3 @@ def _check_id(key: str, number: int, allowed: Sequence[range]) -> None:
             Reason.ID_NOT_ALLOWED,
             f"{key} must be one of the ids allowed here: {shown_ranges(allowed)}.",
         )
-
-
-# What a field's value comes to; each raises InvalidSecret where it can't be one.
-_MEANINGS: Mapping[Keys, Callable[[Value], Any]] = {
-    BUCKET: check_bucket,
-    ACCESS_KEY: check_access_key,
-    SECRET: _check_secret,
-    ENDPOINT: _read_endpoint,
-    ROLE: _check_role,
-    USER_ID: _number,
-    GROUP_ID: _number,
-    QUOTA_BYTES: _quota,
-    QUOTA_OBJECTS: _quota,
-    VERSIONING: _check_versioning,
-}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from hooks.decorator import SyncRequest
+from hooks.outcome import Reason
 from tests.model import ModelStore
-from tests.support import PREFIX, Operator, Secret
+from tests.support import PREFIX, Operator, Secret, wait
 
 NAMES = {
     "S3_ENDPOINT_URL": "http://store.storage.svc.cluster.local:7070",
@@ -145,3 +149,36 @@ def test_what_was_not_read_stands_in_the_message() -> None:
     assert "Not read: SECRET_KEY (another key counts), ROLE (can't be one)." in message
     assert "AWS_REGION isn't us-east-1" in message
     assert "hunter2" not in message
+
+
+def test_the_store_is_known_by_each_name_when_the_secret_goes() -> None:
+    secret = claiming(endpoint_url="store:7070")
+    secret.document["metadata"]["annotations"][f"{PREFIX}deletion-policy"] = "delete"
+    operators = [
+        Operator(ModelStore(), {**names, "DELETION": "on"}) for names in (NAMES, OTHER, {})
+    ]
+    go_round(secret, *operators)
+    shown = replace(SyncRequest.of(secret.document), deleting=True, finalizing=True)
+    own, *others = (wait(operator.parts.finalizer.finalize(shown)) for operator in operators)
+    # Without the other Secrets it can't be done, but it would be.
+    assert own.outcome is not None
+    assert own.outcome.reason is Reason.GUARD_UNAVAILABLE
+    assert own.response.annotations[f"{PREFIX}endpoint"] == "http://store:7070"
+    assert not own.response.finalized
+    assert all(other.response.finalized and other.outcome is None for other in others)
+
+
+@pytest.mark.parametrize("fields", [{}, {"role": "root"}, {"endpoint-url": "https://nobody"}])
+def test_operators_with_a_name_and_a_key_in_common_do_not_write_for_ever(
+    fields: dict[str, str],
+) -> None:
+    """A name belongs to one of them; where it doesn't, they at least agree."""
+    common = {"S3_ENDPOINT_ALIASES": "store:7070", "SIGNING_KEY": NAMES["SIGNING_KEY"]}
+    store = ModelStore()
+    operators = [Operator(store, {**names, **common}) for names in (NAMES, OTHER)]
+    secret = claiming(endpoint_url="store:7070")
+    for key, value in fields.items():
+        secret.set_raw(key, value)
+    go_round(secret, *operators)
+    expected = {"role": "Invalid", "endpoint-url": "Skipped"}
+    assert secret.state[0] == expected.get(next(iter(fields), ""), "Ready")

@@ -346,6 +346,8 @@ def test_every_field_can_be_named(word: str) -> None:
         "bucket=A,secret=A",
         "access-key=AWS_SECRET_ACCESS_KEY",
         "access-key=SECRET_KEY",
+        ",".join(f"{word}=A{word}" for word in (*WORDS, "role")),
+        "bucket=A," * 20_000,
     ],
 )
 def test_a_mistake_in_the_annotation_names_it(text: str) -> None:
