@@ -155,7 +155,8 @@ async def _sync(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
     else:
         _print_table(rows, dry_run=arguments.dry_run)
-    fine = {None, Status.READY.value, Status.SKIPPED.value}
+    # Skipped is nobody's: no operator has answered for it, mostly since the endpoint is mistyped.
+    fine = {None, Status.READY.value}
     return OK if all(row["status"] in fine for row in rows) else FAILED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 # A name, an IPv4 or an IPv6 address; urlsplit has looked at the brackets.
@@ -11,6 +12,35 @@ _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
 _DROPPED = re.compile(r"[\x00-\x20\x7f?#]")
 _LONGEST_LABEL = 63
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_PROBLEM = "expected an http or https URL such as https://s3.example.com:7070"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What somebody calls a store.
+
+    Attributes:
+        urls: normalised; two where no scheme is written, since either may be meant.
+    """
+
+    urls: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> Endpoint:
+        """Reads a URL, or a host and port as many tools write them.
+
+        A single word is neither: a host without a scheme needs a port or a dot.
+
+        Raises:
+            ValueError: it is none. The text doesn't quote it.
+        """
+        if "://" in text:
+            return cls(frozenset({normalise(text)}))
+        urls = {normalise(urlunsplit((scheme, text, "", "", ""))) for scheme in _DEFAULT_PORTS}
+        parts = urlsplit(urlunsplit(("", text, "", "", "")))
+        if parts.port is None and not {".", ":"} & set(parts.hostname or ""):
+            raise ValueError(_PROBLEM)
+        return cls(frozenset(urls))
 
 
 def normalise(url: str) -> str:
@@ -20,17 +50,16 @@ def normalise(url: str) -> str:
         ValueError: not an http or https URL of a host, or one with a user, a query or a
             fragment. The text doesn't quote the URL, which may hold a password.
     """
-    problem = "expected an http or https URL such as https://s3.example.com:7070"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError(problem) from None
+        raise ValueError(_PROBLEM) from None
     host = parts.hostname or ""
     if parts.scheme not in _DEFAULT_PORTS or not _is_host(host) or url != url.strip():
-        raise ValueError(problem)
+        raise ValueError(_PROBLEM)
     if parts.username is not None or _DROPPED.search(url):
-        raise ValueError(f"{problem}, without blanks, a user, a query or a fragment")
+        raise ValueError(f"{_PROBLEM}, without blanks, a user, a query or a fragment")
     if ":" in host:
         host = f"[{host}]"
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:

@@ -75,9 +75,6 @@ def event_for(
         finalizing: whether the Secret is on its way out, and Ready means that all is removed.
     """
     unchanged = (observed_status, observed_reason) == (outcome.status.value, outcome.reason.value)
-    if outcome.status is Status.SKIPPED:
-        # It is another operator's to tell of.
-        return None
     if outcome.status is not Status.READY:
         if unchanged:
             return None

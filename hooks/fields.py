@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hooks.outcome import Reason, Refusal
 
+_LINE_END = re.compile(r"[\r\n]")
 # Control characters, and the two non-characters: XML can carry neither.
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 
@@ -24,39 +25,74 @@ class Value:
     key: str
     text: str = field(repr=False)
 
+    def plain(self) -> str:
+        """The text as it is, which means itself."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A generic key that is there and isn't read.
+
+    Attributes:
+        key: its name.
+        problem: why its value can't be one; None where another key of the field says otherwise.
+    """
+
+    key: str
+    problem: InvalidSecret | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a Secret says for one field, under any of its keys; empty values don't count."""
+    """What a Secret says for one field; empty values don't count.
+
+    Attributes:
+        values: those that count.
+        problem: what can't be read of them.
+        passed_over: the keys that don't count and say something else.
+    """
 
     values: Sequence[Value]
     problem: InvalidSecret | None
+    passed_over: Sequence[PassedOver] = ()
 
     @classmethod
-    def of(cls, data: Mapping[str, object], keys: Sequence[str]) -> Field:
+    def of(
+        cls,
+        data: Mapping[str, object],
+        specific: Sequence[str],
+        generic: Sequence[str] = (),
+        meaning: Callable[[Value], object] = Value.plain,
+    ) -> Field:
         """Looks a field up.
 
         Args:
             data: the Secret's.
-            keys: the field's.
+            specific: the field's keys.
+            generic: keys that an application may mean something else by: they count only where
+                no specific one is set, and where the value can be one at all.
+            meaning: what a value comes to; raises InvalidSecret if it can't be one.
         """
-        if data.keys().isdisjoint(keys):
-            return _ABSENT
-        values = []
-        problem = None
-        for key in keys:
-            if key not in data:
-                continue
+        values, problem = _found(data, specific)
+        if data.keys().isdisjoint(generic):
+            return cls(values, problem) if values else _ABSENT
+        passed_over: list[PassedOver] = []
+        if values:
+            passed_over += [
+                PassedOver(key)
+                for key in generic
+                if key in data and not _says_nothing_else(data, key, values[0], meaning)
+            ]
+            return cls(values, problem, passed_over)
+        for key in generic:
             try:
-                text = _decode(key, data[key])
+                for value in _found(data, (key,), strict=True)[0]:
+                    meaning(value)
+                    values.append(value)
             except InvalidSecret as error:
-                # Said later: that another field is missing comes first.
-                problem = problem or error
-                values.append(Value(key, ""))
-            else:
-                if text:
-                    values.append(Value(key, text))
-        return cls(values, problem)
+                passed_over.append(PassedOver(key, error))
+        return cls(values, None, passed_over)
 
     @property
     def first(self) -> Value | None:
@@ -75,6 +111,47 @@ class Field:
 _ABSENT = Field((), None)
 
 
+def readable(data: Mapping[str, object], keys: Sequence[str]) -> list[Value]:
+    """What stands under the keys and is text at all."""
+    return [value for value in _found(data, keys)[0] if value.text]
+
+
+def _found(
+    data: Mapping[str, object], keys: Sequence[str], *, strict: bool = False
+) -> tuple[list[Value], InvalidSecret | None]:
+    """The values that aren't empty; one that can't be read is empty here, and a problem."""
+    values: list[Value] = []
+    problem = None
+    for key in keys:
+        if key not in data:
+            continue
+        try:
+            text = _decode(key, data[key])
+        except InvalidSecret as error:
+            if strict:
+                raise
+            # Said later: that another field is missing comes first.
+            problem = problem or error
+            values.append(Value(key, ""))
+        else:
+            if text:
+                values.append(Value(key, text))
+    return values, problem
+
+
+def _says_nothing_else(
+    data: Mapping[str, object], key: str, counts: Value, meaning: Callable[[Value], object]
+) -> bool:
+    """Whether a generic key is empty, or repeats what counts."""
+    try:
+        found, _ = _found(data, (key,), strict=True)
+        return all(
+            value.text == counts.text or meaning(value) == meaning(counts) for value in found
+        )
+    except InvalidSecret:
+        return False
+
+
 def _decode(key: str, encoded: object) -> str:
     if encoded is None:
         return ""
@@ -88,8 +165,10 @@ def _decode(key: str, encoded: object) -> str:
         value = raw.decode()
     except UnicodeDecodeError:
         raise malformed(key, "is not UTF-8 text") from None
-    # `echo secret | base64` leaves a newline that nobody means.
-    value = value[:-1] if value.endswith("\n") else value
+    # `echo secret | base64` leaves a line end that nobody means, and on Windows its two characters.
+    value = value.removesuffix("\n").removesuffix("\r") if value.endswith("\n") else value
+    if _LINE_END.search(value):
+        raise malformed(key, "must not contain a line end; one at its very end is dropped")
     if _NOT_TEXT.search(value):
         raise malformed(key, "must not contain control characters")
     return value

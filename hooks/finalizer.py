@@ -12,6 +12,7 @@ from backends.deadline import Deadline
 from backends.errors import StoreError, TimedOut
 from backends.sensitive import Sensitive
 from hooks.decorator import SyncRequest, SyncResponse
+from hooks.fieldkeys import KeyChoice
 from hooks.grant import Grants, Kind
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
@@ -56,7 +57,7 @@ class Finalizer:
     ) -> None:
         self._enabled = settings.deletion
         self._policy = settings.rules.policy
-        self._endpoint = settings.rules.endpoint
+        self._rules = settings.rules
         self._backend = backend
         self._metrics = metrics
         self._locks = locks
@@ -107,7 +108,7 @@ class Finalizer:
             return None
         # What another operator reported on is on another operator's store.
         observed = self._keys.observed(request, "endpoint")
-        if self._endpoint is not None and observed not in {"", self._endpoint}:
+        if self._rules.endpoint is not None and observed and not self._rules.is_own(observed):
             return None
         if not self._policy.deletion_allowed(request.namespace, text):
             log.warning("%s: the policy forbids its deletion policy: kept", request.origin)
@@ -116,7 +117,8 @@ class Finalizer:
 
     def _held(self, request: SyncRequest) -> Holdings | None:
         """What a valid grant says that the Secret holds, whatever it names by now."""
-        names = read_names(request.data)
+        choice = KeyChoice.of(request.annotations, self._keys["keys"])
+        names = read_names(request.data, choice)
         held = self._keys.evidence(request).held(
             self._grants,
             set() if names is None else {names.bucket},
@@ -126,7 +128,7 @@ class Finalizer:
         bucket = None if grant is None else next(iter(grant.buckets), None)
         if grant is None or bucket is None:
             return None
-        mentions = read_mentions(request.data)
+        mentions = read_mentions(request.data, choice)
         # Of several secrets none is known to be the user's.
         secrets = mentions.secrets if mentions.users == {grant.user} else ()
         return Holdings(
@@ -155,5 +157,6 @@ class Finalizer:
         if outcome.status is Status.READY:
             return SyncResponse(finalized=True)
         claim = None if held is None else Claim(held.bucket, held.user, Sensitive(""))
-        answer = self._scribe.answer(request, outcome, claim, datetime.now(UTC))
+        endpoint = self._keys.observed(request, "endpoint")
+        answer = self._scribe.answer(request, outcome, claim, datetime.now(UTC), endpoint)
         return replace(answer, finalized=False)

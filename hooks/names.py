@@ -15,8 +15,8 @@ _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+:~-]{0,127}")
 
 
-def check_bucket(bucket: Value) -> None:
-    """Looks at a bucket's name by the rules of S3.
+def check_bucket(bucket: Value) -> str:
+    """A bucket's name, which keeps to the rules of S3.
 
     Raises:
         InvalidSecret: it isn't one, or is one that S3 reserves.
@@ -40,10 +40,11 @@ def check_bucket(bucket: Value) -> None:
     for suffix in _RESERVED_SUFFIXES:
         if name.endswith(suffix):
             raise malformed(bucket.key, f"must not end with {suffix}, which S3 reserves")
+    return name
 
 
-def check_access_key(access_key: Value) -> None:
-    """Looks at a user's name.
+def check_access_key(access_key: Value) -> str:
+    """A user's name, which every store can have.
 
     Raises:
         InvalidSecret: not every store can have it.
@@ -54,3 +55,4 @@ def check_access_key(access_key: Value) -> None:
             "must have 1 to 128 characters of A-Z, a-z, 0-9 and _ . @ + : ~ -, and start with a "
             "letter, a digit or _",
         )
+    return access_key.text

@@ -70,6 +70,7 @@ class Operator:
                 keys,
                 Grants(*settings.signing_keys),
                 settings.rules.endpoint,
+                settings.rules.aliases,
                 partial(_may_have, settings.rules.policy),
             )
             guard = ConflictGuard(others)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from backends.deadline import Deadline
 from hooks.batch import Batches
 from hooks.decorator import NotAHookRequest, SyncRequest
+from hooks.fieldkeys import KeyChoice
 from hooks.grant import Grants, Held, Holding
 from hooks.kube import Kube, Listing
 from hooks.kubeerrors import KubeError
@@ -107,6 +108,7 @@ class Others:
         grants: verifies what their grants say.
         endpoint: the store's; a Secret that names another's is another operator's. None doesn't
             compare.
+        aliases: further names of the same store.
         may: whether the policy lets a namespace have a bucket or user of that name; one that may
             not can't hold it.
     """
@@ -117,12 +119,13 @@ class Others:
         keys: Keys,
         grants: Grants,
         endpoint: str | None,
+        aliases: frozenset[str] = frozenset(),
         may: Callable[[str, Thing, str], bool] = lambda namespace, thing, name: True,
     ) -> None:
         self._kube = kube
         self._keys = keys
         self._grants = grants
-        self._endpoint = endpoint
+        self._endpoints = None if endpoint is None else {endpoint, *aliases}
         self._may = may
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
         self._holders: dict[Thing, Batches[_Question, Found]] = {
@@ -377,11 +380,12 @@ class Others:
         # Made again, deleted or taken out of the operator's hands since the list.
         if now.uid != request.uid or now.deleting or not self._keys.enables(now):
             return None
-        if self._endpoint is not None:
-            endpoint = read_endpoint(now.data)
-            if endpoint is not None and endpoint != self._endpoint:
+        choice = KeyChoice.of(now.annotations, self._keys["keys"])
+        if self._endpoints is not None:
+            named = read_endpoint(now.data, choice)
+            if named is not None and named.endpoint.urls.isdisjoint(self._endpoints):
                 return None
-        return Other(request, _short(read_mentions(now.data)), held)
+        return Other(request, _short(read_mentions(now.data, choice)), held)
 
 
 def _owned(held: Held) -> Iterator[tuple[Thing, str]]:

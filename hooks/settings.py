@@ -13,6 +13,7 @@ from backends import REGISTRY
 from backends.base import Connection, Credentials
 from backends.sensitive import Sensitive
 from hooks.allowed import LARGEST_ID, Pattern, id_range, role
+from hooks.endpoint import Endpoint
 from hooks.environment import Reader
 from hooks.grant import Grants
 from hooks.policy import Policy, PolicyFile
@@ -30,6 +31,7 @@ _OWN_ANNOTATIONS = frozenset(
         "reason",
         "message",
         "endpoint",
+        "keys",
         "bucket",
         "user",
         "last-transition-time",
@@ -118,6 +120,9 @@ class Settings:
         token = read.credential("S3_ADMIN_TOKEN", required=by_token)
         admin_secret = token if by_token else secret_key
         signing_keys = read.tokens("SIGNING_KEY")
+        public_endpoint = read.url_as_given("S3_PUBLIC_ENDPOINT_URL", "S3_ENDPOINT_URL")
+        aliases = read.list("S3_ENDPOINT_ALIASES", "", Endpoint.of)
+        region = read.text("S3_REGION", "garage" if by_token else "us-east-1", _region)
         concurrency = read.integer("SYNC_CONCURRENCY", 32, 1, 1024)
         verify = read.boolean("S3_TLS_VERIFY", True)
         ca_bundle = read.ca_bundle("S3_CA_BUNDLE")
@@ -130,7 +135,7 @@ class Settings:
             connection=Connection(
                 endpoint=endpoint,
                 admin_endpoint=admin_endpoint or endpoint,
-                region=read.text("S3_REGION", "garage" if by_token else "us-east-1", _region),
+                region=region,
                 admin=Credentials(access_key.reveal(), admin_secret),
                 ca_bundle=ca_bundle,
                 tls_verify=verify,
@@ -147,13 +152,17 @@ class Settings:
                 own_access_keys=frozenset({access_key.reveal()} - {""}),
                 endpoint=endpoint if read.boolean("ENFORCE_ENDPOINT_CHECK", True) else None,
                 policy=policy,
+                aliases=frozenset(
+                    url for alias in (*_endpoints(public_endpoint), *aliases) for url in alias.urls
+                ),
+                region=region,
             ),
             adoption=Adoption(read.choice("ADOPTION", "any", tuple(Adoption))),
             policy=policy,
             conflict_guard=Switch(read.choice("CONFLICT_GUARD", "auto", tuple(Switch))),
             deletion=read.choice("DELETION", "off", ("off", "on")) == "on",
             events=Switch(read.choice("KUBERNETES_EVENTS", "auto", tuple(Switch))),
-            public_endpoint=read.url_as_given("S3_PUBLIC_ENDPOINT_URL", "S3_ENDPOINT_URL"),
+            public_endpoint=public_endpoint,
             signing_keys=signing_keys or (Grants.derived(admin_secret),),
             hook_host=read.text("HOOK_HOST", "127.0.0.1", _host),
             hook_port=read.integer("HOOK_PORT", 8080, 0, 65535),
@@ -199,6 +208,14 @@ def _host(value: str) -> str:
     if value.startswith("[") and value.endswith("]"):
         return value[1:-1]
     return value
+
+
+def _endpoints(url: str) -> list[Endpoint]:
+    """None of a URL that is missing or was told to be none."""
+    try:
+        return [Endpoint.of(url)]
+    except ValueError:
+        return []
 
 
 def _region(value: str) -> str:

@@ -88,7 +88,12 @@ class Scribe:
     endpoint: str
 
     def answer(
-        self, request: SyncRequest, outcome: Outcome, claim: Claim | None, now: datetime
+        self,
+        request: SyncRequest,
+        outcome: Outcome,
+        claim: Claim | None,
+        now: datetime,
+        endpoint: str | None = None,
     ) -> SyncResponse:
         """The annotations and labels for an outcome.
 
@@ -97,6 +102,9 @@ class Scribe:
             outcome: how the sync ended.
             claim: what the Secret asks for; None if it can't be read.
             now: the time, with a zone.
+            endpoint: the store's name in the Secret's own words, normalised; None if it has none.
+                Another operator, which doesn't know all names of this store, sees by it that the
+                Secret is answered for.
         """
         since = self._since(request, outcome, now)
         annotations = {
@@ -104,7 +112,7 @@ class Scribe:
             "reason": outcome.reason.value,
             "message": _one_line(outcome.message),
             "last-transition-time": since.strftime(_TIME),
-            "endpoint": None if outcome.status is Status.SKIPPED else self.endpoint,
+            "endpoint": None if outcome.status is Status.SKIPPED else endpoint or self.endpoint,
             **self._holdings(request, outcome, claim, now),
         }
         labels: dict[str, str | None] = {

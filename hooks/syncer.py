@@ -12,6 +12,7 @@ from backends.deadline import Deadline
 from backends.errors import TimedOut
 from hooks.attachments import NO_ATTACHMENTS, Attachments
 from hooks.decorator import SyncRequest, SyncResponse
+from hooks.fieldkeys import KeyChoice
 from hooks.grant import Grants
 from hooks.locks import KeyedLocks
 from hooks.metrics import Metrics
@@ -20,7 +21,16 @@ from hooks.policy import Policy
 from hooks.policyfile import Deletion
 from hooks.recent import Recent
 from hooks.reconcile import reconcile
-from hooks.secret import InvalidSecret, Rules, check_supported, read, read_endpoint
+from hooks.secret import (
+    InvalidSecret,
+    NamedEndpoint,
+    Reading,
+    Rules,
+    check_supported,
+    named_endpoint,
+    read,
+    read_endpoint,
+)
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe, is_anothers
 from hooks.takeover import Guard, Rights, Takeover, Thing
@@ -90,7 +100,7 @@ class Syncer:
     def timed_out(self, request: SyncRequest) -> Result:
         """The answer when :meth:`sync` is not done in time, whatever keeps it."""
         try:
-            claim: Claim | None = self._read(request, self._rules)[0]
+            claim: Claim | None = self._read(request, self._rules).claim
         except InvalidSecret:
             claim = None
         error = TimedOut("The store did not answer within the time of one sync.")
@@ -106,25 +116,26 @@ class Syncer:
             # One version of it from here to the end.
             rules = replace(rules, policy=rules.policy.standing())
         try:
-            claim, endpoint = self._read(request, rules)
+            reading = self._read(request, rules)
         except InvalidSecret as error:
             return None, Outcome.of(error)
-        if endpoint is not None and endpoint != self._rules.endpoint:
-            # Every operator that sees the Secret has to write the same words here, or they
-            # would write over one another for ever: so neither's own endpoint is named.
-            message = "endpoint-url names a store that no operator has reported on: left alone."
-            return claim, Outcome(Reason.ENDPOINT_MISMATCH, message)
+        claim, named = reading.claim, reading.endpoint
+        if named is not None and rules.own_name(named.endpoint) is None:
+            return claim, Outcome(Reason.ENDPOINT_MISMATCH, self._mismatch(named))
         deadline = Deadline(self._store_time)
         try:
-            check_supported(claim, self._backend.capabilities)
+            check_supported(claim, self._backend.capabilities, reading.keys)
             self._attachments.check(request, claim)
             # Before anything is made: what is refused afterwards would have no grant, and be
             # written anew at each try.
             await self._attachments.refuse_foreign(request, deadline)
             async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
                 outcome = await self._reconcile(request, claim, rules.policy, deadline)
-            if outcome.status is Status.READY and self._attachments.are_missing(request):
-                outcome = replace(outcome, message=f"{outcome.message} {NO_ATTACHMENTS}")
+            if outcome.status is Status.READY:
+                notes = [*reading.notes]
+                if self._attachments.are_missing(request):
+                    notes.insert(0, NO_ATTACHMENTS)
+                outcome = replace(outcome, message=" ".join([outcome.message, *notes]))
             return claim, outcome
         except (Refusal, TimedOut) as error:
             return claim, Outcome.of(error)
@@ -156,13 +167,28 @@ class Syncer:
             self._provisioned.add(names)
         return outcome
 
-    def _read(self, request: SyncRequest, rules: Rules) -> tuple[Claim, str | None]:
-        """Claim and endpoint.
+    def _mismatch(self, named: NamedEndpoint) -> str:
+        """What is said of another store's Secret.
+
+        Every operator that sees the Secret has to write the same words here, or they would write
+        over one another for ever: so neither's own endpoint is named.
+        """
+        message = f"{named.key} names a store that no operator has reported on: left alone."
+        if not named.generic:
+            return message
+        return (
+            f"{message} If it means something else, the annotation {self._keys['keys']}: "
+            "endpoint=endpoint-url has it passed over."
+        )
+
+    def _read(self, request: SyncRequest, rules: Rules) -> Reading:
+        """What the Secret says.
 
         Raises:
             InvalidSecret: data or annotations ask for what can't be.
         """
-        found = read(request.data, rules, request.origin, request.namespace)
+        choice = self._choice(request)
+        found = read(request.data, rules, request.origin, request.namespace, choice)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
         if deletion not in _DELETIONS:
@@ -177,14 +203,33 @@ class Syncer:
         return found
 
     def _is_reported_on_by_another(self, request: SyncRequest) -> bool:
-        """Looked at before all else: what one operator allows, another may call Invalid."""
+        """Looked at before all else: what one operator allows, another may call Invalid.
+
+        Where a mistake leaves open which store is meant, whoever has reported goes on to: with
+        words of its own from each operator they would write over one another for ever.
+        """
         observed = self._keys.observed(request, "endpoint")
-        if observed in {"", self._rules.endpoint} or self._rules.endpoint is None:
+        if not observed or self._rules.endpoint is None or self._rules.is_own(observed):
             return False
-        return observed == read_endpoint(request.data)
+        try:
+            named = named_endpoint(request.data, self._choice(request))
+        except InvalidSecret:
+            return True
+        return named is not None and observed in named.endpoint.urls
+
+    def _choice(self, request: SyncRequest) -> KeyChoice:
+        return KeyChoice.of(request.annotations, self._keys["keys"])
+
+    def _endpoint(self, request: SyncRequest) -> str | None:
+        """By which name the Secret means the store; None if it doesn't say, or can't."""
+        if self._rules.endpoint is None:
+            return None
+        named = read_endpoint(request.data, self._choice(request))
+        return None if named is None else self._rules.own_name(named.endpoint)
 
     def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:
-        response = self._scribe.answer(request, outcome, claim, datetime.now(UTC))
+        endpoint = self._endpoint(request)
+        response = self._scribe.answer(request, outcome, claim, datetime.now(UTC), endpoint)
         ready = claim if outcome.status is Status.READY else None
         return replace(response, attachments=self._attachments.of(request, ready))
 

@@ -74,10 +74,13 @@ MISTAKES: dict[str, Callable[[Live], dict[str, str | None]]] = {
     "no user": lambda _: {"access-key": ""},
     "no secret": lambda _: {"access-secret": None},
     "two buckets": lambda live: {"bucket-name": encode("new"), "BUCKET_NAME": encode(live.bucket)},
-    "two users": lambda live: {"access-key": encode("new"), "ACCESS_KEY": encode(live.user)},
+    "two users": lambda live: {
+        "access-key": encode("new"),
+        "AWS_ACCESS_KEY_ID": encode(live.user),
+    },
     "two secrets": lambda live: {
         "access-secret": encode("new-secret-1"),
-        "ACCESS_SECRET": encode(live.secret),
+        "AWS_SECRET_ACCESS_KEY": encode(live.secret),
     },
     "no base64": lambda _: {"access-secret": encode("\x00")},
 }

@@ -266,12 +266,17 @@ def test_sync_of_no_secret_of_ours_is_fine(
     assert capsys.readouterr().err == ""
 
 
-def test_sync_of_a_secret_for_another_store_is_fine(
+def test_sync_of_a_secret_for_a_store_that_nobody_serves_fails(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     text = MANIFEST.replace("{bucket", "{endpoint-url: 'http://elsewhere', bucket")
-    assert main(["sync", "-f", write(tmp_path, text), "-o", "json"]) == 0
+    assert main(["sync", "-f", write(tmp_path, text), "-o", "json"]) == 1
     assert json.loads(capsys.readouterr().out)[0]["reason"] == "EndpointMismatch"
+    enabled = "s3-resource-operator.io/enabled: "
+    reported = f"s3-resource-operator.io/endpoint: http://elsewhere, {enabled}"
+    assert main(["sync", "-f", write(tmp_path, text.replace(enabled, reported)), "-o", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["status"], row["message"]) == (None, "not this operator's")
 
 
 def test_sync_reads_standard_input_and_several_files(

@@ -16,7 +16,7 @@ from backends.base import Claim
 from backends.capabilities import CAPABILITIES
 from backends.sensitive import Sensitive
 from backends.trust import ca_bundle
-from hooks import secret
+from hooks import fieldkeys
 from hooks.cli import main
 from hooks.connection import Connections
 from hooks.decorator import SyncRequest
@@ -55,14 +55,14 @@ MINIMAL = {
 }
 CLAIM = Claim("bucket", "user", Sensitive("a-secret"))
 FIELDS = (
-    secret.BUCKET,
-    secret.ACCESS_KEY,
-    secret.SECRET,
-    secret.ENDPOINT,
-    secret.ROLE,
-    (*secret.USER_ID, *secret.GROUP_ID),
-    (*secret.QUOTA_BYTES, *secret.QUOTA_OBJECTS),
-    secret.VERSIONING,
+    fieldkeys.BUCKET,
+    fieldkeys.ACCESS_KEY,
+    fieldkeys.SECRET,
+    fieldkeys.ENDPOINT,
+    fieldkeys.ROLE,
+    (*fieldkeys.USER_ID, *fieldkeys.GROUP_ID),
+    (*fieldkeys.QUOTA_BYTES, *fieldkeys.QUOTA_OBJECTS),
+    fieldkeys.VERSIONING,
 )
 
 
@@ -200,11 +200,21 @@ def test_the_events_are_those_that_are_written() -> None:
     outcomes = [Outcome(Reason.PROVISIONED, "", (action,)) for action in Action]
     written = {event.reason for outcome in outcomes if (event := event_for("", "", outcome))}
     assert {row[1] for row in rows if row[0] == "Normal"} == written
+    (failing,) = [row[2] for row in rows if row[0] == "Warning"]
+    assert failing.split(", ") == [status for status in Status if status is not Status.READY]
 
 
 def test_the_fields_table_lists_exactly_the_keys_that_are_read() -> None:
-    told = [coded(row[1]) for row in CONFIGURATION.rows("The Secret", "field")]
-    assert told == [list(keys) for keys in FIELDS]
+    told = [(coded(row[1]), coded(row[2])) for row in CONFIGURATION.rows("The Secret", "field")]
+    assert told == [
+        (
+            [key for key in keys if key not in fieldkeys.GENERIC],
+            [key for key in keys if key in fieldkeys.GENERIC],
+        )
+        for keys in FIELDS
+    ]
+    section = CONFIGURATION.section("The Secret")
+    assert set(fieldkeys.WORDS) | set(fieldkeys.REGIONS) <= set(re.findall(r"`([\w-]+)`", section))
 
 
 def test_a_connection_secret_has_the_keys_that_are_told(tmp_path: Path) -> None:

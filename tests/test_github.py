@@ -118,11 +118,13 @@ def test_a_store_is_ready_for_the_tenant(store: str) -> None:
     named = [settings.connection.endpoint, settings.connection.admin_endpoint]
     assert {int(url.rpartition(":")[2]) for url in named} == ports
     data = yaml.safe_load((E2E / "tenant.yaml").read_text())["stringData"]
-    claim, endpoint = read(encoded(data), settings.rules, namespace="tenant")
+    reading = read(encoded(data), settings.rules, namespace="tenant")
+    claim = reading.claim
     # Another one would be another operator's.
-    assert endpoint == settings.connection.endpoint
+    assert reading.endpoint is not None
+    assert settings.rules.own_name(reading.endpoint.endpoint) == settings.connection.endpoint
     rotation = json.loads((E2E / store / "rotation.json").read_text())["stringData"]
-    other, _ = read(encoded({**data, **rotation}), settings.rules, namespace="tenant")
+    other = read(encoded({**data, **rotation}), settings.rules, namespace="tenant").claim
     assert other.bucket == claim.bucket
     assert other.secret != claim.secret
     # Where a user's secret can't change, the user has to.

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from backends.deadline import Deadline
+from backends.sensitive import Sensitive
 from hooks.kube import Kube
 from hooks.others import Others
 from hooks.outcome import Reason, Refusal
@@ -33,7 +34,7 @@ from tests.rivals import (
 from tests.servers.accounts import account, kubeconfig, rule, secret
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster
-from tests.support import ENVIRON, PREFIX, wait
+from tests.support import ENVIRON, PREFIX, encode, wait
 
 pytestmark = pytest.mark.server
 
@@ -166,6 +167,45 @@ def test_a_secret_with_this_stores_endpoint_counts(world: World, kube: Kube) -> 
     assert found(kube, bucket) == {"one"}
     # Without ENFORCE_ENDPOINT_CHECK both are this operator's.
     assert found(kube, bucket, endpoint=None) == {"one", "other"}
+
+
+def test_a_secret_with_another_name_of_this_store_counts(world: World, kube: Kube) -> None:
+    bucket = random.token_hex(8)
+    named(world, bucket, "one", data={"endpoint-url": "s3.example:7070"})
+    look = Others(kube, KEYS, ENDPOINT, frozenset({"https://s3.example:7070"}))
+    (other,) = wait(look.all("none/none", lambda names: bucket in names.buckets, Deadline(20)))
+    assert other.request.name == "one"
+    assert found(kube, bucket) == set()
+
+
+def test_only_keys_that_count_are_mentioned(world: World, kube: Kube) -> None:
+    bucket = random.token_hex(8)
+    theirs = {"SECRET_KEY": "django-insecure", "ACCESS_KEY": "mail", "BUCKET": f"{bucket}-2"}
+    named(world, bucket, "one", data=theirs)
+    keys = {ENABLED: "true", f"{PREFIX}keys": "bucket=APP_BUCKET"}
+    data = {**theirs, "APP_BUCKET": bucket, "bucket-name": f"{bucket}-3"}
+    named(world, bucket, "two", data=data, annotations=keys)
+    mentioned = Mentions(
+        frozenset({bucket}), frozenset({"someone"}), frozenset({Sensitive("something")})
+    )
+    others_found = wait(
+        others(kube).all("none/none", lambda names: names == mentioned, Deadline(20))
+    )
+    assert {other.request.name for other in others_found} == {"one", "two"}
+
+
+def test_an_applications_own_key_is_no_other_secret_of_the_user(world: World) -> None:
+    """Two Secrets with the same user and secret share it, whatever else one of them holds."""
+    holder = world.holder()
+    change = {"data": {"SECRET_KEY": encode("django-insecure")}}
+    holder.cluster.api.merge("Secret", holder.name, holder.namespace, change)
+    world.hooks.sync(holder)
+    assert holder.state == READY
+    shared = world.stranger(user=holder.user, secret=holder.secret)
+    # The user is made anew for whoever is synced first.
+    del world.store.accounts[holder.user]
+    world.hooks.sync(shared)
+    assert shared.state == READY
 
 
 def test_a_secret_that_is_being_deleted_does_not_count(world: World, kube: Kube) -> None:

@@ -143,7 +143,7 @@ def test_a_role_outside_the_allowed_ones_is_refused_with_those(role: str) -> Non
 
 
 @pytest.mark.parametrize("number", ["-1", "+1", "1.0", "1e3", "0x3e8", " 1500", "1_500", "\u0661"])
-@pytest.mark.parametrize("key", ["user-id", "USER_ID", "group-id", "GROUP_ID"])
+@pytest.mark.parametrize("key", ["user-id", "group-id"])
 def test_an_id_that_is_no_number_is_an_invalid_field(key: str, number: str) -> None:
     error = refused(with_field(key, number))
     assert error.reason is Reason.INVALID_FIELD

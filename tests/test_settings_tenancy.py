@@ -58,6 +58,32 @@ def test_the_public_endpoint_is_taken_to_the_letter() -> None:
     assert load(S3_ENDPOINT_URL=url).public_endpoint == url
 
 
+def test_a_store_has_the_names_that_are_told() -> None:
+    own = REQUIRED["S3_ENDPOINT_URL"]
+    assert load().rules.aliases <= {own}
+    settings = load(
+        S3_PUBLIC_ENDPOINT_URL="https://S3.Public.example.com:443/",
+        S3_ENDPOINT_ALIASES="http://store.svc:80, STORE.svc.cluster.local:7070,10.0.0.1:443",
+    )
+    assert settings.rules.aliases == {
+        "https://s3.public.example.com",
+        "http://store.svc",
+        "http://store.svc.cluster.local:7070",
+        "https://store.svc.cluster.local:7070",
+        "http://10.0.0.1:443",
+        "https://10.0.0.1",
+    }
+    assert all(map(settings.rules.is_own, {own, *settings.rules.aliases}))
+    assert not settings.rules.is_own("http://s3.public.example.com")
+
+
+@pytest.mark.parametrize("alias", ["store", "ftp://s3", "https://u:hunter2@s3", "s3:1?a", ","])
+def test_an_alias_that_is_no_endpoint_is_a_mistake(alias: str) -> None:
+    found = mistakes(S3_ENDPOINT_ALIASES=alias)
+    assert named(found) == ["S3_ENDPOINT_ALIASES"]
+    assert "hunter2" not in found[0]
+
+
 @pytest.mark.parametrize(
     "url", ["s3.example.com", "ftp://s3", "https://u:hunter2@s3", "https://s?a"]
 )

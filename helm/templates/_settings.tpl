@@ -62,6 +62,9 @@ S3_ADMIN_ENDPOINT_URL: {{ . | quote }}
 {{- with $operator.publicEndpointUrl }}
 S3_PUBLIC_ENDPOINT_URL: {{ . | quote }}
 {{- end }}
+{{- with $operator.endpointAliases }}
+S3_ENDPOINT_ALIASES: {{ join "," . | quote }}
+{{- end }}
 {{- with $operator.region }}
 S3_REGION: {{ . | quote }}
 {{- end }}

@@ -183,6 +183,8 @@ def test_the_tenancy_policy_is_what_the_operator_reads(tmp_path: Path) -> None:
     assert settings.conflict_guard is Switch.ON
     assert settings.events is Switch.ON
     assert settings.public_endpoint == "https://s3.example.com"
+    assert settings.rules.is_own("https://s3.example.com")
+    assert settings.rules.is_own("http://versitygw.versitygw.svc:7070")
     config_map = one(documents, "ConfigMap", f"{FULLNAME}-policy")
     assert [rule.name for rule in parse(config_map["data"]["policy.yaml"])] == ["platform", "teams"]
 

@@ -180,7 +180,7 @@ def test_an_administrator_that_a_secret_was_allowed_to_have_can_be_rotated(
         ({"access_secret": ""}, "MissingField"),
         ({"bucket_name": "../../etc"}, "InvalidField"),
         ({"access_key": "a&owner=root"}, "InvalidField"),
-        ({"ACCESS_KEY": "another"}, "AmbiguousField"),
+        ({"AWS_ACCESS_KEY_ID": "another"}, "AmbiguousField"),
     ],
 )
 def test_a_bad_secret_costs_no_request_and_makes_nothing(

@@ -16,6 +16,9 @@ from tests.servers.require import require, require_metacontroller
 from tests.servers.s3 import S3Store
 from tests.servers.store import Store
 
+ALIAS = "s3.example.org:7070"
+"""Another name of the store, which nobody can resolve: endpoints are only compared."""
+
 # Only namespaces that begin with `policed-` are limited.
 POLICY = """
 rules:
@@ -42,7 +45,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     policy = directory / "policy.yaml"
     policy.write_text(POLICY)
     # At DEBUG, so that whatever could leak into a log does so here.
-    settings = {"LOG_LEVEL": "DEBUG", "DELETION": "on", "POLICY_FILE": str(policy)}
+    settings = {
+        "LOG_LEVEL": "DEBUG",
+        "DELETION": "on",
+        "POLICY_FILE": str(policy),
+        "S3_ENDPOINT_ALIASES": ALIAS,
+    }
 
     def versitygw(folder: Path) -> Store:
         # VersityGW 1.8.0 mixes accounts up in its cache, now and then: docs/backends.md.

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hooks.processes import wait_until
+from tests.e2e.conftest import ALIAS
 from tests.e2e.stack import ENABLED, PREFIX, Stack
 
 pytestmark = pytest.mark.e2e
@@ -139,6 +140,8 @@ def test_secret_made_again_finds_all_it_had(stack: Stack, namespace: str) -> Non
             id="aws",
         ),
         pytest.param("bucket-name", "access-key", "secret-key", "endpoint-url", id="original"),
+        pytest.param("S3_BUCKET", "accesskey", "secretkey", "AWS_ENDPOINTS", id="lower-case"),
+        pytest.param("bucket", "access_key_id", "access_key_secret", "AWS_ENDPOINT_URL", id="loki"),
     ],
 )
 def test_alias_keys(
@@ -185,11 +188,72 @@ def test_ids_reach_the_store(stack: Stack, namespace: str) -> None:
     assert (user.user_id, user.group_id) == (1234, 5678)
 
 
+def test_an_applications_own_settings_stand_beside(stack: Stack, namespace: str) -> None:
+    tenant = stack.tenant(namespace)
+    settings = {
+        "SECRET_KEY": "django-insecure-settings",
+        "ACCESS_KEY": "of-another-service",
+        "ROLE": "worker",
+        "USER_ID": "somebody@example.com",
+        "GROUP_ID": "staff",
+        "BUCKET": "s3://somewhere/else",
+        "ENDPOINT_URL": "https://api.example.com",
+        "AWS_ENDPOINT_URL": "https://sqs.example.com",
+        "AWS_REGION": "eu-central-1",
+    }
+    data = {**tenant.data, "AWS_ENDPOINT_URL_S3": stack.store.url}
+
+    stack.provision(tenant, {**data, **settings})
+
+    assert stack.works(tenant)
+    stack.settle()
+    version = stack.resource_version(tenant)
+    stack.settled_sync()
+    assert stack.resource_version(tenant) == version
+    message = stack.annotations(tenant)["message"]
+    assert "Not read: " in message
+    assert "AWS_REGION" in message
+
+
+def test_the_annotation_names_the_keys(stack: Stack, namespace: str) -> None:
+    tenant = stack.tenant(namespace)
+    data = {
+        "bucketName": tenant.bucket,
+        "aws_access_key_id": tenant.access_key,
+        "aws_secret_access_key": tenant.secret,
+    }
+    stack.put(tenant, data)
+    told = stack.wait_for(tenant, "Invalid", "MissingField")["message"]
+    assert "bucketName" in told
+    keys = "bucket=bucketName,access-key=aws_access_key_id,secret=aws_secret_access_key"
+    stack.mark(tenant, {"keys": f"{keys},"})
+    stack.wait_for(tenant, "Invalid", "InvalidField")
+
+    stack.mark(tenant, {"keys": keys})
+
+    stack.wait_for(tenant, "Ready")
+    assert stack.works(tenant)
+
+
+@pytest.mark.parametrize("called", [ALIAS, f"https://{ALIAS.upper()}/"])
+def test_another_name_of_the_store(stack: Stack, namespace: str, called: str) -> None:
+    tenant = stack.tenant(namespace)
+
+    stack.provision(tenant, {**tenant.data, "endpoint-url": called})
+
+    assert stack.works(tenant)
+    endpoint = stack.annotations(tenant)["endpoint"]
+    assert endpoint in {f"http://{ALIAS}", f"https://{ALIAS}"}
+
+
 def test_secret_of_another_store_is_left_alone(stack: Stack, namespace: str) -> None:
     tenant = stack.tenant(namespace)
     stack.put(tenant, {**tenant.data, "endpoint-url": "https://s3.example.com"})
 
     stack.wait_for(tenant, "Skipped", "EndpointMismatch")
+    told = stack.wait_for_told(tenant, "EndpointMismatch")["EndpointMismatch"]
+    assert told["type"] == "Warning"
+    assert "endpoint-url" in told["message"]
 
     assert tenant.bucket not in stack.store.owners()
     assert tenant.access_key not in stack.store.users()

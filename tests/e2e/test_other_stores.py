@@ -136,7 +136,7 @@ def test_alias_keys(other_stack: Stack, other_namespace: str) -> None:
         ("bucket-name", "../../etc", "InvalidField"),
         ("access-key", "user&policy=consoleAdmin", "InvalidField"),
         ("role", "admin", "RoleNotAllowed"),
-        ("ACCESS_KEY", "another-user", "AmbiguousField"),
+        ("AWS_ACCESS_KEY_ID", "another-user", "AmbiguousField"),
         ("access-key", "short", "RejectedByBackend"),
     ],
 )

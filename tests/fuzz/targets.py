@@ -138,7 +138,10 @@ TARGETS = {
     "hook": Target(
         hook,
         [_recorded(path) for path in sorted(_FIXTURES.glob("metacontroller/*.json"))],
-        [json.dumps(PREFIX + word) for word in ("grant", "bucket", "applied", "deletion-policy")]
+        [
+            json.dumps(PREFIX + word)
+            for word in ("grant", "bucket", "applied", "deletion-policy", "keys")
+        ]
         + [json.dumps(word) for word in ("data", "secret-key", "Secret.v1", "attachments")]
         + ["1e999", "NaN", '"\\ud800"', "true", "null", "[[[["],
     ),

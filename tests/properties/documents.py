@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as some
 
-from hooks import secret as fields
+from hooks import fieldkeys as fields
 from tests.support import PREFIX
 
 CANARY = "Kanarienvogel"
@@ -49,6 +49,7 @@ OURS = [
         "connection-secret",
         "connection-format",
         "deletion-policy",
+        "keys",
     )
 ]
 
@@ -104,6 +105,7 @@ _names = {
     fields.SECRET: _secrets,
     fields.ENDPOINT: some.one_of(
         some.sampled_from(["http://127.0.0.1:1", "HTTP://127.0.0.1:1/", "https://other.example"]),
+        some.sampled_from(["127.0.0.1:1", "other.example", "word"]),
         some.builds("https://user:{}@host/".format, _secrets),
         some.builds("https://host/?{}".format, _secrets),
     ),
@@ -145,8 +147,14 @@ annotation_values = some.one_of(
             *("true", "Ready", "Retrying", "Invalid", "Conflict", "Skipped", "Provisioned"),
             *("retain", "delete", "delete-user", "rclone", "s3cmd", "app"),
             *("2026-11-24T18:32:54Z", "0000-00-00T00:00:00Z", "9999-12-31T23:59:59Z"),
-            *("http://127.0.0.1:1", "https://other.example", "v1.1." + "A" * 43),
+            *(
+                "http://127.0.0.1:1",
+                "https://other.example",
+                "http://other.example",
+                "v1.1." + "A" * 43,
+            ),
             "v1.999999999999." + "_" * 43,
+            *("bucket=BUCKET", "bucket=APP,secret=SECRET_KEY", "endpoint=endpoint-url,", "a=b"),
         ]
     ),
 )

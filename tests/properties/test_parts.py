@@ -24,7 +24,15 @@ from hooks.endpoint import normalise
 from hooks.grant import Evidence, Grants
 from hooks.outcome import Outcome, Reason, Status
 from hooks.policyfile import PolicyError, parse
-from hooks.secret import InvalidSecret, Rules, read, read_endpoint, read_names
+from hooks.secret import (
+    InvalidSecret,
+    Mentions,
+    Rules,
+    read,
+    read_endpoint,
+    read_mentions,
+    read_names,
+)
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe
 from tests.properties import documents
@@ -49,7 +57,7 @@ def test_data_is_a_claim_or_invalid_without_a_word_of_it(
 ) -> None:
     problem = None
     try:
-        claim, _ = read(data, rules, "team/claim", "team")
+        claim = read(data, rules, "team/claim", "team").claim
     except InvalidSecret as error:
         problem = error
     if problem is not None:
@@ -60,6 +68,9 @@ def test_data_is_a_claim_or_invalid_without_a_word_of_it(
     names = read_names(data)
     assert names is not None
     assert (names.bucket, names.user, names.secret) == (claim.bucket, claim.user, claim.secret)
+    assert read_mentions(data) == Mentions(
+        frozenset({claim.bucket}), frozenset({claim.user}), frozenset({claim.secret})
+    )
     told = repr(claim)
     assert not [secret for secret in credentials(data) if secret in told]
 
@@ -69,6 +80,7 @@ def test_data_is_a_claim_or_invalid_without_a_word_of_it(
 def test_data_of_any_type_is_invalid_or_a_claim(data: dict[str, Any]) -> None:
     read_endpoint(data)
     read_names(data)
+    read_mentions(data)
     with suppress(InvalidSecret):
         read(data, LENIENT)
 
