@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -10,8 +11,14 @@ from typing import TypeVar
 
 from backends.sensitive import Sensitive
 from hooks.endpoint import normalise
+from hooks.misspelt import Misspelt, is_service_link, misspelt
 
 T = TypeVar("T")
+
+# What some editors put before the text, and nobody sees.
+_MARK = "\ufeff"
+_MARK_IN_FILE = re.compile(b"^" + codecs.BOM_UTF8, re.MULTILINE)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Reader:
@@ -27,9 +34,22 @@ class Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.mistakes: list[str] = []
+        self._names: set[str] = set()
+
+    def misspelt(self) -> list[Misspelt]:
+        """What is set under a name that is nearly one of those that were read."""
+        return misspelt(self._environ, self._names)
 
     def _get(self, name: str) -> str:
-        return self._environ.get(name, "").strip()
+        self._names.add(name)
+        value = self._environ.get(name, "").strip()
+        if _MARK in value:
+            self._note_once(f"{name}: holds a byte order mark (BOM): remove it")
+        return value
+
+    def _note_once(self, mistake: str) -> None:
+        if mistake not in self.mistakes:
+            self.mistakes.append(mistake)
 
     def text(self, name: str, default: str, check: Callable[[str], str]) -> str:
         """What `check` makes of the value, or raises ValueError about."""
@@ -73,7 +93,11 @@ class Reader:
             return default
         if re.fullmatch(r"[0-9]{1,9}", value) and lowest <= int(value) <= highest:
             return int(value)
-        self.mistakes.append(f"{name}: must be a whole number from {lowest} to {highest}")
+        hint = " (set by Kubernetes for a Service: enableServiceLinks: false prevents that)"
+        self.mistakes.append(
+            f"{name}: must be a whole number from {lowest} to {highest}"
+            f"{hint if is_service_link(name, value) else ''}"
+        )
         return default
 
     def list(self, name: str, default: str, item: Callable[[str], T]) -> tuple[T, ...]:
@@ -115,15 +139,24 @@ class Reader:
         if path is None:
             return None
         try:
-            path.read_bytes()
+            content = path.read_bytes()
         except OSError as error:
             self.mistakes.append(f"{name}: can't be read ({error.strerror})")
+        else:
+            if content.startswith(_UTF_16):
+                self.mistakes.append(f"{name}: the file is UTF-16: save it as UTF-8")
+            elif _MARK_IN_FILE.search(content):
+                self.mistakes.append(
+                    f"{name}: the file has a byte order mark (BOM) at the start of a line: save it "
+                    "as UTF-8 without"
+                )
         return path
 
     def credential(self, name: str, *others: str, required: bool = False) -> Sensitive:
         """A credential under any of its names, or in the file that NAME_FILE names."""
         found = {}
         for candidate in (name, *others):
+            self._get(candidate)
             value = _drop_newline(self._environ.get(candidate, ""))
             path = self.file(f"{candidate}_FILE")
             if value and path:
@@ -159,7 +192,7 @@ class Reader:
         """A PEM file of CA certificates."""
         path = self.file(name)
         try:
-            if path and path.is_file():
+            if path and path.is_file() and not self._told(name):
                 ssl.create_default_context(cafile=path)
         except (OSError, ssl.SSLError):
             self.mistakes.append(f"{name}: must be a PEM file of CA certificates")
@@ -171,11 +204,16 @@ class Reader:
         except OSError:
             return ""  # noted when the file was looked at
         except ValueError:
-            self.mistakes.append(f"{name}: the file is not UTF-8 text")
+            if not self._told(name):
+                self.mistakes.append(f"{name}: the file is not UTF-8 text")
             return ""
         if not text:
             self.mistakes.append(f"{name}: the file is empty")
         return text
+
+    def _told(self, name: str) -> bool:
+        """Whether something is wrong with it already."""
+        return any(mistake.startswith(f"{name}:") for mistake in self.mistakes)
 
     def _checked(self, name: str, value: str, check: Callable[[str], str], instead: str) -> str:
         try:
