@@ -146,7 +146,8 @@ class HttpPool:
         content = bytes(received)
         if 200 <= response.status < 300:
             return Answer(response.status, content)
-        return Answer(response.status, content, *self._read_error(content))
+        server = response.headers.get("Server", "")
+        return Answer(response.status, content, *self._read_error(content), server)
 
     def _open(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(

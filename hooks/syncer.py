@@ -18,6 +18,7 @@ from hooks.outcome import Outcome, Reason, Refusal, Status
 from hooks.policy import Policy
 from hooks.policyfile import Deletion
 from hooks.recent import Recent
+from hooks.recogniser import Recogniser
 from hooks.reconcile import reconcile
 from hooks.secret import InvalidSecret, Rules, check_supported, read, read_endpoint
 from hooks.settings import Settings
@@ -71,6 +72,7 @@ class Syncer:
         self._locks = locks
         self._attachments = attachments
         self._guard = guard
+        self._recogniser = Recogniser(settings.backend_name, settings.connection)
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
 
     async def sync(self, request: SyncRequest) -> Result:
@@ -144,6 +146,7 @@ class Syncer:
             unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
             deadline=deadline,
         )
+        outcome = await self._recogniser.explained(outcome, deadline)
         if outcome.status is Status.READY:
             self._provisioned.add(names)
         return outcome
