@@ -18,7 +18,16 @@ from hooks.rehearsal import Rehearsal
 from hooks.settings import Settings
 from hooks.status import Keys
 from hooks.syncer import Result
-from hooks.terminal import STATUS_COLOURS, Cell, Progress, counted, print_table, say_why, secrets
+from hooks.terminal import (
+    STATUS_COLOURS,
+    Cell,
+    Progress,
+    counted,
+    print_table,
+    say,
+    say_why,
+    secrets,
+)
 
 OK = 0
 FAILED = 1
@@ -93,7 +102,7 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
         if shown:
             _print_table(shown, dry_run=arguments.dry_run)
         passed = len(read) - len(asked)
-        print(_summary(rows, passed, keys, dry_run=arguments.dry_run), file=sys.stderr)
+        say(_summary(rows, passed, keys, dry_run=arguments.dry_run), file=sys.stderr)
     return OK if all(row["status"] in _FINE for row in rows) else FAILED
 
 

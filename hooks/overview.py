@@ -17,6 +17,7 @@ from typing import Any, Self
 from hooks.kube import Kube
 from hooks.kubecall import Object
 from hooks.kubeerrors import Forbidden, KubeError, Rejected
+from hooks.misspelt import misspelt
 from hooks.outcome import Status
 from hooks.status import Keys
 from hooks.terminal import (
@@ -25,7 +26,7 @@ from hooks.terminal import (
     Progress,
     counted,
     print_table,
-    printable,
+    say,
     say_why,
     secrets,
 )
@@ -120,6 +121,10 @@ def _seconds(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the Secrets and returns the exit code."""
     keys = Keys(os.environ.get("ANNOTATION_KEY") or "s3-resource-operator.io/enabled")
+    for found in misspelt(os.environ, ["ANNOTATION_KEY"]):
+        if found.certain:
+            return _no_access(str(found))
+        say(f"warning: {found}", file=sys.stderr)
     label = keys["status"]
     selector = ",".join(part for part in (label, arguments.selector) if part)
     try:
@@ -131,8 +136,10 @@ def run(arguments: argparse.Namespace) -> int:
             )
         namespace = None if arguments.all_namespaces else arguments.namespace or kube.namespace
         try:
-            found = kube.secrets(namespace, selector, timeout=arguments.timeout, metadata_only=True)
-            rows, left = _rows(found, keys)
+            listed = kube.secrets(
+                namespace, selector, timeout=arguments.timeout, metadata_only=True
+            )
+            rows, left = _rows(listed, keys)
         finally:
             kube.close()
     except Forbidden as error:
@@ -153,7 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
             _print_table(shown, wide=arguments.output == "wide", now=datetime.now(UTC))
         where = "in any namespace" if namespace is None else f"in namespace {namespace}"
         none = f"No Secret with the label {label} {where}."
-        print(printable(_summary(rows, left, keys) if rows or left else none), file=sys.stderr)
+        say(_summary(rows, left, keys) if rows or left else none, file=sys.stderr)
     return OK if all(row.fine for row in rows) else NOT_READY
 
 

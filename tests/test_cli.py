@@ -122,6 +122,32 @@ def test_a_wrong_configuration_ends_with_2_and_all_mistakes(
     assert "secret-of-the-operator" not in out + err
 
 
+@pytest.mark.parametrize("command", [["check"], ["sync", "-f", os.devnull]])
+def test_what_may_be_a_misspelt_variable_is_a_warning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("LOGLEVEL", "secret-of-the-operator")
+    main(command)
+    out, err = capsys.readouterr()
+    assert "warning: LOGLEVEL: is not read: LOG_LEVEL seems to be meant" in err
+    assert "secret-of-the-operator" not in out + err
+
+
+def test_serve_logs_what_may_be_a_misspelt_variable(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGLEVEL", "debug")
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        # It ends at once, since somebody else listens there.
+        monkeypatch.setenv("HOOK_PORT", str(taken.getsockname()[1]))
+        assert main(["serve"]) == 1
+    line = json.loads(capsys.readouterr().err.splitlines()[0])
+    assert (line["level"], line["message"]) == (
+        "WARNING",
+        "LOGLEVEL: is not read: LOG_LEVEL seems to be meant",
+    )
+
+
 def test_check_tells_that_the_store_is_away(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 1
     out, err = capsys.readouterr()

@@ -90,7 +90,7 @@ def test_what_is_missing_and_what_was_set_instead_are_told_together() -> None:
 
 
 def test_what_kubernetes_sets_for_services_is_nobody_s_slip() -> None:
-    links = {}
+    links: dict[str, str] = {}
     for service in ("S3", "HOOK", "METRICS", "S3_ENDPOINT", "S3_ADMIN", "BACKEND", "LOG"):
         links |= {
             f"{service}_SERVICE_HOST": "10.0.0.1",

@@ -97,6 +97,20 @@ def test_a_broken_configuration_is_a_sentence(
     assert capsys.readouterr().err == "The kubeconfig can't be read: it is not YAML.\n"
 
 
+def test_a_misspelt_annotation_key_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNOTATIONKEY", "example.com/enabled")
+    assert call() == 2
+    assert "warning: ANNOTATIONKEY: is not read: ANNOTATION_KEY" in capsys.readouterr().err
+    monkeypatch.delenv("ANNOTATIONKEY")
+    monkeypatch.setenv("ANNOTATOIN_KEY", "example.com/enabled")
+    assert call() == 2
+    assert capsys.readouterr().err == (
+        "ANNOTATOIN_KEY: is not read: ANNOTATION_KEY seems to be meant\n"
+    )
+
+
 @pytest.mark.parametrize(
     "words",
     [
