@@ -29,11 +29,10 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . && \
     pip --python /opt/s3-resource-operator/bin/python install --no-deps --no-index --no-compile dist/*.whl
 
 # A good third of the bytes, never used: a second client of Kubernetes, tests, and the descriptions
-# of every AWS service but S3.
+# of every AWS service, since botocore only signs.
 RUN rm -rf /opt/s3-resource-operator/lib/python3.*/site-packages/kubernetes/aio \
     /opt/s3-resource-operator/lib/python3.*/site-packages/Crypto/SelfTest && \
-    find /opt/s3-resource-operator/lib/python3.*/site-packages/botocore/data \
-    -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -rf {} +
+    rm -rf /opt/s3-resource-operator/lib/python3.*/site-packages/botocore/data
 
 # Nothing can be written where it runs, so all is compiled here. "unchecked" because a time stamp
 # would make every build another one, and a source that can't change needs no check. -f because pip

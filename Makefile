@@ -12,7 +12,7 @@ SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actio
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
-.PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart chart
+.PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart publish-wheel wheel shells chart
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,7 +72,7 @@ lock: setup ## resolve the dependencies anew
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --upgrade \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev --extra demo \
 		pyproject.toml -o requirements-dev.lock
 	$(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --upgrade \
@@ -105,6 +105,16 @@ kind: setup ## end to end on the kind cluster e2e, with the image that `make ima
 	@BACKEND=$(BACKEND) IMAGE=$(IMAGE) STORE="$$($(RUN) -m tests.servers path $(BACKEND))" \
 		.github/e2e/run.sh
 
+wheel: setup ## the Python package and krew's archive, in dist, as a release publishes them
+	rm -rf dist
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	tar --create --gzip --file dist/kubectl-s3_resource_operator.tar.gz --owner=0 --group=0 \
+		--directory=dist "$$(cd dist && echo *.whl)" \
+		--directory=.. LICENSE --directory=.github/krew kubectl-s3_resource_operator
+
+shells: ## zsh and fish, for the tests of completion
+	.github/scripts/shells.sh
+
 metacontroller: ## Metacontroller out of its release, for the tests; needs docker and helm
 	.github/scripts/metacontroller.sh
 
@@ -115,7 +125,7 @@ e2e-matrix:
 title:
 	@.github/scripts/check-title.sh
 
-sign tag-image publish-chart:
+sign tag-image publish-chart publish-wheel:
 	@.github/scripts/$@.sh
 
 clean: ## remove what is built here; the servers stay in the user's cache

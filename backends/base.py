@@ -19,12 +19,14 @@ Observer = Callable[[str, str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A server's answer, read to its end; `code` and `message` are those of an error."""
+    """A server's answer, read to its end; `code`, `message` and `server` are those of an error."""
 
     status: int
     body: bytes = field(repr=False)
     code: str = ""
     message: str = ""
+    server: str = ""
+    """The header of that name."""
 
     @property
     def ok(self) -> bool:

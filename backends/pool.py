@@ -159,7 +159,8 @@ class HttpPool:
         content = bytes(received)
         if 200 <= response.status < 300:
             return Answer(response.status, content), ""
-        answer = Answer(response.status, content, *self._read_error(content))
+        server = response.headers.get("Server", "")
+        answer = Answer(response.status, content, *self._read_error(content), server)
         return answer, response.headers.get("Location", "")
 
     def _open(self) -> aiohttp.ClientSession:

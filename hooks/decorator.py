@@ -7,10 +7,12 @@ and in how the answer is read: v2 refuses unknown fields, so an answer holds onl
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+_KEY = re.compile(r"[A-Za-z0-9._/-]{1,317}")
 # The same bytes for the same answer.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -184,6 +186,15 @@ def _text(metadata: Mapping[str, Any], key: str) -> str:
 
 def _texts(metadata: Mapping[str, Any], key: str) -> Mapping[str, str]:
     value = metadata.get(key)
-    if not _is_texts(value):
+    if value is not None and not isinstance(value, dict):
         raise NotAHookRequest(f"metadata.{key} is not a mapping of strings")
+    for name, text in (value or {}).items():
+        if not isinstance(name, str):
+            raise NotAHookRequest(f"metadata.{key} has a key that is not a string: quote it")
+        if not isinstance(text, str):
+            # Anybody's, so only what such a key can be is repeated.
+            shown = name if _KEY.fullmatch(name) else "one of an impossible name"
+            raise NotAHookRequest(
+                f"metadata.{key} has a value that is not a string, {shown}: put it into quotes"
+            )
     return value or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,8 +12,14 @@ from backends.proxies import Proxies, ProxyError
 from backends.sensitive import Sensitive
 from backends.trust import CaBundle, ca_bundle
 from hooks.endpoint import normalise
+from hooks.misspelt import Misspelt, is_service_link, misspelt
 
 T = TypeVar("T")
+
+# What some editors put before the text, and nobody sees.
+_MARK = "\ufeff"
+_MARK_IN_FILE = re.compile(b"^" + codecs.BOM_UTF8, re.MULTILINE)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Reader:
@@ -28,9 +35,22 @@ class Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.mistakes: list[str] = []
+        self._names: set[str] = set()
+
+    def misspelt(self) -> list[Misspelt]:
+        """What is set under a name that is nearly one of those that were read."""
+        return misspelt(self._environ, self._names)
 
     def _get(self, name: str) -> str:
-        return self._environ.get(name, "").strip()
+        self._names.add(name)
+        value = self._environ.get(name, "").strip()
+        if _MARK in value:
+            self._note_once(f"{name}: holds a byte order mark (BOM): remove it")
+        return value
+
+    def _note_once(self, mistake: str) -> None:
+        if mistake not in self.mistakes:
+            self.mistakes.append(mistake)
 
     def text(self, name: str, default: str, check: Callable[[str], str]) -> str:
         """What `check` makes of the value, or raises ValueError about."""
@@ -74,7 +94,11 @@ class Reader:
             return default
         if re.fullmatch(r"[0-9]{1,9}", value) and lowest <= int(value) <= highest:
             return int(value)
-        self.mistakes.append(f"{name}: must be a whole number from {lowest} to {highest}")
+        hint = " (set by Kubernetes for a Service: enableServiceLinks: false prevents that)"
+        self.mistakes.append(
+            f"{name}: must be a whole number from {lowest} to {highest}"
+            f"{hint if is_service_link(name, value) else ''}"
+        )
         return default
 
     def list(self, name: str, default: str, item: Callable[[str], T]) -> tuple[T, ...]:
@@ -116,15 +140,24 @@ class Reader:
         if path is None:
             return None
         try:
-            path.read_bytes()
+            content = path.read_bytes()
         except OSError as error:
             self.mistakes.append(f"{name}: can't be read ({error.strerror})")
+        else:
+            if content.startswith(_UTF_16):
+                self.mistakes.append(f"{name}: the file is UTF-16: save it as UTF-8")
+            elif _MARK_IN_FILE.search(content):
+                self.mistakes.append(
+                    f"{name}: the file has a byte order mark (BOM) at the start of a line: save it "
+                    "as UTF-8 without"
+                )
         return path
 
     def credential(self, name: str, *others: str, required: bool = False) -> Sensitive:
         """A credential under any of its names, or in the file that NAME_FILE names."""
         found = {}
         for candidate in (name, *others):
+            self._get(candidate)
             value = _drop_newline(self._environ.get(candidate, ""))
             path = self.file(f"{candidate}_FILE")
             if value and path:
@@ -158,9 +191,9 @@ class Reader:
 
     def ca_bundle(self, name: str) -> CaBundle | None:
         """A PEM file of CA certificates, which may change."""
-        path = self.path(name)
+        path = self.file(name)
         try:
-            return ca_bundle(path) if path else None
+            return ca_bundle(path) if path and not self._told(name) else None
         except OSError as error:
             self.mistakes.append(f"{name}: can't be read ({error.strerror})")
         except ValueError as error:
@@ -184,11 +217,16 @@ class Reader:
         except OSError:
             return ""  # noted when the file was looked at
         except ValueError:
-            self.mistakes.append(f"{name}: the file is not UTF-8 text")
+            if not self._told(name):
+                self.mistakes.append(f"{name}: the file is not UTF-8 text")
             return ""
         if not text:
             self.mistakes.append(f"{name}: the file is empty")
         return text
+
+    def _told(self, name: str) -> bool:
+        """Whether something is wrong with it already."""
+        return any(mistake.startswith(f"{name}:") for mistake in self.mistakes)
 
     def _checked(self, name: str, value: str, check: Callable[[str], str], instead: str) -> str:
         try:

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from hooks.terminal import printable
+
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # At DEBUG these write signatures, headers and bodies: botocore the canonical request, the
@@ -56,13 +58,13 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = _trace(record)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return printable(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
-        line = f"{_time(record)} {record.levelname:<7} {record.getMessage()}{fields}"
+        line = printable(f"{_time(record)} {record.levelname:<7} {record.getMessage()}{fields}")
         return f"{line}\n{_trace(record)}" if record.exc_info else line
 
 

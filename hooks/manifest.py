@@ -73,7 +73,8 @@ def _secrets(document: object, where: str) -> Iterator[dict[str, Any]]:
 def _stored(secret: dict[str, Any], where: str) -> dict[str, Any]:
     """stringData merged into data, as the API server does on every write."""
     metadata = secret.get("metadata")
-    if not isinstance(metadata, dict) or not metadata.get("name"):
+    # YAML makes something else of a name like off or 1234, which is told further below.
+    if not isinstance(metadata, dict) or metadata.get("name") in (None, ""):
         raise ManifestError(f"{where}: the Secret has no metadata.name")
     # The API server takes base64 in lines, as `base64` and a block of YAML have it.
     data = {

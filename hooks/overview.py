@@ -9,8 +9,7 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -18,8 +17,19 @@ from typing import Any, Self
 from hooks.kube import Kube
 from hooks.kubecall import Object
 from hooks.kubeerrors import Forbidden, KubeError, Rejected
+from hooks.misspelt import misspelt
 from hooks.outcome import Status
 from hooks.status import Keys
+from hooks.terminal import (
+    STATUS_COLOURS,
+    Cell,
+    Progress,
+    counted,
+    print_table,
+    say,
+    say_why,
+    secrets,
+)
 
 OK = 0
 NOT_READY = 1
@@ -28,13 +38,6 @@ NO_ACCESS = 2
 _LONGEST = 86_400
 
 _FINE = frozenset({Status.READY.value, Status.SKIPPED.value})
-_COLOURS = {
-    Status.READY.value: "green",
-    Status.RETRYING.value: "yellow",
-    Status.INVALID.value: "red",
-    Status.CONFLICT.value: "red",
-    Status.SKIPPED.value: "dim",
-}
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
 
@@ -87,10 +90,17 @@ def add_parser(commands: Any) -> None:
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("-n", "--namespace", help="instead of the kubeconfig context's")
-    where.add_argument("-A", "--all-namespaces", action="store_true")
+    where.add_argument("-A", "--all-namespaces", action="store_true", help="in all")
     parser.add_argument("-l", "--selector", default="", help="only Secrets with these labels")
     parser.add_argument(
-        "-o", "--output", choices=("table", "wide", "json", "yaml"), default="table"
+        "--problems", action="store_true", help="show only the Secrets that need a look"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "wide", "json", "yaml"),
+        default="table",
+        help="for people, with all columns, or for programs",
     )
     parser.add_argument("--context", help="of the kubeconfig, instead of its current one")
     parser.add_argument(
@@ -111,6 +121,10 @@ def _seconds(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the Secrets and returns the exit code."""
     keys = Keys(os.environ.get("ANNOTATION_KEY") or "s3-resource-operator.io/enabled")
+    for found in misspelt(os.environ, ["ANNOTATION_KEY"]):
+        if found.certain:
+            return _no_access(str(found))
+        say(f"warning: {found}", file=sys.stderr)
     label = keys["status"]
     selector = ",".join(part for part in (label, arguments.selector) if part)
     try:
@@ -122,10 +136,10 @@ def run(arguments: argparse.Namespace) -> int:
             )
         namespace = None if arguments.all_namespaces else arguments.namespace or kube.namespace
         try:
-            secrets = kube.secrets(
+            listed = kube.secrets(
                 namespace, selector, timeout=arguments.timeout, metadata_only=True
             )
-            rows = [Row.of(secret, keys) for secret in secrets]
+            rows, left = _rows(listed, keys)
         finally:
             kube.close()
     except Forbidden as error:
@@ -136,21 +150,50 @@ def run(arguments: argparse.Namespace) -> int:
         return _no_access(f"{error}{hint}")
     except KubeError as error:
         return _no_access(str(error))
+    shown = [row for row in rows if not row.fine] if arguments.problems else rows
     if arguments.output == "json":
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        print(json.dumps([asdict(row) for row in shown], indent=2))
     elif arguments.output == "yaml":
-        _print_yaml(rows)
-    elif rows:
-        _print_table(rows, wide=arguments.output == "wide", now=datetime.now(UTC))
+        _print_yaml(shown)
     else:
+        if shown:
+            _print_table(shown, wide=arguments.output == "wide", now=datetime.now(UTC))
         where = "in any namespace" if namespace is None else f"in namespace {namespace}"
-        print(f"No Secret with the label {label} {where}.", file=sys.stderr)
+        none = f"No Secret with the label {label} {where}."
+        say(_summary(rows, left, keys) if rows or left else none, file=sys.stderr)
     return OK if all(row.fine for row in rows) else NOT_READY
 
 
+def _rows(found: Iterable[Object], keys: Keys) -> tuple[list[Row], int]:
+    """The Secrets that ask for something, and how many don't any more.
+
+    The label stays where the annotation is taken off: then nobody looks after it.
+    """
+    rows: list[Row] = []
+    left = 0
+    progress = Progress(None, "read")
+    try:
+        for secret in found:
+            annotations = secret["metadata"].get("annotations") or {}
+            if annotations.get(keys.enabled) == "true":
+                rows.append(Row.of(secret, keys))
+            else:
+                left += 1
+            progress.step()
+    finally:
+        progress.clear()
+    return rows, left
+
+
+def _summary(rows: Sequence[Row], left: int, keys: Keys) -> str:
+    sentence = counted(row.status or "without a status" for row in rows)
+    if left:
+        sentence += f'; {secrets(left)} with a status, but without {keys.enabled}: "true", left out'
+    return sentence
+
+
 def _no_access(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
-    return NO_ACCESS
+    return say_why(sentence, NO_ACCESS)
 
 
 def _print_yaml(rows: Sequence[Row]) -> None:
@@ -160,41 +203,16 @@ def _print_yaml(rows: Sequence[Row]) -> None:
 
 
 def _print_table(rows: Sequence[Row], *, wide: bool, now: datetime) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    columns = ["NAMESPACE", "NAME", "STATUS", "REASON", "AGE"]
+    header = ["NAMESPACE", "NAME", "STATUS", "REASON", "AGE"]
     if wide:
-        columns += ["BUCKET", "USER", "ENDPOINT", "MESSAGE"]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        if column == "MESSAGE":
-            table.add_column(column, overflow="fold", min_width=30)
-        else:
-            table.add_column(column, no_wrap=True, overflow="fold")
+        header += ["BUCKET", "USER", "ENDPOINT", "MESSAGE"]
+    lines: list[list[str | Cell | None]] = []
     for row in rows:
-        cells = [row.namespace, row.name, row.status, row.reason, age(row.since, now)]
+        status = Cell(row.status or "", STATUS_COLOURS.get(row.status or "", "red"))
+        lines.append([row.namespace, row.name, status, row.reason, age(row.since, now)])
         if wide:
-            cells += [row.bucket, row.user, row.endpoint, row.message]
-        texts = [Text(_printable(cell)) for cell in cells]
-        texts[2].stylize(_COLOURS.get(row.status or "", "red"))
-        table.add_row(*texts)
-    console = Console(markup=False, highlight=False)
-    if not console.is_terminal:
-        # Nobody looks at the width of a pipe or a file, and grep wants whole lines.
-        console.width = 10_000
-    console.print(table)
-    counts = Counter(row.status or "without a status" for row in rows)
-    summary = ", ".join(f"{number} {_printable(status)}" for status, number in counts.items())
-    print(f"{len(rows)} Secret{'s' if len(rows) > 1 else ''}: {summary}", file=sys.stderr)
-
-
-def _printable(text: str | None) -> str:
-    """Whoever may write an annotation must not be able to write to the reader's terminal."""
-    return "".join(
-        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text or "-"
-    )
+            lines[-1] += [row.bucket, row.user, row.endpoint, row.message]
+    print_table(header, lines)
 
 
 def age(since: str | None, now: datetime) -> str:

@@ -117,6 +117,8 @@ def parse(text: str) -> tuple[Rule, ...]:
     """
     if len(text) > SIZE_LIMIT:
         raise PolicyError([f"has more than {SIZE_LIMIT // 1024} KiB"])
+    if text.startswith("\ufeff"):
+        raise PolicyError(["begins with a byte order mark (BOM): save it as UTF-8 without"])
     try:
         # Nodes only: they know their lines and repeated keys, and nothing is made from them.
         root = yaml.compose(text, Loader=yaml.SafeLoader)

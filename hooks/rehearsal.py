@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from backends.base import Backend, Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.deadline import Deadline
+from hooks.outcome import Outcome, Status
+from hooks.reconcile import READY
+
+WOULD_BE_READY = (
+    "The store would accept the Secret's credentials, and the bucket would be the user's."
+)
 
 
 class Rehearsal:
@@ -11,13 +17,35 @@ class Rehearsal:
 
     Args:
         backend: the store.
+
+    Attributes:
+        imagined: whether anything since :meth:`begin` would have been written, or was answered
+            from what would have been written before: then an outcome is not so yet.
     """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self.imagined = False
         # None for what would have been deleted.
         self._users: dict[str, Claim | None] = {}
         self._owners: dict[str, str | None] = {}
+
+    def begin(self) -> None:
+        """From here on it is about another Secret."""
+        self.imagined = False
+
+    def foretells(self, outcome: Outcome) -> bool:
+        """Whether an outcome is not so yet. A store that fails does so now."""
+        return self.imagined and outcome.status is not Status.RETRYING
+
+    def told(self, outcome: Outcome) -> str:
+        """An outcome's message, in the conditional where what it says isn't so yet."""
+        message = outcome.message
+        if not self.foretells(outcome):
+            return message
+        if message.startswith(READY):
+            return WOULD_BE_READY + message.removeprefix(READY)
+        return f"It would then say: {message}"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -33,6 +61,7 @@ class Rehearsal:
         """What the store would answer after the writes."""
         if claim.user not in self._users and claim.bucket not in self._owners:
             return await self._backend.probe(claim, deadline)
+        self.imagined = True
         written = self._users.get(claim.user)
         if written is None and claim.user in self._users:
             return Probe(Gap.NO_USER)
@@ -53,6 +82,7 @@ class Rehearsal:
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The store's, or one that would have been made."""
         if name in self._users:
+            self.imagined = True
             written = self._users[name]
             return None if written is None else User(admin=written.role == "admin")
         return await self._backend.find_user(name, deadline)
@@ -60,6 +90,7 @@ class Rehearsal:
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The store's, with the owner that it would have."""
         if name in self._owners:
+            self.imagined = True
             owner = self._owners[name]
             return None if owner is None else Bucket(frozenset({owner}))
         return await self._backend.find_bucket(name, deadline)
@@ -81,6 +112,7 @@ class Rehearsal:
     async def update_user(self, claim: Claim, _: Deadline) -> bool:
         """Remembers the user's secret."""
         self._users[claim.user] = claim
+        self.imagined = True
         return True
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
@@ -90,6 +122,7 @@ class Rehearsal:
     async def change_owner(self, claim: Claim, _: Deadline) -> bool:
         """Remembers the owner."""
         self._owners[claim.bucket] = claim.user
+        self.imagined = True
         return True
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
@@ -124,12 +157,17 @@ class Rehearsal:
     async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
         """Whether there would be one to write, and a bucket."""
         claimed = claim.quota_bytes is not None or claim.quota_objects is not None
-        return claimed and await self.find_bucket(claim.bucket, deadline) is not None
+        return claimed and await self._would_change(claim, deadline)
 
     async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
         """Whether there would be one to write, and a bucket."""
         claimed = claim.versioning is not None
-        return claimed and await self.find_bucket(claim.bucket, deadline) is not None
+        return claimed and await self._would_change(claim, deadline)
+
+    async def _would_change(self, claim: Claim, deadline: Deadline) -> bool:
+        there = await self.find_bucket(claim.bucket, deadline) is not None
+        self.imagined = self.imagined or there
+        return there
 
     async def check(self, deadline: Deadline) -> None:
         """The store's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -99,6 +99,8 @@ class Settings:
     sync_concurrency: int
     log_level: str
     log_format: str
+    warnings: tuple[str, ...] = ()
+    """What is set and not read, and may have been meant for the operator."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Settings:
@@ -190,9 +192,11 @@ class Settings:
             )
         if settings.hook_port and settings.hook_port == settings.metrics_port:
             read.mistakes.append("METRICS_PORT: must differ from HOOK_PORT")
-        if read.mistakes:
-            raise SettingsError(read.mistakes)
-        return settings
+        misspelt = read.misspelt()
+        if read.mistakes or any(found.certain for found in misspelt):
+            # The others too: one of them may be why something is missing.
+            raise SettingsError([*read.mistakes, *map(str, misspelt)])
+        return replace(settings, warnings=tuple(map(str, misspelt)))
 
 
 def _annotation_key(value: str) -> str:

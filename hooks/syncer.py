@@ -20,6 +20,7 @@ from hooks.outcome import Outcome, Reason, Refusal, Status
 from hooks.policy import Policy
 from hooks.policyfile import Deletion
 from hooks.recent import Recent
+from hooks.recogniser import Recogniser
 from hooks.reconcile import reconcile
 from hooks.secret import (
     InvalidSecret,
@@ -82,6 +83,7 @@ class Syncer:
         self._locks = locks
         self._attachments = attachments
         self._guard = guard
+        self._recogniser = Recogniser(settings.backend_name, settings.connection)
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
 
     async def sync(self, request: SyncRequest) -> Result:
@@ -163,6 +165,7 @@ class Syncer:
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
         )
+        outcome = await self._recogniser.explained(outcome, deadline)
         if outcome.status is Status.READY:
             self._provisioned.add(names)
         return outcome

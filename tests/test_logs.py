@@ -55,6 +55,18 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.parametrize("style", ["json", "text"])
+@pytest.mark.parametrize("char", ["\x1b", "\x7f", "\x9b", "\u202e", "\u2066"])
+def test_nobody_writes_to_the_terminal_of_whoever_reads_the_log(
+    capsys: pytest.CaptureFixture[str], style: str, char: str
+) -> None:
+    configure("INFO", style)
+    LOG.info("a%sb", char, extra={"fields": {"secret": f"c{char}d"}})
+    err = capsys.readouterr().err
+    assert "secret" in err
+    assert char not in err
+
+
 def test_a_json_line_has_time_level_logger_message_and_fields(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -97,6 +97,20 @@ def test_a_broken_configuration_is_a_sentence(
     assert capsys.readouterr().err == "The kubeconfig can't be read: it is not YAML.\n"
 
 
+def test_a_misspelt_annotation_key_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNOTATIONKEY", "example.com/enabled")
+    assert call() == 2
+    assert "warning: ANNOTATIONKEY: is not read: ANNOTATION_KEY" in capsys.readouterr().err
+    monkeypatch.delenv("ANNOTATIONKEY")
+    monkeypatch.setenv("ANNOTATOIN_KEY", "example.com/enabled")
+    assert call() == 2
+    assert capsys.readouterr().err == (
+        "ANNOTATOIN_KEY: is not read: ANNOTATION_KEY seems to be meant\n"
+    )
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -144,6 +158,69 @@ def test_all_ready_or_skipped_is_0(
     assert lines[0].split()[5:] == ["BUCKET", "USER", "ENDPOINT", "MESSAGE"]
     rest = ["app-bucket", "app-user", "https://s3.example.com", "All", "is", "well."]
     assert lines[1].split()[5:] == rest
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_a_secret_that_lost_its_annotation_has_no_row(
+    api_cluster: Cluster, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(api_cluster, namespace, "app", "Ready")
+    # Nobody looks after these any more: whatever stands there is old.
+    put(api_cluster, namespace, "off", "Conflict", enabled="false")
+    labels = {f"{PREFIX}status": "Conflict"}
+    api_cluster.api.create(secret(namespace, "taken-off", labels=labels))
+    assert call("-n", namespace) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == ["NAME", "app"]
+    assert err == (
+        "1 Secret: 1 Ready; 2 Secrets with a status, but without "
+        's3-resource-operator.io/enabled: "true", left out\n'
+    )
+    assert call("-n", namespace, "-o", "json") == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["app"]
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_problems_are_all_that_is_shown_if_asked_for(
+    api_cluster: Cluster, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(api_cluster, namespace, "app", "Ready")
+    assert call("-n", namespace, "--problems") == 0
+    assert capsys.readouterr() == ("", "1 Secret: 1 Ready\n")
+    put(api_cluster, namespace, "poor", "Conflict", reason="BucketOwned")
+    put(api_cluster, namespace, "late", "Retrying", reason="Timeout")
+    put(api_cluster, namespace, "other", "Skipped", reason="EndpointMismatch")
+    assert call("-n", namespace, "--problems") == 1
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == ["NAME", "late", "poor"]
+    assert err == "4 Secrets: 1 Ready, 1 Retrying, 1 Skipped, 1 Conflict\n"
+    assert call("-n", namespace, "--problems", "-o", "json") == 1
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["late", "poor"]
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+@pytest.mark.parametrize("coloured", ["", "1"])
+def test_nothing_is_cut_off_at_a_narrow_terminal(
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    coloured: str,
+) -> None:
+    name, message = "n" * 253, "word " * 90 + "end"
+    put(api_cluster, namespace, name, "Invalid", reason="InvalidField", message=message)
+    monkeypatch.setenv("COLUMNS", "80")
+    # As somebody at a terminal has it.
+    monkeypatch.setenv("FORCE_COLOR", coloured)
+    assert call("-n", namespace, "-o", "wide") == 1
+    header, row = capsys.readouterr().out.splitlines()
+    assert f" {name} " in row
+    assert row.endswith(message)
+    assert ("\x1b[31mInvalid" in row) is bool(coloured)
+    assert header.startswith("\x1b[1mNAMESPACE" if coloured else "NAMESPACE")
 
 
 @pytest.mark.server

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hooks.settings import Settings, SettingsError
+from tests.authority import Authority
 
 REQUIRED = {
     "S3_ENDPOINT_URL": "https://s3.example.com:7070",
@@ -177,3 +178,54 @@ def test_the_derived_signing_key_changes_with_the_admin_secret_and_is_not_it() -
     assert derived == load().signing_key
     assert derived != load(S3_SECRET_KEY="rotated").signing_key
     assert "operator-secret" not in derived.reveal()
+
+
+MARK = "\ufeff"
+
+
+@pytest.mark.parametrize("name", ["S3_ACCESS_KEY", "S3_SECRET_KEY", "SIGNING_KEY", "HOOK_TOKEN"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_byte_order_mark_in_a_credential_s_file_is_told(
+    tmp_path: Path, name: str, encoding: str
+) -> None:
+    path = tmp_path / "credential"
+    mark = MARK if encoding == "utf-16-be" else ""
+    path.write_bytes(f"{mark}a-long-credential\n".encode(encoding))
+    (mistake,) = mistakes(**{name: "", f"{name}_FILE": str(path)})
+    assert mistake.startswith(f"{name}_FILE: the file ")
+    assert "byte order mark" in mistake if "8" in encoding else "UTF-16" in mistake
+    assert "a-long" not in mistake
+
+
+def test_a_byte_order_mark_before_a_later_token_is_told(tmp_path: Path) -> None:
+    # What `cat old new` makes of two such files.
+    path = tmp_path / "tokens"
+    path.write_text(f"first-token\n{MARK}second-token\n")
+    (mistake,) = mistakes(HOOK_TOKEN_FILE=str(path))
+    assert "byte order mark" in mistake
+
+
+@pytest.mark.parametrize("name", ["S3_SECRET_KEY", "S3_ENDPOINT_URL", "ADOPTION", "HOOK_TOKEN"])
+def test_a_byte_order_mark_in_a_variable_is_told(name: str) -> None:
+    # `kubectl create secret --from-file` keeps it.
+    value = {"S3_ENDPOINT_URL": "https://s3.example.com", "ADOPTION": "any"}.get(name, "credential")
+    assert f"{name}: holds a byte order mark (BOM): remove it" in mistakes(**{name: MARK + value})
+
+
+@pytest.mark.parametrize("name", ["S3_CA_BUNDLE", "HOOK_TLS_CERT_FILE"])
+def test_a_byte_order_mark_before_a_certificate_is_told(tmp_path: Path, name: str) -> None:
+    # OpenSSL passes the first certificate over and takes the second.
+    authority = Authority("CA").pem().decode()
+    path = tmp_path / "with-mark.pem"
+    path.write_text(f"{MARK}{authority}{authority}")
+    more = {"HOOK_TLS_KEY_FILE": str(path)} if name == "HOOK_TLS_CERT_FILE" else {}
+    found = mistakes(**{name: str(path), **more})
+    assert [mistake for mistake in found if mistake.startswith(f"{name}: the file has a byte")]
+
+
+def test_a_byte_order_mark_in_a_policy_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"{MARK}rules: [{{name: all, namespaces: ['*']}}]\n")
+    assert mistakes(POLICY_FILE=str(path)) == [
+        "POLICY_FILE: begins with a byte order mark (BOM): save it as UTF-8 without"
+    ]

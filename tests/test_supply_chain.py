@@ -16,7 +16,8 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DIRECT = PROJECT["project"]["dependencies"]
-DEVELOPMENT = PROJECT["project"]["optional-dependencies"]["dev"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+DEVELOPMENT = EXTRAS["dev"] + EXTRAS["demo"]
 BUILD = PROJECT["build-system"]["requires"]
 LOCKS = {
     "requirements.lock": DIRECT,

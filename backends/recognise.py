@@ -1,0 +1,60 @@
+"""Which store answers at an address, by what each of them says to a request without signature.
+
+The header `Server` tells, unless a proxy puts its own in its place: then the answers' words do.
+Seen with VersityGW 1.8.0, the MinIO of 2026-02-12 and Garage 2.5.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backends import jsonbody, xmlbody
+from backends.base import Answer, Connection
+from backends.deadline import Deadline
+from backends.errors import StoreError
+from backends.pool import HttpPool
+
+TITLES: Mapping[str, str] = {"versitygw": "VersityGW", "minio": "MinIO", "garage": "Garage"}
+"""What people call the stores that can be recognised, by BACKEND_NAME."""
+
+_SERVERS = {"VERSITYGW": "versitygw", "MinIO": "minio"}
+_MINIO_ADMIN = "/minio/admin/v3/info"
+_VERSITYGW_ADMIN = "/list-users"
+# S3 itself and its other imitations don't know the method at all.
+_VERSITYGW_WORDS = "AWS authentication requires a valid Date"
+
+
+async def recognise(endpoint: str, connection: Connection, deadline: Deadline) -> str | None:
+    """The BACKEND_NAME of the store, None if it can't be told; two requests at most.
+
+    Args:
+        endpoint: URL of its S3 API or of its admin API.
+        connection: certificates; no credential is sent.
+        deadline: how long to wait.
+    """
+    pool = HttpPool(endpoint, connection, lambda *_: None, _error)
+    try:
+        answer = await _ask(pool, "GET", _MINIO_ADMIN, deadline)
+        if found := _SERVERS.get(answer.server):
+            return found
+        if "Garage" in answer.message:
+            return "garage"
+        if answer.code == "AccessDenied" and jsonbody.error(answer.body, "Code", "Message")[0]:
+            return "minio"
+        answer = await _ask(pool, "PATCH", _VERSITYGW_ADMIN, deadline)
+        return "versitygw" if answer.message.startswith(_VERSITYGW_WORDS) else None
+    except StoreError:
+        return None
+    finally:
+        await pool.close()
+
+
+async def _ask(pool: HttpPool, method: str, path: str, deadline: Deadline) -> Answer:
+    return await pool.send(
+        method, pool.prefix + path, dict, operation="recognise", deadline=deadline
+    )
+
+
+def _error(content: bytes) -> tuple[str, str]:
+    code, message = jsonbody.error(content, "Code", "Message")
+    return (code, message) if code else xmlbody.error(content)
