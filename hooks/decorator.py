@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hooks.managedfields import ManagedFields
+
 # The same bytes for the same answer.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -28,6 +30,9 @@ class SyncRequest:
             the controller has no attachments of Secrets at all.
         finalizing: whether the finalize hook is called: the Secret is deleted, or not matched
             any more.
+        managed: who set which field of it, and when.
+        by_controller: whether a controller shows it, which also makes what is to be beside it;
+            else it stands in a file.
     """
 
     namespace: str
@@ -38,6 +43,8 @@ class SyncRequest:
     deleting: bool = False
     attached_secrets: Mapping[str, Mapping[str, Any]] | None = field(default=None, repr=False)
     finalizing: bool = False
+    managed: ManagedFields = field(default_factory=ManagedFields)
+    by_controller: bool = False
 
     @property
     def origin(self) -> str:
@@ -65,6 +72,7 @@ class SyncRequest:
             cls.of(document["object"]),
             attached_secrets=_attached(document.get("attachments")),
             finalizing=finalizing,
+            by_controller=True,
         )
 
     @classmethod
@@ -89,6 +97,7 @@ class SyncRequest:
             annotations=_texts(metadata, "annotations"),
             data=data or {},
             deleting=metadata.get("deletionTimestamp") is not None,
+            managed=ManagedFields(metadata.get("managedFields")),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backends.base import Backend, Bucket, Claim, Gap, Probe
 from backends.deadline import Deadline
@@ -50,7 +50,7 @@ async def reconcile(
     try:
         return await run.outcome(unseen=unseen)
     except (Refusal, StoreError) as error:
-        return Outcome.of(error, tuple(run.actions))
+        return replace(Outcome.of(error, tuple(run.actions)), accepted=run.accepted)
 
 
 def ready_message(claim: Claim, backend: Backend) -> str:
@@ -68,6 +68,7 @@ class _Run:
     takeover: Takeover
     applied: bool
     user_written: bool = False
+    accepted: bool = False
     actions: list[Action] = field(default_factory=list)
 
     async def outcome(self, *, unseen: bool) -> Outcome:
@@ -80,9 +81,13 @@ class _Run:
             probe = await self.backend.probe(self.claim, self.deadline)
             gap, bucket = await self._judge(probe)
             if gap is Gap.ACCEPTED:
+                self.accepted = True
                 await self._apply()
                 return Outcome(
-                    Reason.PROVISIONED, ready_message(self.claim, self.backend), tuple(self.actions)
+                    Reason.PROVISIONED,
+                    ready_message(self.claim, self.backend),
+                    tuple(self.actions),
+                    accepted=True,
                 )
             if gap in repaired or (gap in _OF_USER and self.user_written):
                 # Repaired and still there: asked again later rather than repaired again, so

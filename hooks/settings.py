@@ -37,6 +37,8 @@ _OWN_ANNOTATIONS = frozenset(
         "applied",
         "connection-secret",
         "connection-format",
+        "connection-labels",
+        "connection-annotations",
         "deletion-policy",
     }
 )

@@ -24,12 +24,13 @@ _TIME_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z
 _SHORTEST_RETRY = 2.0
 _LONGEST_RETRY = 300.0
 # What ends without the operator's doing, and is asked for again soon: the Secret that holds it
-# is deleted, the Secret of that name is, the bucket is emptied.
+# is deleted, the Secret of that name is, the bucket is emptied, a quota is raised.
 _SOON = {
     Reason.BUCKET_CLAIMED: 30.0,
     Reason.ACCESS_KEY_CLAIMED: 30.0,
     Reason.CONNECTION_SECRET_TAKEN: 30.0,
     Reason.BUCKET_NOT_EMPTY: 60.0,
+    Reason.CONNECTION_SECRET_REFUSED: 60.0,
 }
 
 
@@ -57,6 +58,10 @@ class Keys:
     def observed(self, request: SyncRequest, name: str) -> str:
         """An annotation of ours as it stands on the Secret, empty if it doesn't."""
         return request.annotations.get(self[name], "")
+
+    def last_transition(self, request: SyncRequest) -> datetime | None:
+        """When the status last changed, None if the annotation doesn't say."""
+        return _parse_time(self.observed(request, "last-transition-time"))
 
     def evidence(self, request: SyncRequest) -> Evidence:
         """The Secret's grant and the names that it may be for."""
@@ -113,7 +118,8 @@ class Scribe:
         return SyncResponse(
             annotations=self._named(annotations),
             labels=self._named(labels),
-            resync_after=resync_after(outcome.reason, (now - since).total_seconds(), request.uid),
+            resync_after=outcome.again
+            or resync_after(outcome.reason, (now - since).total_seconds(), request.uid),
         )
 
     def _named(self, values: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -122,7 +128,7 @@ class Scribe:
     def _since(self, request: SyncRequest, outcome: Outcome, now: datetime) -> datetime:
         """When the status became what it is."""
         if self.keys.observed(request, "status") == outcome.status:
-            observed = _parse_time(self.keys.observed(request, "last-transition-time"))
+            observed = self.keys.last_transition(request)
             if observed is not None:
                 return observed
         return now
@@ -135,9 +141,10 @@ class Scribe:
             name: self.keys.observed(request, name) or None
             for name in ("bucket", "user", "grant", "applied")
         }
-        if outcome.status is Status.RETRYING:
+        provisioned = outcome.reason.provisioned
+        if outcome.status is Status.RETRYING and not provisioned:
             return kept
-        if outcome.status is not Status.READY or claim is None:
+        if not provisioned or claim is None:
             return {**kept, "bucket": None, "user": None}
         grant = kept["grant"]
         if not self.keys.evidence(request).holds(self.grants, claim):
