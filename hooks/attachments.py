@@ -54,13 +54,15 @@ class Attachments:
     Args:
         connections: makes connection Secrets.
         kube: tells what is there already; None can't be asked.
+
+    Attributes:
+        began: since when connection Secrets are made with these settings.
     """
 
     def __init__(self, connections: Connections, kube: Kube | None) -> None:
         self._connections = connections
         self._kube = kube
-        # The settings may be others since.
-        self._began = datetime.now(UTC)
+        self.began = datetime.now(UTC)
         # Of its own: the loop's few also resolve the store's name, which must not wait for an API
         # that hangs.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
@@ -118,7 +120,8 @@ class Attachments:
         if reason == Reason.PROVISIONED and attached:
             left = GRACE - (now - self._changed(request)).total_seconds()
             if left > 0:
-                return replace(outcome, again=round(max(left, _SOONEST), 1))
+                # Clocks differ.
+                return replace(outcome, again=round(min(max(left, _SOONEST), GRACE), 1))
         waited = 0.0
         if reason == Reason.CONNECTION_SECRET_PENDING:
             # The status may have been Retrying for other reasons long before.
@@ -141,7 +144,7 @@ class Attachments:
         keys = self._connections.keys
         asked = (("metadata", "annotations", keys[word]) for word in _ASKED)
         times = (
-            self._began,
+            self.began,
             request.managed.changed(("data",), *asked),
             *(
                 ManagedFields(found["metadata"].get("managedFields")).changed(("data",))

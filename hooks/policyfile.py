@@ -17,6 +17,7 @@ namespace without a rule is refused::
         adoption: never
         deletion: [retain, delete-user]
         connection-labels: ["example.com/*"]
+        connection-annotations: ["{namespace}.example.com/owner"]
 
 `name` and `namespaces` are required. A key that is left out limits nothing:
 
