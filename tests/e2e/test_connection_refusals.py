@@ -100,6 +100,20 @@ def age(stack: Stack, tenant: Tenant) -> None:
     stack.cluster.api.merge("Secret", tenant.name, tenant.namespace, change)
 
 
+def wait_for_the_cause(stack: Stack, tenant: Tenant, text: str) -> None:
+    """Wait until Kubernetes' own words stand where the message sends people."""
+
+    def told() -> bool:
+        return any(
+            event["involvedObject"]["name"] == tenant.name
+            and event["reason"] == "SyncError"
+            and text in event["message"]
+            for event in stack.cluster.api.list("Event", tenant.namespace)
+        )
+
+    wait_until(told, timeout=20, what=f"an Event of Metacontroller's with {text!r}")
+
+
 def label(stack: Stack, tenant: Tenant, name: str = NAME) -> str | None:
     found = connection(stack, tenant, name)
     return None if found is None else found["metadata"]["labels"].get("team")
@@ -113,7 +127,7 @@ def refused_until_labelled(stack: Stack, namespace: str) -> None:
         # All is done on the store, and held.
         assert stack.works(tenant)
         assert (seen["bucket"], "grant" in seen, "applied" in seen) == (tenant.bucket, True, True)
-        stack.wait_for_event(namespace, "by policy")
+        wait_for_the_cause(stack, tenant, "by policy")
 
         age(stack, tenant)
         stack.wait_for(tenant, *REFUSED, user=tenant.access_key)
@@ -198,7 +212,7 @@ def test_a_quota_is_told_until_it_is_raised(stack: Stack, namespace: str) -> Non
     try:
         stack.mark(tenant, {**ASKS})
         stack.wait_for(tenant, *PENDING)
-        stack.wait_for_event(namespace, "exceeded quota")
+        wait_for_the_cause(stack, tenant, "exceeded quota")
         age(stack, tenant)
         stack.wait_for(tenant, *REFUSED)
         assert stack.works(tenant)
@@ -219,7 +233,7 @@ def test_an_immutable_one_that_has_old_credentials_is_told_of(stack: Stack, name
     stack.cluster.api.merge("Secret", NAME, namespace, {"immutable": True})
     rotated = replace(tenant, secret=random.token_urlsafe(24))
     stack.put(rotated, annotations=ASKS)
-    stack.wait_for_event(namespace, "immutable")
+    wait_for_the_cause(stack, tenant, "immutable")
     assert stack.works(rotated)
     # Ready stands for a minute, in which it usually is written.
     stack.wait_for(rotated, *PENDING, timeout=90)
