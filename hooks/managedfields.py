@@ -68,9 +68,11 @@ def _below(entry: Mapping[str, Any], path: Path) -> Mapping[str, Any] | None:
 
 
 def _time(text: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+    if not isinstance(text, str):
         return None
-    # One without a zone can't be compared.
-    return time.astimezone(UTC) if time is not None and time.tzinfo is not None else None
+    try:
+        time = datetime.fromisoformat(text)
+        # One without a zone can't be compared.
+        return None if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

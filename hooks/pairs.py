@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+LIMIT = 64
+"""How many there may be in one line."""
+
 _PREFIX_LENGTH = 253
 _PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _WORD = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -37,6 +40,9 @@ def read_annotations(text: str) -> dict[str, str]:
     Raises:
         Malformed: it isn't a list of annotations.
     """
+    # A line that is read at each sync; each costs time that others wait for.
+    if text.count(",") >= LIMIT:
+        raise Malformed(f"must not have more than {LIMIT} of them")
     found: dict[str, str] = {}
     for pair in text.split(","):
         key, equals, value = (part.strip() for part in pair.partition("="))

@@ -57,6 +57,7 @@ def test_the_last_change_of_any_of_the_fields_counts() -> None:
         [entry("yesterday", {"f:data": {}})],
         [entry("2026-01-02T00:00:00", {"f:data": {}})],
         [entry(5, {"f:data": {}})],
+        [entry("0001-01-01T00:00:00+14:00", {"f:data": {}})],
     ],
 )
 def test_what_has_another_form_says_nothing(entries: Any) -> None:

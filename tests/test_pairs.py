@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hooks.pairs import Malformed, read_annotations, read_labels
+from hooks.pairs import LIMIT, Malformed, read_annotations, read_labels
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,14 @@ def test_what_kubernetes_would_refuse_is_refused_and_not_quoted(text: str, probl
         with pytest.raises(Malformed, match=problem) as caught:
             read(text)
         assert "hunter2" not in str(caught.value)
+
+
+def test_their_number_is_bounded() -> None:
+    pairs = [f"k{number}=v" for number in range(LIMIT + 1)]
+    assert len(read_labels(",".join(pairs[:LIMIT]))) == LIMIT
+    for text in (",".join(pairs), "," * 200_000):
+        with pytest.raises(Malformed, match=f"more than {LIMIT}"):
+            read_labels(text)
 
 
 @pytest.mark.parametrize("value", ["-a", "a-", ".a", "a_", "a/b", "y" * 64])
