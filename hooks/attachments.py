@@ -121,7 +121,7 @@ class Attachments:
             left = GRACE - (now - self._changed(request)).total_seconds()
             if left > 0:
                 # Clocks differ.
-                return replace(outcome, again=round(min(max(left, _SOONEST), GRACE), 1))
+                return _again(outcome, min(left, GRACE))
         waited = 0.0
         if reason == Reason.CONNECTION_SECRET_PENDING:
             # The status may have been Retrying for other reasons long before.
@@ -130,10 +130,9 @@ class Attachments:
             waited = max((now - since).total_seconds(), 0.0)
         if reason == Reason.CONNECTION_SECRET_REFUSED or waited >= PATIENCE:
             return replace(outcome, reason=Reason.CONNECTION_SECRET_REFUSED, message=REFUSED)
-        pending = Reason.CONNECTION_SECRET_PENDING
-        again = resync_after(pending, waited, request.uid) or _SOONEST
-        again = max(min(again, PATIENCE - waited), _SOONEST)
-        return replace(outcome, reason=pending, message=PENDING, again=round(again, 1))
+        pending = replace(outcome, reason=Reason.CONNECTION_SECRET_PENDING, message=PENDING)
+        again = resync_after(pending.reason, waited, request.uid) or _SOONEST
+        return _again(pending, min(again, PATIENCE - waited))
 
     def _are_missing(self, request: SyncRequest) -> bool:
         """Whether a Secret asks for what nobody here makes."""
@@ -216,6 +215,12 @@ class Attachments:
             made,
             *(_kept(found, former, made) for former, found in attached.items() if former != name),
         ]
+
+
+def _again(outcome: Outcome, seconds: float) -> Outcome:
+    """The outcome, looked at again after so many seconds, or sooner if that is due."""
+    seconds = round(max(seconds, _SOONEST), 1)
+    return replace(outcome, again=min(seconds, outcome.again or seconds))
 
 
 def _kept(found: Made, name: str, made: Made) -> Made:

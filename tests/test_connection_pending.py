@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -211,3 +212,12 @@ def test_by_hand_it_is_left_to_metacontroller(attachments: Attachments) -> None:
 def test_messages_say_where_to_look() -> None:
     assert "Events" in REFUSED
     assert max(len(PENDING), len(REFUSED)) <= 512
+
+
+def test_what_is_due_sooner_stays_so(attachments: Attachments) -> None:
+    request = request_for(tenant(Reason.PROVISIONED), [made(FORMER)])
+    for due, again in ((5.0, 5.0), (1000.0, GRACE - 1)):
+        outcome = attachments.judge(
+            request, made(), replace(READY, again=due), later(attachments, 1)
+        )
+        assert outcome.again == again
