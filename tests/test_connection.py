@@ -299,8 +299,8 @@ def test_with_server_side_apply_labels_and_annotations_stay_as_they_are() -> Non
     observed = created(asked, dynamic=False)
     observed["metadata"]["labels"]["others"] = "x"
     observed["metadata"]["annotations"]["others"] = "x"
-    label = {"f:others": {}}
-    applied = {
+    label: Any = {"f:others": {}}
+    applied: Any = {
         "f:labels": {"f:app.kubernetes.io/managed-by": {}, "f:team": {}},
         "f:annotations": {f"f:{DECORATOR}": {}, "f:example.com/owner": {}},
     }
