@@ -12,7 +12,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +115,7 @@ class Policy:
         return policy in (set(Deletion) if rule.deletion is None else rule.deletion)
 
     def forbids_marks(
-        self, namespace: str, labels: Iterable[str], annotations: Iterable[str]
+        self, namespace: str, labels: Collection[str], annotations: Collection[str]
     ) -> Forbidden | None:
         """The first of the keys that a connection Secret there may not have; None if it may.
 
@@ -124,6 +124,8 @@ class Policy:
             labels: keys of labels.
             annotations: keys of annotations.
         """
+        if not labels and not annotations:
+            return None
         rule = _rule(self._rules() or (), namespace)
         if rule is None:
             return None
