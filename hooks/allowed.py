@@ -23,6 +23,7 @@ _OF_ONE = re.compile(r"[^][{}*?]*\{namespace\}(\..*)?", re.DOTALL)
 _LOWER = string.ascii_lowercase + string.digits
 _BUCKET = (_LOWER + ".-", "a-z 0-9 . -")
 _ACCESS_KEY = (_LOWER + string.ascii_uppercase + "_.@+:~-", "A-Z a-z 0-9 _ . @ + : ~ -")
+_MARK = (_LOWER + string.ascii_uppercase + "._/-", "A-Z a-z 0-9 . _ / -")
 _NAMESPACE = (_LOWER + "-", "a-z 0-9 -")
 
 
@@ -55,6 +56,15 @@ class Pattern:
             ValueError: no name can match it.
         """
         return cls._compiled(text, *_ACCESS_KEY, placeholder=True)
+
+    @classmethod
+    def mark(cls, text: str) -> Pattern:
+        """One for the keys of labels and annotations.
+
+        Raises:
+            ValueError: no key can match it.
+        """
+        return cls._compiled(text, *_MARK, placeholder=True)
 
     @classmethod
     def namespace(cls, text: str) -> Pattern:

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 from backends.base import Claim
 from backends.trust import CaBundle
-from hooks import toolfile
+from hooks import pairs, toolfile
 from hooks.decorator import SyncRequest
+from hooks.managedfields import ManagedFields
 from hooks.outcome import Reason
 from hooks.secret import InvalidSecret
 from hooks.settings import Settings
@@ -34,13 +35,27 @@ _NAME_LENGTH = 253
 _PORTS = {"http": 80, "https": 443}
 # Metacontroller keeps all data in an annotation too, and Kubernetes takes 256 KiB of those.
 _CA_LIMIT = 128 * 1024
+_ANNOTATIONS_LIMIT = 256 * 1024
+# What Metacontroller adds besides, with much room for the controller's name.
+_ADDED = 1024
+# What Go writes into JSON as six bytes.
+_ESCAPED = re.compile("[<>&\u2028\u2029]")
 _FORMATS: Mapping[str, tuple[str, Callable[[Access], str]]] = {
     "rclone": ("rclone.conf", toolfile.rclone),
     "s3cmd": (".s3cfg", toolfile.s3cmd),
 }
 # Metacontroller's own, which it adds itself.
 _FOREIGN = "metacontroller.k8s.io/"
+_RESERVED = (_FOREIGN, "metacontroller.io/")
 _LAST_APPLIED = f"{_FOREIGN}last-applied-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Labels and annotations for a connection Secret, by their keys."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,36 @@ class Connections:
             raise _malformed(name, "must name another Secret than this one")
         return wanted
 
+    def marks(self, request: SyncRequest) -> Marks:
+        """The labels and annotations that the Secret asks for.
+
+        Raises:
+            InvalidSecret: Kubernetes takes no such ones, or they mean something already.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for word, read in (
+            ("connection-labels", pairs.read_labels),
+            ("connection-annotations", pairs.read_annotations),
+        ):
+            annotation = self.keys[word]
+            text = request.annotations.get(annotation)
+            if text is None:
+                found[word] = {}
+                continue
+            try:
+                found[word] = read(text)
+            except pairs.Malformed as error:
+                raise _malformed(annotation, f"can't be used: {error}") from None
+            for key in found[word]:
+                # Under our own prefix, it would be a Secret to be provisioned itself.
+                if key == MANAGED_BY or key.startswith((self.keys[""], *_RESERVED)):
+                    raise _malformed(
+                        annotation,
+                        f"must not set {MANAGED_BY}, nor a key under {self.keys['']}, "
+                        f"{' or '.join(_RESERVED)}",
+                    )
+        return Marks(found["connection-labels"], found["connection-annotations"])
+
     def make(self, request: SyncRequest, claim: Claim) -> dict[str, Any] | None:
         """The connection Secret as it is to be, the same to the byte for the same claim.
 
@@ -118,20 +163,31 @@ class Connections:
             InvalidSecret: an annotation asks for what can't be.
         """
         name = self.wanted(request)
+        marks = self.marks(request)
         if name is None or request.attached_secrets is None:
             return None
-        return {
+        metadata: dict[str, Any] = {
+            "name": name,
+            "namespace": request.namespace,
+            "labels": {**marks.labels, MANAGED_BY: _MANAGER},
+        }
+        made: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {
-                "name": name,
-                "namespace": request.namespace,
-                "labels": {MANAGED_BY: _MANAGER},
-            },
+            "metadata": metadata,
             "type": "Opaque",
             # Not stringData, which is never seen again and so would be written for ever.
             "data": {key: _encode(value) for key, value in self._data(request, claim).items()},
         }
+        if marks.annotations:
+            metadata["annotations"] = marks.annotations
+            if _annotations_size(made) > _ANNOTATIONS_LIMIT:
+                raise _malformed(
+                    self.keys["connection-annotations"],
+                    f"is too long: Kubernetes takes {_ANNOTATIONS_LIMIT // 1024} KiB of "
+                    "annotations, and Metacontroller keeps the whole connection Secret in one",
+                )
+        return made
 
     def _data(self, request: SyncRequest, claim: Claim) -> dict[str, bytes]:
         url = urlsplit(self.endpoint)
@@ -164,15 +220,15 @@ def as_observed(attachment: Mapping[str, Any]) -> dict[str, Any]:
 
     That is the part of it that was answered before: with dynamic apply, what the attachment's
     last-applied annotation has, at its present values; with server-side apply there is no such
-    annotation, and it is what this operator sets. What others added is neither taken over nor
-    taken away.
+    annotation, and it is what the one who applied our label applied. What others added is neither
+    taken over nor taken away.
 
     Args:
         attachment: as Metacontroller shows it.
     """
     metadata = _mapping(attachment.get("metadata"))
     applied = _last_applied(metadata)
-    before = {"labels": {MANAGED_BY: ""}} if applied is None else _mapping(applied.get("metadata"))
+    before = _metadata_applied(metadata) if applied is None else _mapping(applied.get("metadata"))
     answer: dict[str, Any] = {
         key: attachment[key] for key in ("apiVersion", "kind", "type") if key in attachment
     }
@@ -187,6 +243,41 @@ def as_observed(attachment: Mapping[str, Any]) -> dict[str, Any]:
     if part := _part(data, data if applied is None else applied.get("data")):
         answer["data"] = part
     return answer
+
+
+def holds(observed: Mapping[str, Any] | None, made: Mapping[str, Any]) -> bool:
+    """Whether an attachment has all data that it is to have; more of it does no harm.
+
+    Labels and annotations don't count: policies that change those on their way are common, and
+    applications don't read them.
+
+    Args:
+        observed: the attachment as Metacontroller shows it, None if there is none.
+        made: as it is to be.
+    """
+    if observed is None:
+        return False
+    data = _mapping(observed.get("data"))
+    return all(data.get(key) == value for key, value in made["data"].items())
+
+
+def _metadata_applied(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Labels and annotations that were applied on the server's side, as far as it tells."""
+    fields = ManagedFields(metadata.get("managedFields"))
+    ours = ("metadata", "labels", MANAGED_BY)
+    labels, annotations = (
+        dict.fromkeys(fields.applied(("metadata", part), beside=ours), "")
+        for part in ("labels", "annotations")
+    )
+    return {"labels": {MANAGED_BY: "", **labels}, "annotations": annotations}
+
+
+def _annotations_size(made: Mapping[str, Any]) -> int:
+    """Bytes of its annotations at most, with those that Metacontroller adds."""
+    text = json.dumps(made, ensure_ascii=False)
+    applied = len(text.encode()) + 5 * len(_ESCAPED.findall(text))
+    asked: Mapping[str, str] = made["metadata"]["annotations"]
+    return applied + _ADDED + sum(len(f"{key}{value}".encode()) for key, value in asked.items())
 
 
 def _last_applied(metadata: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hooks.managedfields import ManagedFields
+
 _KEY = re.compile(r"[A-Za-z0-9._/-]{1,317}")
 # The same bytes for the same answer.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -30,6 +32,9 @@ class SyncRequest:
             the controller has no attachments of Secrets at all.
         finalizing: whether the finalize hook is called: the Secret is deleted, or not matched
             any more.
+        managed: who set which field of it, and when.
+        by_controller: whether a controller shows it, which also makes what is to be beside it;
+            else it stands in a file.
     """
 
     namespace: str
@@ -41,6 +46,8 @@ class SyncRequest:
     deleting: bool = False
     attached_secrets: Mapping[str, Mapping[str, Any]] | None = field(default=None, repr=False)
     finalizing: bool = False
+    managed: ManagedFields = field(default_factory=ManagedFields)
+    by_controller: bool = False
 
     @property
     def origin(self) -> str:
@@ -68,6 +75,7 @@ class SyncRequest:
             cls.of(document["object"]),
             attached_secrets=_attached(document.get("attachments")),
             finalizing=finalizing,
+            by_controller=True,
         )
 
     @classmethod
@@ -93,6 +101,7 @@ class SyncRequest:
             data=data or {},
             labels=_texts(metadata, "labels"),
             deleting=metadata.get("deletionTimestamp") is not None,
+            managed=ManagedFields(metadata.get("managedFields")),
         )
 
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from hooks.kube import Kube
 from hooks.kubecall import Object
 from hooks.kubeerrors import AlreadyExists, Forbidden, KubeError
-from hooks.outcome import Action, Outcome, Status
+from hooks.outcome import Action, Outcome, Reason, Status
 from hooks.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -74,6 +74,10 @@ def event_for(
         outcome: how the sync ended.
         finalizing: whether the Secret is on its way out, and Ready means that all is removed.
     """
+    if outcome.reason is Reason.CONNECTION_SECRET_PENDING:
+        # Each new one passes through it; only what was done meanwhile is news.
+        reason = _done(outcome.actions)
+        return None if reason is None else _of_actions(reason, outcome)
     unchanged = (observed_status, observed_reason) == (outcome.status.value, outcome.reason.value)
     if outcome.status is not Status.READY:
         if unchanged:
@@ -84,6 +88,10 @@ def event_for(
         return (
             None if unchanged or finalizing else EventSpec("Normal", "Provisioned", outcome.message)
         )
+    return _of_actions(reason, outcome)
+
+
+def _of_actions(reason: str, outcome: Outcome) -> EventSpec:
     done = ", ".join(outcome.actions)
     message = f"{outcome.message} Done on the store: {done}."
     return EventSpec("Normal", reason, message, outcome.actions[-1].value)

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NOT_YET_VISIBLE = "NotYetVisible"
     GUARD_UNAVAILABLE = "GuardUnavailable"
     BUCKET_NOT_EMPTY = "BucketNotEmpty"
+    CONNECTION_SECRET_PENDING = "ConnectionSecretPending"  # noqa: S105
 
     MISSING_FIELD = "MissingField"
     INVALID_FIELD = "InvalidField"
@@ -52,6 +53,7 @@ class Reason(StrEnum):
     ADMIN_USER = "AdminUser"
     USER_DISABLED = "UserDisabled"
     CONNECTION_SECRET_TAKEN = "ConnectionSecretTaken"  # noqa: S105
+    CONNECTION_SECRET_REFUSED = "ConnectionSecretRefused"  # noqa: S105
 
     ENDPOINT_MISMATCH = "EndpointMismatch"
 
@@ -60,7 +62,19 @@ class Reason(StrEnum):
         """The status that this reason goes with."""
         return _STATUS[self]
 
+    @property
+    def provisioned(self) -> bool:
+        """Whether all is done on the store, and at most something beside it is missing."""
+        return self in _PROVISIONED
 
+
+_PROVISIONED = frozenset(
+    {
+        Reason.PROVISIONED,
+        Reason.CONNECTION_SECRET_PENDING,
+        Reason.CONNECTION_SECRET_REFUSED,
+    }
+)
 _STATUS = {
     reason: status
     for status, reasons in {
@@ -75,6 +89,7 @@ _STATUS = {
             Reason.NOT_YET_VISIBLE,
             Reason.GUARD_UNAVAILABLE,
             Reason.BUCKET_NOT_EMPTY,
+            Reason.CONNECTION_SECRET_PENDING,
         ],
         Status.INVALID: [
             Reason.MISSING_FIELD,
@@ -96,6 +111,7 @@ _STATUS = {
             Reason.ADMIN_USER,
             Reason.USER_DISABLED,
             Reason.CONNECTION_SECRET_TAKEN,
+            Reason.CONNECTION_SECRET_REFUSED,
         ],
         Status.SKIPPED: [Reason.ENDPOINT_MISMATCH],
     }.items()
@@ -149,7 +165,16 @@ class Conflict(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one sync ended, and what it changed on the way."""
+    """How one sync ended, and what it changed on the way.
+
+    Args:
+        reason: the word of the contract.
+        message: one sentence for a person.
+        actions: what was changed on the store.
+        accepted: whether the store has accepted the Secret's own credentials and the bucket is
+            the user's, however it ended.
+        again: seconds until the next try, where the reason alone doesn't say.
+    """
 
     reason: Reason
     message: str
@@ -160,6 +185,7 @@ class Outcome:
     """Seconds after which it is looked at once more though it is Ready."""
     applied: bool = True
     """Whether what a probe can't see is as the Secret says."""
+    accepted: bool = False
 
     @property
     def status(self) -> Status:

@@ -12,7 +12,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,6 +169,31 @@ class Policy:
         if rule is None:
             return False
         return policy in (set(Deletion) if rule.deletion is None else rule.deletion)
+
+    def forbids_marks(
+        self, namespace: str, labels: Collection[str], annotations: Collection[str]
+    ) -> Forbidden | None:
+        """The first of the keys that a connection Secret there may not have; None if it may.
+
+        Args:
+            namespace: the Secret's.
+            labels: keys of labels.
+            annotations: keys of annotations.
+        """
+        if not labels and not annotations:
+            return None
+        rule = _rule(self._rules() or (), namespace)
+        if rule is None:
+            return None
+        for field, keys, patterns in (
+            ("connection-labels", labels, rule.connection_labels),
+            ("connection-annotations", annotations, rule.connection_annotations),
+        ):
+            for key in keys if patterns is not None else ():
+                if not _match(patterns or (), key, namespace):
+                    by = f"is not allowed by rule {rule.name} of the operator's policy"
+                    return Forbidden(field, f"{by}: {_shown(patterns or (), namespace)}")
+        return None
 
     def _rules(self) -> tuple[Rule, ...] | None:
         return self._standing if self.file is None else self.file.rules

@@ -16,6 +16,8 @@ namespace without a rule is refused::
         group-ids: [1000-1999]
         adoption: never
         deletion: [retain, delete-user]
+        connection-labels: ["example.com/*"]
+        connection-annotations: ["{namespace}.example.com/owner"]
 
 `name` and `namespaces` are required. A key that is left out limits nothing:
 
@@ -31,6 +33,9 @@ adoption
 deletion
     The deletion policies that Secrets may name, of ``retain`` (always allowed), ``delete-user``
     and ``delete``. Nothing is deleted unless DELETION is on.
+connection-labels, connection-annotations
+    Globs for the keys that Secrets may have set on their connection Secrets, `{namespace}`
+    standing for the Secret's own namespace.
 
 The file is read strictly: nothing in it is passed over or guessed.
 """
@@ -67,6 +72,8 @@ _KEYS = (
     "group-ids",
     "adoption",
     "deletion",
+    "connection-labels",
+    "connection-annotations",
 )
 
 
@@ -103,6 +110,8 @@ class Rule:
     group_ids: tuple[range, ...] | None = None
     adoption: Adoption | None = None
     deletion: tuple[Deletion, ...] | None = None
+    connection_labels: tuple[Pattern, ...] | None = None
+    connection_annotations: tuple[Pattern, ...] | None = None
 
     def is_for(self, namespace: str) -> bool:
         """Whether the namespace is one of its own."""
@@ -187,6 +196,8 @@ class _Parser:
             group_ids=some("group-ids", id_range, _NUMBERS),
             adoption=self._one(keys.get("adoption"), f"rule {name}: adoption", _word(Adoption)),
             deletion=some("deletion", _word(Deletion), _TEXT),
+            connection_labels=some("connection-labels", Pattern.mark, _TEXT),
+            connection_annotations=some("connection-annotations", Pattern.mark, _TEXT),
         )
         return rule if len(self.mistakes) == before else None
 

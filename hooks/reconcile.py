@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from backends.base import Backend, Bucket, Claim, Gap, Probe
 from backends.deadline import Deadline
 from backends.errors import StoreError
-from hooks.grant import Holding, Kind, Mark
+from hooks.grant import Grant, Holding, Kind, Mark
 from hooks.outcome import Action, Conflict, Outcome, Reason, Refusal
 from hooks.takeover import Takeover, Taking, Thing, claimed
 
@@ -47,7 +48,8 @@ async def reconcile(
     try:
         return await run.outcome(unseen=unseen)
     except (Refusal, StoreError) as error:
-        return Outcome.of(error, tuple(run.actions))
+        outcome = Outcome.of(error, tuple(run.actions))
+        return replace(outcome, grant=run.grant, accepted=run.accepted)
 
 
 def ready_message(claim: Claim, backend: Backend) -> str:
@@ -65,6 +67,8 @@ class _Run:
         self.deadline = takeover.deadline
         self.applied = applied
         self.user_written = False
+        self.accepted = False
+        self.grant: Grant | None = None
         self.actions: list[Action] = []
 
     async def outcome(self, *, unseen: bool) -> Outcome:
@@ -77,6 +81,7 @@ class _Run:
             probe = await self.backend.probe(self.claim, self.deadline)
             gap, bucket = await self._judge(probe)
             if gap is Gap.ACCEPTED:
+                self.accepted = True
                 return await self._ready()
             if gap in repaired or (gap in _OF_USER and self.user_written):
                 # Repaired and still there: asked again later rather than repaired again, so
@@ -90,7 +95,7 @@ class _Run:
             await self._repair(gap, bucket)
 
     async def _ready(self) -> Outcome:
-        grant = await self.takeover.grant()
+        grant = self.grant = await self.takeover.grant()
         user = self.takeover.holding(Thing.USER) if grant is None else grant.holding
         bucket = (
             self.takeover.holding(Thing.BUCKET)
@@ -105,7 +110,13 @@ class _Run:
             message = f"{message} {SHARED}"
         again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None
         return Outcome(
-            Reason.PROVISIONED, message, tuple(self.actions), grant, again, applied=applied
+            Reason.PROVISIONED,
+            message,
+            tuple(self.actions),
+            grant,
+            again,
+            applied=applied,
+            accepted=True,
         )
 
     async def _make(self) -> None:

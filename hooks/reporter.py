@@ -7,7 +7,7 @@ import logging
 from hooks.decorator import SyncRequest
 from hooks.events import Events, event_for
 from hooks.metrics import Metrics
-from hooks.outcome import Outcome, Status
+from hooks.outcome import Outcome, Reason, Status
 from hooks.status import Keys
 from hooks.syncer import Result
 
@@ -61,7 +61,9 @@ class Reporter:
             outcome.reason.value,
         )
         good = outcome.status in {Status.READY, Status.SKIPPED}
-        level = logging.DEBUG if not changed else logging.INFO if good else logging.WARNING
+        # Each new connection Secret is awaited for a moment.
+        expected = good or outcome.reason is Reason.CONNECTION_SECRET_PENDING
+        level = logging.DEBUG if not changed else logging.INFO if expected else logging.WARNING
         if not log.isEnabledFor(level):
             return
         log.log(

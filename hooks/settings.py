@@ -39,6 +39,8 @@ _OWN_ANNOTATIONS = frozenset(
         "applied",
         "connection-secret",
         "connection-format",
+        "connection-labels",
+        "connection-annotations",
         "deletion-policy",
     }
 )

@@ -24,12 +24,13 @@ _TIME_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z
 _SHORTEST_RETRY = 2.0
 _LONGEST_RETRY = 300.0
 # What ends without the operator's doing, and is asked for again soon: the Secret that holds it
-# is deleted, the Secret of that name is, the bucket is emptied.
+# is deleted, the Secret of that name is, the bucket is emptied, a quota is raised.
 _SOON = {
     Reason.BUCKET_CLAIMED: 30.0,
     Reason.ACCESS_KEY_CLAIMED: 30.0,
     Reason.CONNECTION_SECRET_TAKEN: 30.0,
     Reason.BUCKET_NOT_EMPTY: 60.0,
+    Reason.CONNECTION_SECRET_REFUSED: 60.0,
 }
 # Who waits for another's things looks ever more seldom: many who do must not keep anybody busy.
 _CLAIMED = frozenset({Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED})
@@ -61,6 +62,10 @@ class Keys:
     def observed(self, request: SyncRequest, name: str) -> str:
         """An annotation of ours as it stands on the Secret, empty if it doesn't."""
         return request.annotations.get(self[name], "")
+
+    def last_transition(self, request: SyncRequest) -> datetime | None:
+        """When the status last changed, None if the annotation doesn't say."""
+        return _parse_time(self.observed(request, "last-transition-time"))
 
     def evidence(self, request: SyncRequest) -> Evidence:
         """The Secret's grants and the names that they may be for."""
@@ -132,7 +137,7 @@ class Scribe:
         """The look-up labels: of what is claimed, or of what is held where that can't be read."""
         bucket = user = None
         if outcome.status is Status.INVALID:
-            grant = self.keys.evidence(request).held(self.grants).last
+            grant = outcome.grant or self.keys.evidence(request).held(self.grants).last
             if grant is not None:
                 bucket, user = next(iter(grant.buckets), None), grant.user
         elif claim is not None and outcome.status is not Status.SKIPPED:
@@ -148,7 +153,7 @@ class Scribe:
     def _since(self, request: SyncRequest, outcome: Outcome, now: datetime) -> datetime:
         """When the status became what it is."""
         if self.keys.observed(request, "status") == outcome.status:
-            observed = _parse_time(self.keys.observed(request, "last-transition-time"))
+            observed = self.keys.last_transition(request)
             if observed is not None:
                 return observed
         return now
@@ -163,20 +168,17 @@ class Scribe:
         }
         if outcome.status is Status.SKIPPED:
             return {**kept, "bucket": None, "user": None}
-        if outcome.status is not Status.READY or claim is None:
-            return kept
         seconds = int(now.timestamp())
         if is_anothers(self.keys, self.grants, request, seconds):
-            return {**kept, "bucket": claim.bucket, "user": claim.user}
+            return kept
+        # Also where the store took user and bucket, and then refused a quota.
+        kept["grants"] = self._token(request, outcome.grant, seconds) or kept["grants"]
+        if not outcome.reason.provisioned or claim is None:
+            return kept
         applied = kept["applied"]
         if outcome.applied and not (applied and self.grants.is_applied(applied, claim)):
             applied = self.grants.applied(claim)
-        return {
-            "bucket": claim.bucket,
-            "user": claim.user,
-            "grants": self._token(request, outcome.grant, seconds) or kept["grants"],
-            "applied": applied,
-        }
+        return {**kept, "bucket": claim.bucket, "user": claim.user, "applied": applied}
 
     def _token(self, request: SyncRequest, grant: Grant | None, now: int) -> str | None:
         """A new text of a grant; None where the one that is there will do."""

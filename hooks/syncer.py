@@ -10,7 +10,7 @@ from functools import partial
 from backends.base import Backend, Claim
 from backends.deadline import Deadline
 from backends.errors import TimedOut
-from hooks.attachments import NO_ATTACHMENTS, Attachments
+from hooks.attachments import Attachments
 from hooks.decorator import SyncRequest, SyncResponse
 from hooks.fieldkeys import KeyChoice
 from hooks.grant import Grants
@@ -127,17 +127,16 @@ class Syncer:
         deadline = Deadline(self._store_time)
         try:
             check_supported(claim, self._backend.capabilities, reading.keys)
-            self._attachments.check(request, claim)
+            made = self._attachments.check(request, claim, rules.policy)
             # Before anything is made: what is refused afterwards would have no grant, and be
             # written anew at each try.
             await self._attachments.refuse_foreign(request, deadline)
             async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
                 outcome = await self._reconcile(request, claim, rules.policy, deadline)
             if outcome.status is Status.READY:
-                notes = [*reading.notes]
-                if self._attachments.are_missing(request):
-                    notes.insert(0, NO_ATTACHMENTS)
-                outcome = replace(outcome, message=" ".join([outcome.message, *notes]))
+                message = " ".join([outcome.message, *reading.notes])
+                outcome = replace(outcome, message=message)
+                outcome = self._attachments.judge(request, made, outcome, datetime.now(UTC))
             return claim, outcome
         except (Refusal, TimedOut) as error:
             return claim, Outcome.of(error)
@@ -233,8 +232,8 @@ class Syncer:
     def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:
         endpoint = self._endpoint(request)
         response = self._scribe.answer(request, outcome, claim, datetime.now(UTC), endpoint)
-        ready = claim if outcome.status is Status.READY else None
-        return replace(response, attachments=self._attachments.of(request, ready))
+        accepted = claim if outcome.accepted else None
+        return replace(response, attachments=self._attachments.of(request, accepted))
 
 
 def store_time(settings: Settings) -> float:

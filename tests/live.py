@@ -47,6 +47,8 @@ class Live:
     secret: str = field(default_factory=lambda: random.token_urlsafe(16))
     more: Mapping[str, str] = field(default_factory=dict)
     """Further annotations of ours, without the prefix."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Further data."""
 
     def put(self) -> Live:
         """Makes the Secret, or changes its data."""
@@ -54,6 +56,7 @@ class Live:
             "bucket-name": self.bucket,
             "access-key": self.user,
             "access-secret": self.secret,
+            **self.data,
         }
         self.cluster.api.apply(
             {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets as random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backends.errors import Unavailable
+from backends.errors import Rejected, Unavailable
 from hooks.attachments import NO_ATTACHMENTS
 from hooks.kube import Kube
 from hooks.syncer import Result
@@ -18,11 +20,15 @@ from tests.model import ModelStore
 from tests.servers.accounts import account, secret
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster
+from tests.support import PREFIX
 
 pytestmark = pytest.mark.server
 
 NAME = "app-s3"
+READY = ("Ready", "Provisioned")
+PENDING = ("Retrying", "ConnectionSecretPending")
 TAKEN = ("Conflict", "ConnectionSecretTaken")
+LAST_APPLIED = "metacontroller.k8s.io/last-applied-configuration"
 
 
 @dataclass
@@ -81,7 +87,29 @@ def test_a_ready_secret_is_given_what_it_asks_for(ground: Ground) -> None:
         ground.live.namespace,
     )
     assert plain(dict(made))["AWS_SECRET_ACCESS_KEY"] == ground.live.secret
-    assert ground.live.state == ("Ready", "Provisioned")
+    assert ground.live.state == PENDING
+    assert attachments(ground.sync(ground.stored(made))) == [made]
+    assert ground.live.state == READY
+
+
+def test_who_waits_for_it_holds_what_was_provisioned(ground: Ground) -> None:
+    first = ground.sync()
+    waiting = ground.live.annotations
+    assert {"bucket", "user", "grant", "applied"} <= waiting.keys()
+    del ground.store.calls[:]
+    # The same to the byte, and nothing is written anew.
+    assert ground.sync().response.encode() == first.response.encode()
+    assert ground.store.calls == ["probe"]
+    contender = Live(
+        ground.cluster, ground.live.namespace, "contender", ground.live.bucket, "contender-user"
+    ).put()
+    ground.hooks.sync(contender)
+    assert contender.state == ("Conflict", "BucketClaimed")
+    ground.live.mark({"reason": "ConnectionSecretRefused", "status": "Conflict"})
+    ground.sync()
+    assert ground.live.state == ("Conflict", "ConnectionSecretRefused")
+    assert ground.live.annotations["grant"] == waiting["grant"]
+    assert ground.live.annotations["bucket"] == ground.live.bucket
 
 
 def test_a_secret_that_does_not_ask_is_given_none(ground: Ground) -> None:
@@ -99,9 +127,20 @@ def test_without_the_annotation_an_attachment_goes(ground: Ground) -> None:
 def test_another_name_replaces_the_former(ground: Ground) -> None:
     (made,) = attachments(ground.sync())
     observed = ground.stored(made)
+    ground.sync(observed)
     ground.live.mark({"connection-secret": "other-s3"})
-    (renamed,) = attachments(ground.sync(observed))
+    renamed, former = attachments(ground.sync(observed))
     assert renamed["metadata"]["name"] == "other-s3"
+    assert former == made
+    # Applications have the former one until they find the new one, and it goes on working.
+    ground.live = replace(ground.live, secret="the-next-secret")
+    ground.live = replace(ground.live, more={"connection-secret": "other-s3"}).put()
+    renamed, former = attachments(ground.sync(observed))
+    for each, name in ((renamed, "other-s3"), (former, NAME)):
+        assert each["metadata"]["name"] == name
+        assert plain(dict(each))["AWS_SECRET_ACCESS_KEY"] == "the-next-secret"
+    assert ground.live.state == READY
+    assert attachments(ground.sync(observed, ground.stored(renamed))) == [renamed]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +169,7 @@ def test_a_foreign_secret_of_that_name_is_left_alone(ground: Ground) -> None:
     assert ground.cluster.api.get("Secret", NAME, ground.live.namespace) == before
     ground.cluster.api.delete("Secret", NAME, ground.live.namespace)
     assert len(attachments(ground.sync())) == 1
-    assert ground.live.state == ("Ready", "Provisioned")
+    assert ground.live.state == PENDING
 
 
 def test_another_secrets_connection_secret_is_foreign_too(ground: Ground) -> None:
@@ -144,7 +183,7 @@ def test_its_own_that_metacontroller_does_not_show_yet_is_no_conflict(ground: Gr
     (made,) = attachments(ground.sync())
     ground.stored(made)
     assert attachments(ground.sync()) == [made]
-    assert ground.live.state == ("Ready", "Provisioned")
+    assert ground.live.state == PENDING
 
 
 def test_an_observed_one_costs_no_request_to_kubernetes(ground: Ground) -> None:
@@ -166,11 +205,103 @@ def test_a_name_that_can_not_be_looked_up_is_not_used(ground: Ground, api_cluste
     assert len(attachments(ground.sync())) == 1
 
 
-def test_a_controller_without_attachments_is_told_of(ground: Ground) -> None:
+def test_a_controller_without_attachments_never_says_ready(ground: Ground) -> None:
     result = ground.hooks.sync(ground.live)
     assert attachments(result) == []
-    assert ground.live.state == ("Ready", "Provisioned")
-    assert NO_ATTACHMENTS in ground.live.annotations["message"]
+    assert ground.live.state == ("Invalid", "NotSupported")
+    assert ground.live.annotations["message"] == NO_ATTACHMENTS
+    assert ground.store.calls == []
+    ground.live.mark({"connection-secret": None})
+    ground.hooks.sync(ground.live)
+    assert ground.live.state == READY
+
+
+def test_what_the_store_has_accepted_is_handed_out_whatever_else_it_refuses(
+    ground: Ground,
+) -> None:
+    (made,) = attachments(ground.sync())
+    observed = ground.stored(made)
+    ground.sync(observed)
+
+    def refuse(operation: str) -> None:
+        if operation == "set_quota":
+            raise Rejected("Too much.")
+
+    ground.store.before = refuse
+    ground.live = ground.live.changed(secret="the-next-secret", data={"quota-bytes": "1000"})
+    (rotated,) = attachments(ground.sync(observed))
+    assert ground.live.state == ("Invalid", "RejectedByBackend")
+    assert ground.store.accounts[ground.live.user].secret == "the-next-secret"
+    assert plain(dict(rotated))["AWS_SECRET_ACCESS_KEY"] == "the-next-secret"
+
+
+POLICY = """
+rules:
+  - name: labelled
+    namespaces: ["attachments-*"]
+    connection-labels: ["team", "{namespace}.example.com/*"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "state"),
+    [
+        ("connection-labels", "team=a", PENDING),
+        ("connection-labels", "{namespace}.example.com/tier=gold,team=a", PENDING),
+        ("connection-labels", "team=a,other=b", ("Invalid", "NotAllowed")),
+        ("connection-labels", "teams=a", ("Invalid", "NotAllowed")),
+        ("connection-labels", "app.kubernetes.io/managed-by=x", ("Invalid", "InvalidField")),
+        # What a rule doesn't list, it doesn't limit.
+        ("connection-annotations", "other=b", PENDING),
+    ],
+)
+def test_a_policy_says_which_labels_and_annotations_may_be_set(
+    ground: Ground,
+    kube: Kube,
+    tmp_path: Path,
+    word: str,
+    text: str,
+    state: tuple[str, str],
+) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    hooks = Hooks(ground.store, kube, {"POLICY_FILE": str(path)})
+    ground.live.mark({word: text.replace("{namespace}", ground.live.namespace)})
+    result = ground.sync(hooks=hooks)
+    assert ground.live.state == state
+    if state == PENDING:
+        (made,) = attachments(result)
+        ground.stored(made)
+    else:
+        assert ground.store.calls == []
+        assert PREFIX + word in ground.live.annotations["message"]
+
+
+@pytest.mark.parametrize(
+    "key", ["a", "A.b_c-d", "example.com/a", "x" * 63, f"{'a' * 250}.b/c", "0/0"]
+)
+@pytest.mark.parametrize("value", ["", "b", "B.b_b-b", "y" * 63])
+def test_what_may_be_asked_for_the_api_takes(ground: Ground, key: str, value: str) -> None:
+    for word in ("connection-labels", "connection-annotations"):
+        ground.live.mark({word: f"{key}={value}"})
+    (made,) = attachments(ground.sync())
+    stored = ground.stored(made)["metadata"]
+    assert stored["labels"][key] == stored["annotations"][key] == value
+
+
+@pytest.mark.parametrize("length", [100_000, 200_000, 250_000])
+def test_annotations_are_refused_before_the_api_refuses_them(ground: Ground, length: int) -> None:
+    ground.live.mark({"connection-annotations": "example.com/long=" + "<" * length})
+    result = ground.sync()
+    assert attachments(result) == []
+    assert ground.live.state == ("Invalid", "InvalidField")
+    ground.live.mark({"connection-annotations": "example.com/long=" + "y" * 100_000})
+    (made,) = attachments(ground.sync())
+    # As Metacontroller writes it.
+    made = {**made, "metadata": {**made["metadata"]}}
+    applied = {LAST_APPLIED: json.dumps(made)}
+    made["metadata"]["annotations"] = {**made["metadata"]["annotations"], **applied}
+    ground.stored(made)
 
 
 def test_a_rotation_is_in_the_next_answer(ground: Ground) -> None:

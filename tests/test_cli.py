@@ -19,6 +19,7 @@ import pytest
 
 from backends.errors import CredentialsRejected, Misconfigured, StoreError
 from hooks import __version__
+from hooks.attachments import NOT_BY_HAND
 from hooks.cli import main
 from hooks.processes import LOOPBACK, free_port
 from hooks.reconcile import READY
@@ -323,6 +324,17 @@ def test_a_dry_run_says_the_same_and_writes_nothing(
     assert (row["status"], row["dryRun"]) == ("Ready", True)
     assert row["actions"] == ["create-user", "create-bucket"]
     assert (model.accounts, model.owners) == ({}, {})
+
+
+def test_sync_leaves_connection_secrets_to_metacontroller(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: ModelStore
+) -> None:
+    marks = 'enabled: "true", s3-resource-operator.io/connection-secret: my-app-s3'
+    text = MANIFEST.replace('enabled: "true"', marks)
+    assert main(["sync", "-f", write(tmp_path, text), "-o", "json"]) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["status"], row["message"].endswith(NOT_BY_HAND)) == ("Ready", True)
+    assert "attachments" not in row["response"]
 
 
 def test_sync_prints_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

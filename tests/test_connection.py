@@ -184,6 +184,53 @@ def test_a_secret_that_a_format_can_not_hold_is_invalid_and_not_quoted(
     assert "hunter2" not in caught.value.message
 
 
+def test_labels_and_annotations_are_set_on_it() -> None:
+    secret = made(
+        connection_labels="team=payments, example.com/tier=gold",
+        connection_annotations="example.com/owner=Ünal & söhne",
+    )
+    assert secret["metadata"]["labels"] == {
+        "app.kubernetes.io/managed-by": "s3-resource-operator",
+        "team": "payments",
+        "example.com/tier": "gold",
+    }
+    assert secret["metadata"]["annotations"] == {"example.com/owner": "Ünal & söhne"}
+    assert secret["data"] == made()["data"]
+
+
+@pytest.mark.parametrize("word", ["connection_labels", "connection_annotations"])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "hunter2",
+        "",
+        "team=a,team=b",
+        "app.kubernetes.io/managed-by=hunter2",
+        f"{PREFIX}enabled=true",
+        f"{PREFIX}connection-secret=hunter2",
+        f"{LAST_APPLIED}=hunter2",
+        "metacontroller.io/x=y",
+    ],
+)
+def test_what_can_not_be_set_on_it_is_invalid(word: str, pair: str) -> None:
+    annotation = PREFIX + word.replace("_", "-")
+    for asks in ({}, {"connection_secret": "app-s3"}):
+        with pytest.raises(InvalidSecret) as caught:
+            CONNECTIONS.make(request({}, **{word: pair}, **asks), CLAIM)
+        assert caught.value.reason is Reason.INVALID_FIELD
+        assert annotation in caught.value.message
+        assert "hunter2" not in caught.value.message
+
+
+def test_keys_under_another_prefix_of_ours_are_refused() -> None:
+    connections = replace(CONNECTIONS, keys=Keys("example.com/s3"))
+    asking = replace(
+        request({}), annotations={"example.com/connection-labels": "example.com/enabled=true"}
+    )
+    with pytest.raises(InvalidSecret, match=r"example\.com/"):
+        connections.make(asking, CLAIM)
+
+
 # What Metacontroller 4.17 does with an answered attachment: dynamic apply is a three-way merge,
 # server-side apply sends what is answered.
 
@@ -245,6 +292,24 @@ def test_with_server_side_apply_the_same_is_sent_as_when_ready() -> None:
     observed["metadata"]["labels"]["team"] = "payments"
     observed["metadata"]["annotations"]["note"] = "theirs"
     assert as_observed(observed) == made()
+
+
+def test_with_server_side_apply_labels_and_annotations_stay_as_they_are() -> None:
+    asked = made(connection_labels="team=a", connection_annotations="example.com/owner=b")
+    observed = created(asked, dynamic=False)
+    observed["metadata"]["labels"]["others"] = "x"
+    observed["metadata"]["annotations"]["others"] = "x"
+    label: Any = {"f:others": {}}
+    applied: Any = {
+        "f:labels": {"f:app.kubernetes.io/managed-by": {}, "f:team": {}},
+        "f:annotations": {f"f:{DECORATOR}": {}, "f:example.com/owner": {}},
+    }
+    observed["metadata"]["managedFields"] = [
+        {"operation": "Apply", "fieldsV1": {"f:metadata": applied}},
+        {"operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": label}}},
+        {"operation": "Update", "fieldsV1": {"f:metadata": {"f:annotations": label}}},
+    ]
+    assert as_observed(observed) == asked
 
 
 def test_what_others_added_stays_and_is_not_taken_over() -> None:

@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +21,11 @@ from tests.servers.api import Object
 from tests.servers.cluster import Cluster
 
 READY = Outcome(Reason.PROVISIONED, "All is well.")
-FAILING = [reason for reason in Reason if reason.status is not Status.READY]
+FAILING = [
+    reason
+    for reason in Reason
+    if reason.status is not Status.READY and reason is not Reason.CONNECTION_SECRET_PENDING
+]
 WRITER = rule("create,patch", "events")
 
 
@@ -93,6 +97,16 @@ def test_a_failing_reason_is_told_once(reason: Reason) -> None:
     assert event_for("Ready", "Provisioned", outcome) == spec
     assert event_for(reason.status.value, "Other", outcome) == spec
     assert event_for(reason.status.value, reason.value, outcome) is None
+
+
+@pytest.mark.parametrize("observed", [("", ""), ("Ready", "Provisioned")])
+def test_a_connection_secret_that_is_awaited_is_no_news(observed: tuple[str, str]) -> None:
+    awaited = Outcome(Reason.CONNECTION_SECRET_PENDING, "Not yet.")
+    assert event_for(*observed, awaited) is None
+    spec = event_for(*observed, replace(awaited, actions=(Action.CREATE_BUCKET,)))
+    assert spec is not None
+    assert (spec.type, spec.reason) == ("Normal", "Provisioned")
+    assert spec.message == "Not yet. Done on the store: create-bucket."
 
 
 # The Event

@@ -26,6 +26,8 @@ rules:
     group-ids: [1000-1999]
     adoption: never
     deletion: [retain, delete-user]
+    connection-labels: ["example.com/*"]
+    connection-annotations: ["{namespace}.example.com/owner"]
 """
 
 
@@ -44,7 +46,16 @@ def rule(lines: str, name: str = "teams") -> str:
 def test_the_example_is_read() -> None:
     platform, teams = parse(EXAMPLE)
     assert (platform.name, platform.adoption) == ("platform", Adoption.ANY)
-    limits = ("buckets", "access_keys", "roles", "user_ids", "group_ids", "deletion")
+    limits = (
+        "buckets",
+        "access_keys",
+        "roles",
+        "user_ids",
+        "group_ids",
+        "deletion",
+        "connection_labels",
+        "connection_annotations",
+    )
     assert {getattr(platform, limit) for limit in limits} == {None}
     assert [pattern.text for pattern in teams.buckets or ()] == ["{namespace}.*", "shared-*"]
     assert [pattern.text for pattern in teams.access_keys or ()] == ["{namespace}.*"]
@@ -53,6 +64,10 @@ def test_the_example_is_read() -> None:
     assert teams.group_ids == (range(1000, 2000),)
     assert teams.adoption is Adoption.NEVER
     assert teams.deletion == (Deletion.RETAIN, Deletion.DELETE_USER)
+    assert [pattern.text for pattern in teams.connection_labels or ()] == ["example.com/*"]
+    assert [pattern.text for pattern in teams.connection_annotations or ()] == [
+        "{namespace}.example.com/owner"
+    ]
 
 
 def test_the_example_of_the_documentation_is_the_one_tested() -> None:

@@ -132,6 +132,14 @@ def test_trouble_is_told_once(
     assert fields(caplog)[0][1]["duration_ms"] is None
 
 
+def test_a_connection_secret_that_is_awaited_is_no_trouble(
+    reporter: Reporter, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    reporter.record(request(), result(Outcome(Reason.CONNECTION_SECRET_PENDING, "Not yet.")))
+    assert told.words == []
+    assert [level for level, _ in fields(caplog)] == ["INFO"]
+
+
 def test_another_reason_for_the_same_status_is_news(reporter: Reporter, told: Told) -> None:
     reporter.record(request("Retrying", "BackendUnavailable"), result(BUSY))
     assert told.words == [("Warning", "Timeout")]

@@ -99,12 +99,16 @@ def settings(subject: RealSubject, bucket: str, who: Credentials) -> set[str]:
     found = set()
     with subject.store.s3(*who) as s3:
         for name in SETTINGS[subject.backend_name]:
-            answers: list[Any] = []
-            code = code_of(lambda name=name: answers.append(GET[name](s3, bucket)))  # type: ignore[misc]
-            # Garage 2.5.0 answers 204 where there is no website.
-            if not code and answers[0].keys() - {"ResponseMetadata"}:
+            if _is_set(GET[name], s3, bucket):
                 found.add(name)
     return found
+
+
+def _is_set(get: Call, s3: Any, bucket: str) -> bool:
+    answers: list[Any] = []
+    code = code_of(lambda: answers.append(get(s3, bucket)))
+    # Garage 2.5.0 answers 204 where there is no website.
+    return not code and bool(answers[0].keys() - {"ResponseMetadata"})
 
 
 def set_up(subject: RealSubject, bucket: str, owner: Credentials, *, filled: bool = True) -> None:
