@@ -172,6 +172,8 @@ class Others:
     async def sharing(self, user: str, origin: str, deadline: Deadline) -> Found:
         """Those of the same namespace that name a user, whatever their grants say.
 
+        One that was given it and names none at all any more has a mistake, and is among them.
+
         Args:
             user: its name.
             origin: the Secret that asks.
@@ -192,7 +194,8 @@ class Others:
             others = [
                 other
                 for request, held in slots
-                if (other := self._read(request, held, until)) and user in other.names.users
+                if (other := self._read(request, held, until))
+                and (user in other.names.users or may_be_meant(other, Thing.USER, user))
             ]
             return Found(listing.second, tuple(others))
 
@@ -413,6 +416,12 @@ def _unguarded(held: Held) -> bool:
     return all(
         found.kind.value == "unguarded" for found in (grant.holding, *grant.buckets.values())
     )
+
+
+def may_be_meant(other: Other, thing: Thing, name: str) -> bool:
+    """Whether a Secret that names nothing of the kind was given this: it has a mistake."""
+    named = other.names.buckets if thing is Thing.BUCKET else other.names.users
+    return not named and holding(other.held, thing, name) is not None
 
 
 def _names(names: Mentions, thing: Thing, name: str) -> bool:
