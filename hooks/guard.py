@@ -67,6 +67,8 @@ class ConflictGuard:
     ) -> None:
         """Looks for a Secret that has no grant yet, or none any more, but is right about the store.
 
+        One that turns out to have a grant needs no confirmation.
+
         Args:
             thing: what is about to be taken over.
             claim: for whom.
@@ -86,6 +88,10 @@ class ConflictGuard:
             thing, _name(thing, claim), users, claim.origin, deadline
         )
         others = [other for other in found.others if _is_rival(thing, claim, other.names)]
+        for other in others:
+            mine = holding(other.held, thing, _name(thing, claim))
+            if mine is not None and mine.own:
+                raise _claimed(thing, claim, other)
         if thing is Thing.BUCKET:
             for other in others:
                 if not owners.isdisjoint(other.names.users):

@@ -11,16 +11,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backends.deadline import Deadline
 from hooks.batch import Batches
 from hooks.decorator import NotAHookRequest, SyncRequest
 from hooks.fieldkeys import KeyChoice
-from hooks.grant import Grants, Held, Holding
+from hooks.grant import Grants, Held, Holding, Kind
 from hooks.kube import Kube, Listing
 from hooks.kubeerrors import KubeError
-from hooks.outcome import Reason, Refusal
+from hooks.outcome import Reason, Refusal, Status
 from hooks.secret import Mentions, read_endpoint, read_mentions
 from hooks.status import Keys, name_hash
 from hooks.takeover import Thing
@@ -38,10 +38,11 @@ _LATELY = 60.0
 _NO_RELEASES = "type!=helm.sh/release.v1"
 # Nothing longer can be the name of a bucket or a user, or a secret.
 _LONGEST_NAME = 1024
-# What the operator has answered a Secret that does not hold what it names.
+# What the operator has answered a Secret that does not hold what it names,
 _REFUSED = frozenset(
     {Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED, Reason.BUCKET_OWNED, Reason.USER_EXISTS}
-)
+)  # and one that can't have anything, or not here.
+_NOTHING = frozenset({Status.INVALID, Status.SKIPPED})
 
 Slot = tuple[str, str]
 """A Secret's namespace and name."""
@@ -156,9 +157,10 @@ class Others:
     async def unproven(
         self, thing: Thing, name: str, owners: Set[str], origin: str, deadline: Deadline
     ) -> Found:
-        """Those that name a thing and have no grant at all, so that only the store tells.
+        """Those that name a thing and have no grant for it, so that only the store tells.
 
-        All Secrets are listed for it: one whose labels were removed counts too.
+        All Secrets are listed for it: one whose labels were removed counts too, and so does one
+        that has a grant and can't be found by it.
 
         Args:
             thing: what it is.
@@ -175,6 +177,8 @@ class Others:
     async def sharing(self, user: str, origin: str, deadline: Deadline) -> Found:
         """Those of the same namespace that name a user, whatever their grants say.
 
+        One that was given it and names none at all any more has a mistake, and is among them.
+
         Args:
             user: its name.
             origin: the Secret that asks.
@@ -188,14 +192,15 @@ class Others:
         def find(until: float) -> Found:
             listing = self._list(until, namespace=namespace)
             slots = [
-                (request, held)
+                (_slim(request), held)
                 for request, held in self._granted(listing)
-                if request.origin != origin and self._may_be_of(request, {user}, answered=False)
+                if request.origin != origin and self._may_be_of(request, {user}) is not False
             ]
             others = [
                 other
                 for request, held in slots
-                if (other := self._read(request, held, until)) and user in other.names.users
+                if (other := self._read(request, held, until))
+                and (user in other.names.users or may_be_meant(other, Thing.USER, user))
             ]
             return Found(listing.second, tuple(others))
 
@@ -303,41 +308,65 @@ class Others:
 
     def _find_unproven(self, questions: Sequence[_Question], until: float) -> list[Found]:
         listing = self._list(until, fields=_NO_RELEASES)
-        candidates: list[tuple[SyncRequest, list[int]]] = []
+        candidates: list[tuple[SyncRequest, dict[int, Held]]] = []
         for request, held in self._granted(listing):
-            if held.last is not None and not _unguarded(held):
-                continue
-            asked = [
-                number
+            asked = {
+                number: proven
                 for number, question in enumerate(questions)
                 if request.origin != question.origin
-                and self._may(request.namespace, question.thing, question.name)
-                and self._may_be_of(request, question.owners, answered=True)
-            ]
+                and (proven := self._may_confirm(request, held, question)) is not None
+            }
             if asked:
-                candidates.append((request, asked))
+                # Annotations may be large, and these many.
+                candidates.append((_slim(request), asked))
         others: list[list[Other]] = [[] for _ in questions]
         for request, asked in candidates:
             other = self._read(request, Held(), until)
             if other is None:
                 continue
-            for number in asked:
+            for number, proven in asked.items():
                 question = questions[number]
                 if _names(other.names, question.thing, question.name):
-                    others[number].append(other)
+                    others[number].append(replace(other, held=proven))
         return [Found(listing.second, tuple(found)) for found in others]
 
-    def _may_be_of(self, request: SyncRequest, users: Set[str], *, answered: bool) -> bool:
-        """Whether a Secret's data may name one of the users, as far as its labels tell.
+    def _may_confirm(self, request: SyncRequest, held: Held, question: _Question) -> Held | None:
+        """What a Secret's grants say, if the store may say that a thing is its; None if not.
 
-        With `answered` one that was refused what it names is none: a tenant who claims what
-        another has would else be read each time. All of that is the tenant's own to change, and
-        to its own harm alone.
+        Such are those that hold it and lost the label by which holders are found, those whose grant
+        is for what they had before a change that isn't answered yet, and those without a grant.
+        None is read that was refused what it names or can't have anything: a tenant with many of
+        them would keep everybody waiting.
         """
-        if answered and self._keys.observed(request, "reason") in _REFUSED:
-            return False
+        thing, name = question.thing, question.name
+        if not self._may(request.namespace, thing, name):
+            return None
+        proven = held
+        if held.last is None and thing is Thing.BUCKET:
+            # In Conflict and Invalid the former version took away the names that its grant was for.
+            proven = self._keys.evidence(request).held(self._grants, {name}, question.owners)
+        mine = holding(proven, thing, name)
+        if mine is not None and mine.own:
+            return proven
+        if mine is not None and mine.kind is not Kind.UNGUARDED:
+            return None
+        labelled = self._may_be_of(request, question.owners)
+        if held.last is not None and not _unguarded(held):
+            return proven if labelled else None
+        answered = self._keys.observed(request, "status")
+        if answered in _NOTHING or self._keys.observed(request, "reason") in _REFUSED:
+            return None
+        return None if labelled is False else proven
+
+    def _may_be_of(self, request: SyncRequest, users: Set[str]) -> bool | None:
+        """Whether a Secret's data may name one of the users, by its label; None without one.
+
+        A label is the tenant's own to change, and to its own harm alone.
+        """
         label = request.labels.get(self._keys["user-hash"])
-        return not users or label is None or label in {name_hash(user) for user in users}
+        if not users:
+            return True
+        return None if label is None else label in {name_hash(user) for user in users}
 
     def _list(
         self,
@@ -414,9 +443,18 @@ def _unguarded(held: Held) -> bool:
     grant = held.grant
     if grant is None:
         return False
-    return all(
-        found.kind.value == "unguarded" for found in (grant.holding, *grant.buckets.values())
-    )
+    return all(found.kind is Kind.UNGUARDED for found in (grant.holding, *grant.buckets.values()))
+
+
+def may_be_meant(other: Other, thing: Thing, name: str) -> bool:
+    """Whether a Secret that names nothing of the kind was given this: it has a mistake."""
+    named = other.names.buckets if thing is Thing.BUCKET else other.names.users
+    return not named and holding(other.held, thing, name) is not None
+
+
+def _slim(request: SyncRequest) -> SyncRequest:
+    """What tells a Secret from others, and no more."""
+    return replace(request, annotations={}, labels={})
 
 
 def _names(names: Mentions, thing: Thing, name: str) -> bool:

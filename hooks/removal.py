@@ -13,7 +13,7 @@ from backends.base import Backend, Claim, Gap
 from backends.deadline import Deadline
 from backends.errors import StoreError
 from backends.sensitive import Sensitive
-from hooks.others import Others
+from hooks.others import Others, may_be_meant
 from hooks.outcome import Action, Outcome, Reason, Refusal
 from hooks.policyfile import Deletion
 from hooks.takeover import Thing
@@ -107,7 +107,8 @@ class _Run:
         """Whether another live Secret has the user, and the bucket.
 
         That is one with a valid `own` for it, and one of the same namespace with the same user and
-        secret. Whoever else names it has no right to it, so can neither keep it nor get it.
+        secret, or with none for the moment: a mistake gives nothing away. Whoever else names it
+        has no right to it, so can neither keep it nor get it.
         """
         held, deadline = self.held, self.deadline
         holders = [
@@ -116,9 +117,14 @@ class _Run:
         ]
         beside = (await others.sharing(held.user, held.origin, deadline)).others
         beside = tuple(
-            other for other in beside if held.secret is None or held.secret in other.names.secrets
+            other
+            for other in beside
+            if held.secret is None or not other.names.secrets or held.secret in other.names.secrets
         )
-        bucket_beside = any(held.bucket in other.names.buckets for other in beside)
+        bucket_beside = any(
+            held.bucket in other.names.buckets or may_be_meant(other, Thing.BUCKET, held.bucket)
+            for other in beside
+        )
         return bool(holders[0] or beside), bool(holders[1]) or bucket_beside
 
     async def _part_with_bucket(self, goes: bool) -> None:

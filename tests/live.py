@@ -85,6 +85,12 @@ class Live:
         assert found is not None
         return found
 
+    @property
+    def uid(self) -> str:
+        """Its own, which one made again hasn't."""
+        uid: str = self.document["metadata"]["uid"]
+        return uid
+
     def exists(self) -> bool:
         return self.cluster.api.get("Secret", self.name, self.namespace) is not None
 

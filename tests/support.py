@@ -14,6 +14,7 @@ from backends.base import Backend
 from hooks import operator
 from hooks.decorator import SyncRequest
 from hooks.demo import apply_answer
+from hooks.grant import Grants
 from hooks.kube import Kube
 from hooks.metrics import Metrics
 from hooks.settings import Settings
@@ -142,6 +143,11 @@ class Operator:
         self.parts.reporter.record(request, result)
         apply_answer(secret.document, result.response.document())
         return result
+
+    def former_grant(self, uid: str, bucket: str, user: str, second: int) -> str:
+        """A ``grant`` annotation as the former version gave it."""
+        keys = Settings.load(self.environ).signing_keys
+        return Grants(*keys).issue_first(uid, bucket, user, second)
 
     def requests(self) -> int:
         """How many requests the store has got, as the metric says."""

@@ -20,7 +20,7 @@ from tests.model import Account, ModelStore
 from tests.servers.accounts import account
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster
-from tests.support import PREFIX, wait
+from tests.support import PREFIX, encode, wait
 
 pytestmark = pytest.mark.server
 
@@ -127,8 +127,9 @@ def test_opting_out_lets_go_without_deleting(ground: Ground) -> None:
         pytest.param({"deletion-policy": "burn"}, id="unknown-word"),
         pytest.param({"enabled": None}, id="not-enabled"),
         pytest.param({"enabled": "false"}, id="disabled"),
-        pytest.param({"grant": None}, id="no-grant"),
-        pytest.param({"grant": f"v1.1.{'A' * 43}"}, id="forged-grant"),
+        pytest.param({"grants": None}, id="no-grant"),
+        pytest.param({"grants": f"v2.e30.{'A' * 43}"}, id="forged-grant"),
+        pytest.param({"grants": None, "grant": f"v1.1.{'A' * 43}"}, id="forged-former-grant"),
         pytest.param({"endpoint": "http://other.example"}, id="another-store"),
     ],
 )
@@ -286,12 +287,73 @@ def test_the_endpoint_of_another_store_is_another_operators(ground: Ground) -> N
     assert len(ground.store.owners) == 1
 
 
-def test_a_secret_whose_data_is_broken_still_goes_with_what_it_held(ground: Ground) -> None:
-    """Without its own secret the store can't confirm anything, so all stays."""
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param({"access-secret": None}, id="no-secret"),
+        pytest.param({"access-key": None}, id="no-user"),
+        pytest.param({"bucket-name": None}, id="no-bucket"),
+        pytest.param({"access-secret": encode("\x00")}, id="no-text"),
+        pytest.param({"secret-key": encode("another")}, id="two-secrets"),
+    ],
+)
+def test_a_secret_whose_data_is_broken_goes_with_what_its_grant_holds(
+    ground: Ground, data: dict[str, str | None]
+) -> None:
+    """Whether it is Invalid by now or not yet looked at."""
+    for seen in (False, True):
+        live = ground.ready()
+        ground.cluster.api.merge("Secret", live.name, live.namespace, {"data": data})
+        if seen:
+            ground.hooks().sync(live)
+        live.delete()
+        result = ground.hooks().finalize(live)
+        assert result.response.document() == {"finalized": True}
+        assert not live.exists()
+        assert (ground.store.accounts, ground.store.owners) == ({}, {})
+
+
+def test_a_secret_in_conflict_over_another_bucket_goes_with_its_own(ground: Ground) -> None:
+    victim, live = ground.ready(), ground.ready()
+    retargeted = live.changed(bucket=victim.bucket)
+    ground.hooks().sync(retargeted)
+    assert retargeted.state == ("Conflict", "BucketClaimed")
+    retargeted.delete()
+    ground.hooks().finalize(retargeted)
+    assert not retargeted.exists()
+    assert ground.kept(victim)
+    assert live.user not in ground.store.accounts
+    assert live.bucket not in ground.store.owners
+
+
+def test_a_broken_secret_takes_nothing_along_that_another_was_given_since(ground: Ground) -> None:
+    """Its grant alone speaks for it, and an older one doesn't speak against a newer."""
     live = ground.ready()
-    ground.cluster.api.merge("Secret", live.name, live.namespace, {"data": {"access-secret": None}})
-    live.delete()
-    result = ground.hooks().finalize(live)
-    assert result.response.document() == {"finalized": True}
-    assert not live.exists()
-    assert ground.kept(live)
+    stale = live.annotations["grants"]
+    moved = live.changed(user=f"{live.user}-2", bucket=f"{live.bucket}-2")
+    ground.hooks().sync(moved)
+    unique = f"b-{random.token_hex(6)}"
+    heir = Live(ground.cluster, ground.namespace, unique, live.bucket, live.user, secret="another")
+    ground.hooks({"ADOPTION": "any"}).sync(heir.put())
+    assert heir.state == ("Ready", "Provisioned")
+    ground.cluster.api.merge("Secret", live.name, live.namespace, {"data": None})
+    moved.mark({"grants": stale})
+    moved.delete()
+    ground.hooks().finalize(moved)
+    assert not moved.exists()
+    assert ground.store.owners[live.bucket] == heir.user
+    assert heir.user in ground.store.accounts
+
+
+def test_a_grant_of_the_former_version_lets_its_holder_take_along_what_it_held(
+    ground: Ground,
+) -> None:
+    for data in ({}, {"access-secret": None}):
+        live = ground.ready()
+        first = ground.hooks().operator.former_grant(live.uid, live.bucket, live.user, 1)
+        live.mark({"grants": None, "grant": first})
+        ground.cluster.api.merge("Secret", live.name, live.namespace, {"data": data})
+        live.delete()
+        ground.hooks().finalize(live)
+        assert not live.exists()
+        assert (ground.store.accounts, ground.store.owners) == ({}, {})

@@ -9,17 +9,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backends.deadline import Deadline
 from backends.sensitive import Sensitive
-from hooks.kube import Kube
+from hooks.grant import Grant, Grants, Holding, Kind
+from hooks.kube import Kube, Listing
 from hooks.others import Others
 from hooks.outcome import Reason, Refusal
 from hooks.processes import LOOPBACK
-from hooks.secret import Mentions
 from hooks.status import Keys, name_hash
+from hooks.takeover import Thing
 from tests.live import ENABLED, OPERATORS_RIGHTS, Hooks, kube_of
 from tests.model import ADMINISTRATOR, Account
 from tests.rivals import (
@@ -40,6 +42,8 @@ pytestmark = pytest.mark.server
 
 UNAVAILABLE = ("Retrying", "GuardUnavailable")
 KEYS = Keys(ENABLED)
+GRANTS = Grants(Sensitive("a-key"))
+SHARED = Holding(1, Kind.SHARED)
 ENDPOINT = ENVIRON["S3_ENDPOINT_URL"]
 
 
@@ -57,85 +61,269 @@ def world(api_cluster: Cluster, kube: Kube) -> Iterator[World]:
         yield made
 
 
-def anything(_: object) -> bool:
-    return True
-
-
 # Who the others are
 
 
-def others(kube: Kube, *, endpoint: str | None = ENDPOINT) -> Others:
-    return Others(kube, KEYS, endpoint)
+def others(kube: Kube, *, endpoint: str | None = ENDPOINT, grants: Grants = GRANTS) -> Others:
+    return Others(kube, KEYS, grants, endpoint)
 
 
 def found(kube: Kube, bucket: str, *, endpoint: str | None = ENDPOINT) -> set[str]:
-    """Names of the Secrets that all of them, and the labelled ones, that name a bucket."""
-    look = others(kube, endpoint=endpoint)
+    """Names of the Secrets that hold a bucket; whoever asks and however, they are the same."""
     deadline = Deadline(20)
-    everywhere = wait(look.all("none/none", lambda names: bucket in names.buckets, deadline))
-    labelled = wait(look.labelled("bucket-hash", bucket, "none/none", anything, deadline))
-    assert {other.request.name for other in labelled} == {
-        other.request.name for other in everywhere
-    }
-    return {other.request.name for other in everywhere}
+    answers = [
+        wait(
+            others(kube, endpoint=endpoint).holders(
+                Thing.BUCKET, bucket, "none/none", deadline, lately=lately
+            )
+        )
+        for lately in (False, True)
+    ]
+    assert abs(answers[0].second - time.time()) < 60
+    names = [{other.request.name for other in answer.others} for answer in answers]
+    assert names[0] == names[1]
+    return names[0]
 
 
-def named(world: World, bucket: str, name: str, **metadata: object) -> None:
-    """A Secret that names the bucket and has its label."""
+def unproven(kube: Kube, bucket: str, *, endpoint: str | None = ENDPOINT) -> set[str]:
+    """Names of the Secrets that name a bucket, and of which only the store tells."""
+    look = others(kube, endpoint=endpoint)
+    answer = wait(look.unproven(Thing.BUCKET, bucket, {"someone"}, "none/none", Deadline(20)))
+    return {other.request.name for other in answer.others}
+
+
+def own(second: int = 1) -> Holding:
+    return Holding(second, Kind.OWN)
+
+
+def named(
+    world: World, bucket: str, name: str, grant: Grant | None = None, /, **metadata: object
+) -> Object:
+    """A Secret that names the bucket and has its labels; with a grant, which has to name its uid.
+
+    None gives it its own for that bucket.
+    """
     manifest = secret(
         world.theirs,
         name,
-        annotations={ENABLED: "true"},
-        labels={f"{PREFIX}bucket-hash": name_hash(bucket)},
+        annotations={ENABLED: "true", f"{PREFIX}status": "Ready"},
+        labels={
+            f"{PREFIX}bucket-hash": name_hash(bucket),
+            f"{PREFIX}user-hash": name_hash("someone"),
+            f"{PREFIX}status": "Ready",
+        },
         data={"bucket-name": bucket, "access-key": "someone", "access-secret": "something"},
     )
     data = metadata.pop("data", {})
     manifest["metadata"].update(metadata)
     manifest["stringData"] |= data
     world.cluster.api.create(manifest)
+    made = world.cluster.api.get("Secret", name, world.theirs)
+    assert made is not None
+    given = grant or Grant("someone", own(), {bucket: own()})
+    token = GRANTS.issue(made["metadata"]["uid"], given, int(time.time()))
+    return annotate(world, name, {f"{PREFIX}grants": token})
+
+
+def annotate(world: World, name: str, annotations: dict[str, str | None]) -> Object:
+    change = {"metadata": {"annotations": annotations}}
+    return world.cluster.api.merge("Secret", name, world.theirs, change)
 
 
 def test_secrets_of_all_namespaces_count(world: World, kube: Kube) -> None:
     bucket = random.token_hex(8)
     named(world, bucket, "one")
     assert found(kube, bucket) == {"one"}
+    assert unproven(kube, bucket) == {"one"}
 
 
-@pytest.mark.parametrize("labelled", [True, False])
+class Spy:
+    """Sees what a Kubernetes client is asked.
+
+    Args:
+        kube: the client.
+        patch: how it is looked at.
+    """
+
+    def __init__(self, kube: Kube, patch: pytest.MonkeyPatch) -> None:
+        self.lists: list[dict[str, Any]] = []
+        self.reads: list[tuple[str, bool]] = []
+        listed, read = kube.secrets, kube.secret
+
+        def secrets(
+            namespace: str | None = None, selector: str | None = None, **options: Any
+        ) -> Listing:
+            self.lists.append({"namespace": namespace, "selector": selector, **options})
+            return listed(namespace, selector, **options)
+
+        def secret(
+            namespace: str, name: str, *, timeout: float, metadata_only: bool = False
+        ) -> Object | None:
+            self.reads.append((name, metadata_only))
+            return read(namespace, name, timeout=timeout, metadata_only=metadata_only)
+
+        patch.setattr(kube, "secrets", secrets)
+        patch.setattr(kube, "secret", secret)
+
+    @property
+    def data_read(self) -> list[str]:
+        """Names of the Secrets whose data was read, in order."""
+        return [name for name, metadata_only in self.reads if not metadata_only]
+
+
+@pytest.mark.parametrize("how", ["now", "lately", "unproven"])
 def test_look_ups_that_come_together_share_a_few_lists(
-    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch, labelled: bool
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     buckets = [random.token_hex(8) for _ in range(60)]
     for bucket in buckets:
         named(world, bucket, f"first-{bucket}")
     named(world, buckets[0], "second")
-    lists: list[str | None] = []
-    listed = kube.secrets
-
-    def counted(*, selector: str | None, timeout: float) -> Iterator[Object]:
-        lists.append(selector)
-        return listed(selector=selector, timeout=timeout)
-
-    monkeypatch.setattr(kube, "secrets", counted)
+    spy = Spy(kube, monkeypatch)
     look = others(kube)
 
     async def one(bucket: str) -> set[str]:
-        def wanted(names: Mentions) -> bool:
-            return bucket in names.buckets
-
         origin = f"{world.theirs}/first-{bucket}"
-        if labelled:
-            seen = await look.labelled("bucket-hash", bucket, origin, wanted, Deadline(20))
+        if how == "unproven":
+            seen = await look.unproven(Thing.BUCKET, bucket, {"someone"}, origin, Deadline(20))
         else:
-            seen = await look.all(origin, wanted, Deadline(20))
-        return {other.request.name for other in seen}
+            seen = await look.holders(
+                Thing.BUCKET, bucket, origin, Deadline(20), lately=how == "lately"
+            )
+        return {other.request.name for other in seen.others}
 
     async def all_at_once() -> list[set[str]]:
         return await asyncio.gather(*map(one, buckets))
 
     # None is told of itself, and none of what another asked for.
     assert wait(all_at_once()) == [{"second"}, *[set()] * 59]
-    assert len(lists) < 10
+    assert len(spy.lists) < 10
+
+
+def test_a_list_asks_for_metadata_alone_and_data_is_read_of_what_matters(
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = random.token_hex(8)
+    named(world, bucket, "holder")
+    # These have the label, and no grant that covers the bucket.
+    named(world, bucket, "sharer", Grant("someone", own(), {bucket: SHARED}))
+    named(world, bucket, "other", Grant("someone", own(), {"another": own()}))
+    named(world, bucket, "forger")
+    annotate(world, "forger", {f"{PREFIX}grants": "v2.e30." + "A" * 43})
+    named(world, bucket, "refused")
+    annotate(world, "refused", {f"{PREFIX}grants": None, f"{PREFIX}reason": "BucketClaimed"})
+    spy = Spy(kube, monkeypatch)
+    look, deadline = others(kube), Deadline(20)
+    wait(look.holders(Thing.BUCKET, bucket, "none/none", deadline))
+    assert spy.data_read == ["holder"]
+    spy.reads.clear()
+    # Those that only the store can tell of: not who was refused, and not who shares.
+    wait(look.unproven(Thing.BUCKET, bucket, {"someone"}, "none/none", deadline))
+    assert sorted(spy.data_read) == ["forger", "holder", "other"]
+    spy.reads.clear()
+    # The labels say whose the bucket can't be; a grant for it counts without any.
+    wait(look.unproven(Thing.BUCKET, bucket, {"somebody-else"}, "none/none", deadline))
+    assert spy.data_read == ["holder"]
+    assert len(spy.lists) == 3
+    assert all(each["metadata_only"] for each in spy.lists)
+    # All that could be large and is nobody's claim stays where it is.
+    label = f"{PREFIX}bucket-hash in ({name_hash(bucket)})"
+    assert [each["selector"] for each in spy.lists] == [label, None, None]
+    assert [each["fields"] for each in spy.lists[1:]] == ["type!=helm.sh/release.v1"] * 2
+
+
+def test_many_secrets_that_hold_nothing_are_not_read_for_a_stranger(
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenant can make them as large as it likes, and mistakes in them cost nothing."""
+    bucket = random.token_hex(8)
+    named(world, bucket, "holder")
+    states = [
+        ("Conflict", "BucketClaimed"),
+        ("Conflict", "AccessKeyClaimed"),
+        ("Conflict", "BucketOwned"),
+        ("Conflict", "UserExists"),
+        ("Invalid", "MissingField"),
+        ("Invalid", "NotAllowed"),
+        ("Skipped", "EndpointMismatch"),
+    ]
+    for number, (status, reason) in enumerate(states):
+        manifest = secret(
+            world.theirs,
+            f"heavy-{number}",
+            annotations={
+                ENABLED: "true",
+                f"{PREFIX}status": status,
+                f"{PREFIX}reason": reason,
+                f"{PREFIX}grant": "v1.1." + "A" * 43,
+                f"{PREFIX}grants": "v2.e30." + "A" * 43,
+            },
+            data={"bucket-name": bucket, "access-key": "someone", "more": "x" * 100_000},
+        )
+        world.cluster.api.create(manifest)
+    # Its own things are all right, and none of them is the one in question.
+    named(world, "another", "mine", Grant("me", own(), {"another": own()}))
+    change: dict[str, Any] = {"metadata": {"labels": {f"{PREFIX}user-hash": None}}}
+    world.cluster.api.merge("Secret", "mine", world.theirs, change)
+    spy = Spy(kube, monkeypatch)
+    assert unproven(kube, bucket) == {"holder"}
+    assert spy.data_read == ["holder"]
+
+
+def test_a_minute_old_list_is_shared_by_all_that_it_is_good_enough_for(
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, later = random.token_hex(8), random.token_hex(8)
+    named(world, bucket, "one")
+    spy = Spy(kube, monkeypatch)
+    look = others(kube)
+
+    def lately(name: str) -> set[str]:
+        answer = wait(look.holders(Thing.BUCKET, name, "none/none", Deadline(20), lately=True))
+        return {other.request.name for other in answer.others}
+
+    assert lately(bucket) == {"one"}
+    named(world, later, "late")
+    assert [lately(random.token_hex(8)) for _ in range(5)] == [set()] * 5
+    assert lately(later) == set()
+    assert len(spy.lists) == 1
+    # What it found is looked at once more: the list may be old, and the holder gone since.
+    world.cluster.api.delete("Secret", "one", world.theirs)
+    assert lately(bucket) == set()
+    assert len(spy.lists) == 1
+
+
+def test_a_release_of_helms_is_not_even_listed(world: World, kube: Kube) -> None:
+    bucket = random.token_hex(8)
+    manifest = secret(
+        world.theirs,
+        "sh.helm.release.v1.app.v1",
+        annotations={ENABLED: "true"},
+        data={"bucket-name": bucket, "access-key": "someone", "access-secret": "something"},
+    )
+    world.cluster.api.create({**manifest, "type": "helm.sh/release.v1"})
+    assert unproven(kube, bucket) == set()
+    world.cluster.api.create(
+        secret(world.theirs, "app", annotations={ENABLED: "true"}, data=manifest["stringData"])
+    )
+    assert unproven(kube, bucket) == {"app"}
+
+
+def test_a_namespace_that_may_not_have_it_is_passed_over(
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = random.token_hex(8)
+    named(world, bucket, "one")
+    annotate(world, "one", {f"{PREFIX}grants": None})
+    spy = Spy(kube, monkeypatch)
+
+    def may(namespace: str, thing: Thing, name: str) -> bool:
+        return (namespace, thing, name) != (world.theirs, Thing.BUCKET, bucket)
+
+    look = Others(kube, KEYS, GRANTS, ENDPOINT, may)
+    answer = wait(look.unproven(Thing.BUCKET, bucket, {"someone"}, "none/none", Deadline(20)))
+    assert answer.others == ()
+    assert spy.data_read == []
 
 
 @pytest.mark.parametrize(
@@ -154,10 +342,8 @@ def test_a_secret_that_is_not_this_operators_does_not(
 ) -> None:
     bucket = random.token_hex(8)
     named(world, bucket, "one", **metadata)
-    wanted = wait(
-        others(kube).all("none/none", lambda names: bucket in names.buckets, Deadline(20))
-    )
-    assert wanted == []
+    assert found(kube, bucket) == set()
+    assert unproven(kube, bucket) == set()
 
 
 def test_a_secret_with_this_stores_endpoint_counts(world: World, kube: Kube) -> None:
@@ -215,6 +401,7 @@ def test_a_secret_that_is_being_deleted_does_not_count(world: World, kube: Kube)
     world.cluster.api.delete("Secret", "one", world.theirs)
     try:
         assert found(kube, bucket) == set()
+        assert unproven(kube, bucket) == set()
     finally:
         change = {"metadata": {"finalizers": None}}
         world.cluster.api.merge("Secret", "one", world.theirs, change)
@@ -224,15 +411,18 @@ def test_the_one_that_asks_is_none_of_the_others(world: World, kube: Kube) -> No
     bucket = random.token_hex(8)
     named(world, bucket, "one")
     origin = f"{world.theirs}/one"
-    deadline = Deadline(20)
-    assert wait(others(kube).labelled("bucket-hash", bucket, origin, anything, deadline)) == []
-    assert wait(others(kube).all(origin, lambda n: bucket in n.buckets, deadline)) == []
+    look, deadline = others(kube), Deadline(20)
+    for lately in (False, True):
+        answer = wait(look.holders(Thing.BUCKET, bucket, origin, deadline, lately=lately))
+        assert answer.others == ()
+    answer = wait(look.unproven(Thing.BUCKET, bucket, {"someone"}, origin, deadline))
+    assert answer.others == ()
 
 
 def test_holders_are_found_among_more_than_a_page_of_secrets(
     world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hooks.kube.PAGE", 50)
+    monkeypatch.setattr("hooks.kube.METADATA_PAGE", 50)
     bucket = random.token_hex(8)
     names = [f"other-{number:03}" for number in range(60)]
     with ThreadPoolExecutor(8) as pool:
@@ -240,19 +430,33 @@ def test_holders_are_found_among_more_than_a_page_of_secrets(
         list(pool.map(lambda name: create(secret(world.mine, name)), names))
     named(world, bucket, "one")
     assert found(kube, bucket) == {"one"}
+    assert unproven(kube, bucket) == {"one"}
 
 
 # What is not asked, and what is left to ADOPTION
 
 
-def test_an_administrators_bucket_goes_to_the_first(world: World) -> None:
-    first = world.secret()
+@pytest.mark.parametrize("adoption", ["any", "own-names", "unowned", "never"])
+@pytest.mark.parametrize("pattern", ["", "{namespace}.*"])
+def test_an_administrators_bucket_is_one_that_exists(
+    world: World, kube: Kube, adoption: str, pattern: str
+) -> None:
+    """It is thrown away as often as it is handed over."""
+    environ = {"ADOPTION": adoption, "BUCKET_NAME_PATTERN": pattern}
+    first = world.secret(bucket=f"{world.mine}.data")
     world.store.owners[first.bucket] = ADMINISTRATOR
-    world.hooks.sync(first)
-    assert first.state == READY
-    stranger = for_the_bucket(world, first)
-    world.hooks.sync(stranger)
-    assert stranger.state == BUCKET_CLAIMED
+    hooks = Hooks(world.store, kube, environ)
+    hooks.sync(first)
+    if adoption == "any" or (adoption == "own-names" and pattern):
+        assert first.state == READY
+        stranger = for_the_bucket(world, first)
+        world.hooks.sync(stranger)
+        assert stranger.state == BUCKET_CLAIMED
+    else:
+        assert first.state == ("Conflict", "BucketOwned")
+        assert world.store.owners[first.bucket] == ADMINISTRATOR
+        # Neither is anything half-made.
+        assert first.user not in world.store.accounts
 
 
 def test_a_holder_whose_bucket_was_handed_over_still_holds_it(world: World) -> None:
@@ -376,9 +580,7 @@ def test_many_that_wait_for_an_answer_do_not_wait_for_one_another(silent: Path) 
 
     async def ask(number: int) -> Reason:
         try:
-            await look.labelled(
-                "user-hash", f"user-{number}", "none/none", anything, Deadline(0.75)
-            )
+            await look.holders(Thing.USER, f"user-{number}", "none/none", Deadline(0.75))
         except Refusal as refusal:
             return refusal.reason
         raise AssertionError("nobody answered")
@@ -405,6 +607,6 @@ def test_a_new_user_is_not_made_without_an_answer(
 def test_a_refusal_says_what_is_wrong(world: World, api_cluster: Cluster) -> None:
     kube = kube_of(account(api_cluster))
     with pytest.raises(Refusal, match="does not allow this account to list Secrets") as raised:
-        wait(others(kube).all("a/b", lambda _: True, Deadline(5)))
+        wait(others(kube).holders(Thing.BUCKET, "bucket", "a/b", Deadline(5)))
     assert raised.value.reason is Reason.GUARD_UNAVAILABLE
     kube.close()

@@ -27,8 +27,10 @@ from tests.rivals import (
 )
 from tests.servers.accounts import account
 from tests.servers.cluster import Cluster
+from tests.support import PREFIX
 
 pytestmark = pytest.mark.server
+WORN = ("annotations", "labels")
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,56 @@ def test_the_holder_need_not_have_been_answered_yet(
     world.hooks.sync(stranger)
     assert stranger.state == expected
     assert world.holds(holder)
+
+
+def test_a_change_of_the_holder_need_not_have_been_answered_yet(world: World) -> None:
+    """Its grant is for what it had before: another sync comes between store and annotation."""
+    holder = world.holder()
+    before = holder.document["metadata"]
+    renamed = holder.changed(bucket=f"{holder.bucket}-2")
+    world.hooks.sync(renamed)
+    assert renamed.state == READY
+    renamed.mark(*({k.removeprefix(PREFIX): v for k, v in before[what].items()} for what in WORN))
+    assert renamed.annotations["bucket"] == holder.bucket
+    stranger = for_the_bucket(world, renamed)
+    world.hooks.sync(stranger)
+    assert stranger.state == BUCKET_CLAIMED
+    assert world.holds(renamed)
+
+
+@CLAIMS
+def test_a_holder_whose_labels_were_removed_still_holds(
+    world: World, claims: Claims, expected: tuple[str, str]
+) -> None:
+    holder = world.holder()
+    holder.mark({}, dict.fromkeys(holder.labels))
+    stranger = claims(world, holder)
+    world.hooks.sync(stranger)
+    assert stranger.state == expected
+    assert world.holds(holder)
+
+
+@pytest.mark.parametrize("state", [("Invalid", "MissingField"), ("Conflict", "AccessKeyClaimed")])
+def test_a_holder_that_the_former_version_left_without_its_names_still_holds(
+    world: World, state: tuple[str, str]
+) -> None:
+    """It took bucket and user away in these states, and the labels in the first."""
+    holder = world.holder()
+    first = world.hooks.operator.former_grant(holder.uid, holder.bucket, holder.user, 1)
+    spoil(holder, "no user")
+    holder.mark(
+        {
+            **dict.fromkeys(set(holder.annotations) - {"enabled"}),
+            "grant": first,
+            "status": state[0],
+            "reason": state[1],
+        },
+        dict.fromkeys(set(holder.labels) - {"status"}),
+    )
+    stranger = for_the_bucket(world, holder)
+    world.hooks.sync(stranger)
+    assert stranger.state == BUCKET_CLAIMED
+    assert world.store.owners[holder.bucket] == holder.user
 
 
 @pytest.mark.parametrize("seen", [True, False], ids=["Invalid by now", "not yet looked at"])
@@ -178,10 +230,10 @@ def test_a_stale_grant_does_not_come_back_to_life(world: World) -> None:
     moved = former.changed(bucket=f"{former.bucket}-2")
     world.hooks.sync(moved)
     assert moved.state == READY
-    at_second(int(stale["grant"].split(".")[1]) + 1)
+    at_second(int(time.time()) + 1)
     holder = world.holder(bucket=former.bucket)
     back = moved.changed(bucket=former.bucket)
-    back.mark({key: stale[key] for key in ("grant", "bucket", "user", "applied")})
+    back.mark({key: stale[key] for key in ("grants", "bucket", "user", "applied")})
     for _ in range(2):
         world.hooks.sync(back)
         assert back.state == BUCKET_CLAIMED
@@ -197,13 +249,13 @@ def test_a_stale_grant_does_not_come_back_to_life_while_the_holder_is_in_conflic
     stale = former.annotations
     moved = former.changed(bucket=f"{former.bucket}-2")
     world.hooks.sync(moved)
-    at_second(int(stale["grant"].split(".")[1]) + 1)
+    at_second(int(time.time()) + 1)
     holder = world.holder(bucket=former.bucket)
     mistaken = holder.changed(user=world.holder(name="third").user)
     world.hooks.sync(mistaken)
     assert mistaken.state == KEY_CLAIMED
     back = moved.changed(bucket=former.bucket)
-    back.mark({key: stale[key] for key in ("grant", "bucket", "user", "applied")})
+    back.mark({key: stale[key] for key in ("grants", "bucket", "user", "applied")})
     world.hooks.sync(back)
     assert back.state == BUCKET_CLAIMED
     assert world.holds(holder)
@@ -216,10 +268,10 @@ def test_a_stale_grant_for_a_user_does_not_come_back_to_life(world: World) -> No
     moved = former.changed(user=f"{former.user}-2")
     world.hooks.sync(moved)
     assert moved.state == READY
-    at_second(int(stale["grant"].split(".")[1]) + 1)
+    at_second(int(time.time()) + 1)
     holder = world.holder(user=former.user)
     back = moved.changed(user=former.user)
-    back.mark({key: stale[key] for key in ("grant", "bucket", "user", "applied")})
+    back.mark({key: stale[key] for key in ("grants", "bucket", "user", "applied")})
     world.hooks.sync(back)
     assert back.state == KEY_CLAIMED
     assert world.holds(holder)

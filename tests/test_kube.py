@@ -88,6 +88,8 @@ def test_metadata_alone_is_without_data(api_cluster: Cluster, kube: Kube, namesp
     (found,) = kube.secrets(namespace, timeout=SECONDS, metadata_only=True)
     assert found["metadata"]["labels"] == {"team": "a"}
     assert "data" not in found
+    # Whatever the list calls its items: what it is told from others by.
+    assert (found["apiVersion"], found["kind"]) == ("v1", "Secret")
 
 
 def test_a_selector_selects(api_cluster: Cluster, kube: Kube, namespace: str) -> None:

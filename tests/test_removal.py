@@ -14,11 +14,12 @@ from backends.base import Bucket, Claim, Gap, Probe, User
 from backends.deadline import Deadline
 from backends.errors import Unavailable
 from backends.sensitive import Sensitive
+from hooks.grant import Grants
 from hooks.kube import Kube
 from hooks.others import Others
 from hooks.outcome import Action, Outcome, Reason, Status
 from hooks.policyfile import Deletion
-from hooks.removal import remove
+from hooks.removal import Holdings, remove
 from hooks.status import Keys
 from tests.live import ENABLED, OPERATORS_RIGHTS, Hooks, Live, kube_of
 from tests.model import ADMINISTRATOR, Account, ModelStore
@@ -27,6 +28,7 @@ from tests.servers.cluster import Cluster
 from tests.support import ENVIRON, wait
 
 pytestmark = pytest.mark.server
+GRANTS = Grants(Sensitive("a-key"))
 
 
 @pytest.fixture(scope="module")
@@ -48,29 +50,40 @@ def namespace(api_cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 def others(kube: Kube) -> Others:
-    return Others(kube, Keys(ENABLED), ENVIRON["S3_ENDPOINT_URL"])
+    return Others(kube, Keys(ENABLED), GRANTS, ENVIRON["S3_ENDPOINT_URL"])
 
 
-def claim() -> Claim:
+def holdings(**more: Any) -> Holdings:
     unique = f"b-{random.token_hex(6)}"
-    return Claim(unique, f"{unique}-user", Sensitive("secret"), origin="team/credentials")
+    return Holdings(
+        **{
+            "origin": "team/credentials",
+            "uid": "uid",
+            "user": f"{unique}-user",
+            "bucket": unique,
+            "owns_user": True,
+            "owns_bucket": True,
+            "secret": Sensitive("secret"),
+            **more,
+        }
+    )
 
 
-def store_of(held: Claim, *objects: str) -> ModelStore:
-    """A store on which the claim is fulfilled."""
+def store_of(held: Holdings, *objects: str) -> ModelStore:
+    """A store on which all that is held is there."""
     return ModelStore(
-        accounts={held.user: Account(held.secret.reveal())},
+        accounts={held.user: Account("secret")},
         owners={held.bucket: held.user},
         objects={(held.bucket, key): b"precious" for key in objects},
     )
 
 
-def removed(held: Claim, store: ModelStore, others: Others, policy: str = "delete") -> Outcome:
+def removed(held: Holdings, store: ModelStore, others: Others, policy: str = "delete") -> Outcome:
     return wait(remove(Deletion(policy), held, others, store, Deadline(10)))
 
 
 def test_an_empty_bucket_goes_before_its_user(others: Others) -> None:
-    held = claim()
+    held = holdings()
     store = store_of(held)
     outcome = removed(held, store, others)
     assert outcome.actions == (Action.DELETE_BUCKET, Action.DELETE_USER)
@@ -78,7 +91,7 @@ def test_an_empty_bucket_goes_before_its_user(others: Others) -> None:
 
 
 def test_a_bucket_is_given_back_before_its_user_goes(others: Others) -> None:
-    held = claim()
+    held = holdings()
     store = store_of(held, "key")
     outcome = removed(held, store, others, "delete-user")
     assert outcome.actions == (Action.CHANGE_OWNER, Action.DELETE_USER)
@@ -87,7 +100,7 @@ def test_a_bucket_is_given_back_before_its_user_goes(others: Others) -> None:
 
 
 def test_a_full_bucket_keeps_its_user_who_alone_can_empty_it(others: Others) -> None:
-    held = claim()
+    held = holdings()
     store = store_of(held, "key")
     assert removed(held, store, others).reason.value == "BucketNotEmpty"
     assert store.owners == {held.bucket: held.user}
@@ -99,7 +112,7 @@ def test_a_full_bucket_keeps_its_user_who_alone_can_empty_it(others: Others) -> 
 @pytest.mark.parametrize("policy", ["delete-user", "delete"])
 @pytest.mark.parametrize("gone", ["user", "bucket", "both"])
 def test_what_is_already_gone_is_success(others: Others, policy: str, gone: str) -> None:
-    held = claim()
+    held = holdings()
     store = store_of(held)
     if gone in {"user", "both"}:
         store.accounts.clear()
@@ -120,7 +133,7 @@ def test_what_is_already_gone_is_success(others: Others, policy: str, gone: str)
     ],
 )
 def test_a_user_in_other_hands_stays(others: Others, changes: dict[str, object]) -> None:
-    held = claim()
+    held = holdings()
     store = store_of(held)
     store.accounts[held.user] = Account(**{"secret": "secret", **changes})  # type: ignore[arg-type]
     before = (dict(store.accounts), dict(store.owners))
@@ -130,7 +143,7 @@ def test_a_user_in_other_hands_stays(others: Others, changes: dict[str, object])
 
 
 def test_the_operators_own_account_stays(others: Others) -> None:
-    held = replace(claim(), user=ADMINISTRATOR)
+    held = holdings(user=ADMINISTRATOR)
     store = store_of(held)
     assert removed(held, store, others).actions == ()
     assert store.owners == {held.bucket: ADMINISTRATOR}
@@ -142,7 +155,7 @@ def test_the_operators_own_account_stays(others: Others) -> None:
 def test_a_bucket_that_is_not_its_own_any_more_stays_as_it_is(
     others: Others, policy: str, owner: str | None
 ) -> None:
-    held = claim()
+    held = holdings()
     store = store_of(held)
     store.owners[held.bucket] = owner
     outcome = removed(held, store, others, policy)
@@ -150,10 +163,47 @@ def test_a_bucket_that_is_not_its_own_any_more_stays_as_it_is(
     assert store.owners == {held.bucket: owner}
 
 
+@pytest.mark.parametrize(
+    ("owns_user", "owns_bucket", "actions"),
+    [
+        (True, False, (Action.DELETE_USER,)),
+        (False, True, (Action.DELETE_BUCKET,)),
+        (False, False, ()),
+    ],
+)
+def test_what_it_only_shares_is_not_its_own_to_remove(
+    others: Others, owns_user: bool, owns_bucket: bool, actions: tuple[Action, ...]
+) -> None:
+    held = holdings(owns_user=owns_user, owns_bucket=owns_bucket)
+    store = store_of(held)
+    assert removed(held, store, others).actions == actions
+    assert (held.user in store.accounts) != owns_user
+    assert (held.bucket in store.owners) != owns_bucket
+
+
+def test_without_its_secret_the_grant_speaks_for_it(others: Others) -> None:
+    held = holdings(secret=None)
+    store = store_of(held)
+    assert removed(held, store, others).actions == (Action.DELETE_BUCKET, Action.DELETE_USER)
+    assert "probe" not in store.calls
+
+
+def test_the_next_owner_of_a_bucket_inherits_nothing(others: Others) -> None:
+    held = holdings()
+    store = store_of(held, "key")
+    store.settings[held.bucket] = "everybody may read"
+    assert removed(held, store, others, "delete-user").status is Status.READY
+    assert store.owners == {held.bucket: ADMINISTRATOR}
+    assert store.settings == {}
+    # Before, so that they never hold for another, and afterwards, since the user could write them.
+    calls = [call for call in store.calls if call in {"wipe", "release"}]
+    assert calls == ["wipe", "release", "wipe"]
+
+
 @pytest.mark.parametrize("policy", ["delete-user", "delete"])
 def test_it_goes_on_wherever_it_was_cut_off(others: Others, policy: str) -> None:
-    for failing in range(1, 12):
-        held = claim()
+    for failing in range(1, 14):
+        held = holdings()
         store = store_of(held)
         count = itertools.count(1)
 
@@ -244,7 +294,7 @@ NEVER_ASKED = {("delete-user", "delete_bucket"), ("delete", "release")}
 def test_one_answer_that_is_not_so_is_found_out(
     others: Others, kind: type[Misled], policy: str, operation: str, lie: object
 ) -> None:
-    held = claim()
+    held = holdings()
     store = kind(accounts={held.user: Account("secret")}, owners={held.bucket: held.user})
     store.lies, store.told = {operation: lie}, []
 
@@ -260,7 +310,7 @@ def test_one_answer_that_is_not_so_is_found_out(
 
 @pytest.mark.parametrize("lie", [Gap.ACCEPTED, Gap.NO_USER, Gap.NO_BUCKET, Gap.DENIED])
 def test_one_answer_that_is_not_so_gives_nobody_elses_user_away(others: Others, lie: Gap) -> None:
-    held = claim()
+    held = holdings()
     anothers = Account("anothers-secret")
     store = Misled(accounts={held.user: anothers}, owners={held.bucket: held.user})
     store.lies, store.told = {"probe": Probe(lie)}, []
@@ -295,9 +345,9 @@ def test_a_secret_that_is_deleted_too_uses_nothing(
 
 def test_nothing_is_removed_while_kubernetes_does_not_answer(api_cluster: Cluster) -> None:
     kube = kube_of(account(api_cluster))
-    held = claim()
+    held = holdings()
     store = store_of(held)
-    others = Others(kube, Keys(ENABLED), None)
+    others = Others(kube, Keys(ENABLED), GRANTS, None)
     outcome = removed(held, store, others)
     assert (outcome.reason.value, outcome.actions) == ("GuardUnavailable", ())
     assert store.owners == {held.bucket: held.user}

@@ -14,7 +14,7 @@ from backends.errors import Unavailable
 from hooks.kube import Kube
 from tests.live import OPERATORS_RIGHTS, Hooks, Live, kube_of
 from tests.model import ADMINISTRATOR, ModelStore
-from tests.rivals import spoil
+from tests.rivals import MISTAKES, spoil
 from tests.servers.accounts import account
 from tests.servers.cluster import Cluster
 
@@ -49,7 +49,8 @@ class Cell:
         content: what is in the bucket.
         who: the holder; a stranger with the holder's names and annotations; one with the same
             credentials; one that was never provisioned.
-        others: what another live Secret names, with the same credentials or another user.
+        others: what another live Secret names, with the same credentials or another user; the
+            latter is a contender, who has no right to it.
         switch: DELETION.
     """
 
@@ -70,7 +71,7 @@ class Cell:
     @property
     def wants_bucket(self) -> bool:
         """Whether the bucket is to go, if only it is empty."""
-        shared = self.others in {"same", "bucket"} or self.who == "sharer"
+        shared = self.others == "same" or self.who == "sharer"
         return self.acts and self.policy == "delete" and not shared
 
     @property
@@ -189,42 +190,64 @@ def test_every_cell_of_opting_out(
         assert (store.accounts, store.owners, store.objects) == before
 
 
-@pytest.mark.parametrize(
-    ("mistake", "keeps_bucket", "keeps_user"),
-    [
-        ("no bucket", False, True),
-        ("no user", True, False),
-        ("no secret", True, True),
-        ("two buckets", True, True),
-        ("two users", True, True),
-        ("two secrets", True, True),
-        ("no base64", True, True),
-    ],
-)
-def test_what_a_secret_with_a_mistake_names_stays(
-    api_cluster: Cluster,
-    kube: Kube,
-    namespace: str,
-    mistake: str,
-    keeps_bucket: bool,
-    keeps_user: bool,
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_a_secret_with_a_mistake_shares_stays(
+    api_cluster: Cluster, kube: Kube, namespace: str, mistake: str
 ) -> None:
-    store = ModelStore()
-    hooks = Hooks(store, kube, {"DELETION": "on"})
-    unique = f"b-{random.token_hex(6)}"
-    going = Live(api_cluster, namespace, unique, unique, f"{unique}-user").put()
-    hooks.sync(going)
-    sharer = person("sharer", going, hooks)
-    spoil(sharer, mistake)
-    hooks.sync(sharer)
-    assert sharer.state[0] == "Invalid"
-    going.mark({"deletion-policy": "delete"})
-    going.hold()
-    going.delete()
-    hooks.finalize(going)
-    assert not going.exists()
-    assert (going.user in store.accounts) == keeps_user
-    assert (unique in store.owners) == keeps_bucket
+    for seen in (True, False):
+        store = ModelStore()
+        hooks = Hooks(store, kube, {"DELETION": "on"})
+        unique = f"b-{random.token_hex(6)}"
+        going = Live(api_cluster, namespace, unique, unique, f"{unique}-user").put()
+        hooks.sync(going)
+        sharer = person("sharer", going, hooks)
+        spoil(sharer, mistake)
+        if seen:
+            hooks.sync(sharer)
+            assert sharer.state[0] == "Invalid"
+        going.mark({"deletion-policy": "delete"})
+        going.hold()
+        going.delete()
+        hooks.finalize(going)
+        assert not going.exists()
+        assert going.user in store.accounts
+        assert store.owners[unique] == going.user
+
+
+@pytest.mark.parametrize("policy", ["delete-user", "delete"])
+@pytest.mark.parametrize("where", ["beside", "elsewhere"])
+def test_a_contender_neither_keeps_nor_gets_anything_by_a_deletion(
+    api_cluster: Cluster, kube: Kube, namespace: str, policy: str, where: str
+) -> None:
+    """It names the bucket and was refused it: a bucket that isn't empty must not be its next."""
+    there = namespace if where == "beside" else api_cluster.namespace(f"{namespace}-2")
+    for content, adoption in itertools.product(["empty", "full"], ["unowned", "never"]):
+        store = ModelStore()
+        hooks = Hooks(store, kube, {"DELETION": "on", "ADOPTION": adoption})
+        unique = f"b-{random.token_hex(6)}"
+        holder = Live(api_cluster, namespace, unique, unique, f"{unique}-user").put()
+        hooks.sync(holder)
+        if content == "full":
+            store.objects[unique, "key"] = b"precious"
+        contender = replace(
+            holder, namespace=there, name=f"{unique}-c", user=f"{unique}-c", secret="another"
+        ).put()
+        hooks.sync(contender)
+        assert contender.state == ("Conflict", "BucketClaimed")
+        holder.mark({"deletion-policy": policy})
+        holder.hold()
+        holder.delete()
+        hooks.finalize(holder)
+        for _ in range(2):
+            hooks.sync(contender)
+        if content == "full":
+            assert store.owners[unique] == (holder.user if policy == "delete" else ADMINISTRATOR)
+            assert contender.state[0] == "Conflict"
+        elif policy == "delete":
+            # Nothing is left of it: the name is free.
+            assert contender.state == ("Ready", "Provisioned")
+        assert store.objects == ({(unique, "key"): b"precious"} if content == "full" else {})
+        contender.delete()
 
 
 def person(who: str, holder: Live, hooks: Hooks) -> Live:

@@ -97,7 +97,7 @@ def test_a_credential_may_come_from_a_file_less_its_last_newline(
     [
         pytest.param(lambda s: s.connection.admin.access_key, id="S3_ACCESS_KEY"),
         pytest.param(lambda s: s.connection.admin.secret.reveal(), id="S3_SECRET_KEY"),
-        pytest.param(lambda s: s.signing_key.reveal(), id="SIGNING_KEY"),
+        pytest.param(lambda s: s.signing_keys[0].reveal(), id="SIGNING_KEY"),
         pytest.param(lambda s: s.hook_tokens[0].reveal(), id="HOOK_TOKEN"),
     ],
 )
@@ -168,15 +168,29 @@ def test_a_token_of_blanks_does_not_open_the_hook_to_everybody(tmp_path: Path, v
 
 
 def test_a_signing_key_of_its_own_outlives_the_admin_secret() -> None:
-    first = load(SIGNING_KEY="own").signing_key
-    assert load(SIGNING_KEY="own", S3_SECRET_KEY="rotated").signing_key == first
-    assert first.reveal() == "own"
+    first = load(SIGNING_KEY="own").signing_keys
+    assert load(SIGNING_KEY="own", S3_SECRET_KEY="rotated").signing_keys == first
+    assert [key.reveal() for key in first] == ["own"]
+
+
+def test_every_line_of_the_signing_key_is_one_in_their_order() -> None:
+    keys = load(SIGNING_KEY="new\n\n  old \n").signing_keys
+    assert [key.reveal() for key in keys] == ["new", "old"]
+
+
+@pytest.mark.parametrize("value", ["\n\n", " ", " \n \n"])
+def test_a_signing_key_of_blanks_is_a_mistake_and_no_derived_one(
+    tmp_path: Path, value: str
+) -> None:
+    (tmp_path / "key").write_text(value)
+    found = mistakes(SIGNING_KEY_FILE=str(tmp_path / "key"))
+    assert found[0].startswith("SIGNING_KEY")
 
 
 def test_the_derived_signing_key_changes_with_the_admin_secret_and_is_not_it() -> None:
-    derived = load().signing_key
-    assert derived == load().signing_key
-    assert derived != load(S3_SECRET_KEY="rotated").signing_key
+    (derived,) = load().signing_keys
+    assert load().signing_keys == (derived,)
+    assert load(S3_SECRET_KEY="rotated").signing_keys != (derived,)
     assert "operator-secret" not in derived.reveal()
 
 
