@@ -354,7 +354,8 @@ class Kube:
             del page
             items.reverse()
             while items:
-                # A list says the kind of its items once, for all of them.
-                yield {"apiVersion": "v1", "kind": "Secret", **items.pop()}
+                # A list says the kind of its items once, for all of them; a list of metadata says
+                # of each that it is metadata, and not of what.
+                yield {**items.pop(), "apiVersion": "v1", "kind": "Secret"}
             if not token:
                 return
