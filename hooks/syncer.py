@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from backends.base import Backend, Claim
+from backends.base import Backend, Claim, Gap
 from backends.deadline import Deadline
-from backends.errors import TimedOut
+from backends.errors import StoreError, TimedOut
 from hooks.attachments import NO_ATTACHMENTS, Attachments
 from hooks.decorator import SyncRequest, SyncResponse
 from hooks.grant import Grants
@@ -23,7 +23,7 @@ from hooks.reconcile import reconcile
 from hooks.secret import InvalidSecret, Rules, check_supported, read, read_endpoint
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe, is_anothers
-from hooks.takeover import Guard, Rights, Takeover, Thing
+from hooks.takeover import Guard, Rights, Takeover, Thing, claimed
 
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25
@@ -121,13 +121,46 @@ class Syncer:
             # Before anything is made: what is refused afterwards would have no grant, and be
             # written anew at each try.
             await self._attachments.refuse_foreign(request, deadline)
+            await self._refuse_contender(request, claim, deadline)
             async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
                 outcome = await self._reconcile(request, claim, rules.policy, deadline)
             if outcome.status is Status.READY and self._attachments.are_missing(request):
                 outcome = replace(outcome, message=f"{outcome.message} {NO_ATTACHMENTS}")
             return claim, outcome
-        except (Refusal, TimedOut) as error:
+        except (Refusal, StoreError) as error:
             return claim, Outcome.of(error)
+
+    async def _refuse_contender(
+        self, request: SyncRequest, claim: Claim, deadline: Deadline
+    ) -> None:
+        """Tells who wants another's bucket so, before it waits for what others need.
+
+        Many that name one bucket would else wait for one another, and whoever calls could call for
+        nobody else meanwhile. So they share one look-up. It gives nobody anything: who isn't
+        refused here is asked about again.
+
+        Raises:
+            Conflict: another Secret holds the bucket.
+            Refusal: the other Secrets can't be looked at.
+            StoreError: the store can't be asked.
+        """
+        known = self._keys.observed(request, "reason") == Reason.BUCKET_CLAIMED
+        # A new Secret whose bucket nobody is at work on takes no further question.
+        waits = not self._is_ready(request) and self._locks.is_held("bucket", claim.bucket)
+        if self._guard is None or not (known or waits):
+            return
+        held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
+        standing = await self._guard.standing(Thing.BUCKET, claim, deadline)
+        against = standing.against(held.bucket(claim.bucket), request.uid)
+        rival = next((holder for holder in against if holder.rival), None)
+        if rival is None:
+            return
+        # What the store accepts is never called less than Ready.
+        if (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED:
+            raise claimed(Thing.BUCKET, claim, rival.namespace, rival.name)
+
+    def _is_ready(self, request: SyncRequest) -> bool:
+        return self._keys.observed(request, "status") == Status.READY
 
     async def _reconcile(
         self, request: SyncRequest, claim: Claim, policy: Policy, deadline: Deadline
