@@ -6,6 +6,8 @@ RUN := $(BIN)/python
 STORES := versitygw minio garage
 # The store of `make demo`, `make bench` and `make kind`.
 BACKEND ?= versitygw
+# What `make bench GUARD=1` compares this build with.
+BASE ?= 84ac7d1
 # What `make image` builds and `make kind` runs.
 IMAGE ?= s3-resource-operator:dev
 SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint
@@ -57,8 +59,12 @@ demo-svg: setup ## the demo as a picture for the README
 demo-cluster: setup servers ## the same through a real kube-apiserver and Metacontroller
 	@$(RUN) -m tests.e2e.demo_cluster
 
-bench: setup servers ## speed, as ratios to a floor measured in the same run
+bench: setup servers ## speed, as ratios to a floor measured in the same run; GUARD=1: to an earlier commit
+ifdef GUARD
+	@$(RUN) -m tests.bench.guard --base $(BASE) $(if $(SMALL),--small)
+else
 	@$(RUN) -m tests.bench --backend $(BACKEND) $(if $(LONG),--secrets 10000)
+endif
 
 chaos: setup ## faults at random under load, then an audit; LONG=1: 20 rounds, 2,000 Secrets
 	@$(RUN) -m tests.servers build etcd kube-apiserver versitygw

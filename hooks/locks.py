@@ -38,6 +38,15 @@ class KeyedLocks:
                 self._locks[key][0].release()
                 self._leave(key)
 
+    def is_held(self, kind: str, name: str) -> bool:
+        """Whether somebody holds the lock of a name.
+
+        Args:
+            kind: for example ``bucket``.
+            name: of one of them.
+        """
+        return (kind, name) in self._locks
+
     async def _take(self, key: tuple[str, str], deadline: Deadline) -> None:
         held = self._locks.get(key)
         if held is None:

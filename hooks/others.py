@@ -389,7 +389,11 @@ class Others:
         self, secrets: Iterable[Mapping[str, object]]
     ) -> Iterator[tuple[SyncRequest, Held]]:
         """Those of this operator's that live, with what their grants say."""
+        enabled = self._keys.enabled
         for secret in secrets:
+            # Nearly all of a cluster's Secrets end here, so it comes first.
+            if not _is_annotated(secret, enabled):
+                continue
             try:
                 request = SyncRequest.of(secret)
             except NotAHookRequest:
@@ -415,6 +419,12 @@ class Others:
             if named is not None and named.endpoint.urls.isdisjoint(self._endpoints):
                 return None
         return Other(request, _short(read_mentions(now.data, choice)), held)
+
+
+def _is_annotated(secret: Mapping[str, object], key: str) -> bool:
+    metadata = secret.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return isinstance(annotations, dict) and key in annotations
 
 
 def _owned(held: Held) -> Iterator[tuple[Thing, str]]:

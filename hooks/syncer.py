@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from backends.base import Backend, Claim
+from backends.base import Backend, Claim, Gap
 from backends.deadline import Deadline
-from backends.errors import TimedOut
+from backends.errors import StoreError, TimedOut
 from hooks.attachments import Attachments
 from hooks.decorator import SyncRequest, SyncResponse
 from hooks.fieldkeys import KeyChoice
@@ -34,7 +34,7 @@ from hooks.secret import (
 )
 from hooks.settings import Settings
 from hooks.status import Keys, Scribe, is_anothers
-from hooks.takeover import Guard, Rights, Takeover, Thing
+from hooks.takeover import Guard, Rights, Takeover, Thing, claimed
 
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25
@@ -131,6 +131,7 @@ class Syncer:
             # Before anything is made: what is refused afterwards would have no grant, and be
             # written anew at each try.
             await self._attachments.refuse_foreign(request, deadline)
+            await self._refuse_contender(request, claim, deadline)
             async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
                 outcome = await self._reconcile(request, claim, rules.policy, deadline)
             if outcome.status is Status.READY:
@@ -138,8 +139,40 @@ class Syncer:
                 outcome = replace(outcome, message=message)
                 outcome = self._attachments.judge(request, made, outcome, datetime.now(UTC))
             return claim, outcome
-        except (Refusal, TimedOut) as error:
+        except (Refusal, StoreError) as error:
             return claim, Outcome.of(error)
+
+    async def _refuse_contender(
+        self, request: SyncRequest, claim: Claim, deadline: Deadline
+    ) -> None:
+        """Tells who wants another's bucket so, before it waits for what others need.
+
+        Many that name one bucket would else wait for one another, and whoever calls could call for
+        nobody else meanwhile. So they share one look-up. It gives nobody anything: who isn't
+        refused here is asked about again.
+
+        Raises:
+            Conflict: another Secret holds the bucket.
+            Refusal: the other Secrets can't be looked at.
+            StoreError: the store can't be asked.
+        """
+        known = self._keys.observed(request, "reason") == Reason.BUCKET_CLAIMED
+        # A new Secret whose bucket nobody is at work on takes no further question.
+        waits = not self._is_ready(request) and self._locks.is_held("bucket", claim.bucket)
+        if self._guard is None or not (known or waits):
+            return
+        held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
+        standing = await self._guard.standing(Thing.BUCKET, claim, deadline)
+        against = standing.against(held.bucket(claim.bucket), request.uid)
+        rival = next((holder for holder in against if holder.rival), None)
+        if rival is None:
+            return
+        # What the store accepts is never called less than Ready.
+        if (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED:
+            raise claimed(Thing.BUCKET, claim, rival.namespace, rival.name)
+
+    def _is_ready(self, request: SyncRequest) -> bool:
+        return self._keys.observed(request, "status") == Status.READY
 
     async def _reconcile(
         self, request: SyncRequest, claim: Claim, policy: Policy, deadline: Deadline

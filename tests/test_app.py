@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from backends.sensitive import Sensitive
 from hooks.app import BODY_LIMIT, Readiness, hook_app, ops_app
@@ -208,3 +211,34 @@ def test_the_ops_port_answers_without_a_token_or_the_store() -> None:
     assert scraped.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert "s3_operator_build_info" in scraped.text
     assert client.post("/sync").status_code == 404
+
+
+def test_a_call_that_waits_keeps_its_secret_once(store: ModelStore, secret: Secret) -> None:
+    size = 2 * 1024 * 1024
+    secret.set_raw("filler", "x" * size)
+    content = json.dumps(body(secret)).encode()
+    kept: list[int] = []
+    store.before = lambda _: kept.append(tracemalloc.get_traced_memory()[0])
+
+    async def call() -> None:
+        parts = iter(range(0, len(content), 65536))
+
+        async def receive() -> Message:
+            start = next(parts)
+            part = content[start : start + 65536]
+            more = start + 65536 < len(content)
+            return {"type": "http.request", "body": part, "more_body": more}
+
+        async def send(_: Message) -> None:
+            pass
+
+        scope = {"type": "http", "method": "POST", "path": "/sync", "headers": []}
+        await hook(store)({**scope, "query_string": b""}, receive, send)
+
+    tracemalloc.start()
+    try:
+        asyncio.run(call())
+    finally:
+        tracemalloc.stop()
+    assert kept
+    assert max(kept) < 1.5 * size

@@ -86,6 +86,7 @@ def test_metadata_alone_is_without_data(api_cluster: Cluster, kube: Kube, namesp
     manifest = secret(namespace, "bare", labels={"team": "a"}, data={"key": "value"})
     api_cluster.api.create(manifest)
     (found,) = kube.secrets(namespace, timeout=SECONDS, metadata_only=True)
+    assert (found["apiVersion"], found["kind"]) == ("v1", "Secret")
     assert found["metadata"]["labels"] == {"team": "a"}
     assert "data" not in found
     # Whatever the list calls its items: what it is told from others by.

@@ -9,13 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TypeVar
 
+from tests.chaos.holders import Secrets, name, seen, wrong_holders
 from tests.chaos.ledger import Contest, Entry, Kind, Ledger
 from tests.chaos.objects import Objects
 from tests.chaos.world import NAMESPACES, World
-from tests.e2e.stack import operator_annotations
-from tests.servers.api import Object
-
-Secrets = Mapping[tuple[str, str], Object]
 
 T = TypeVar("T")
 
@@ -41,27 +38,28 @@ def not_settled(ledger: Ledger, secrets: Secrets, *, contests: bool = True) -> l
     Args:
         ledger: what was asked for.
         secrets: as they are.
-        contests: whether those that contend are looked at too.
+        contests: whether those that contend are looked at too, and who holds what by its grants.
     """
     wrong = []
     for entry in ledger.entries:
         if entry.deleted:
             if entry.key in secrets:
-                wrong.append(f"{_name(entry)} is still there after it was deleted")
+                wrong.append(f"{name(entry)} is still there after it was deleted")
             continue
-        seen = _seen(entry, secrets)
-        state = f"{seen.get('status')}/{seen.get('reason')}"
-        if entry.kind is Kind.VALID:
-            names = (seen.get("bucket"), seen.get("user"))
-            if seen.get("status") != "Ready":
-                wrong.append(f"{_name(entry)} is {state}: {seen.get('message')}")
+        marks = seen(entry, secrets)
+        state = f"{marks.get('status')}/{marks.get('reason')}"
+        if entry.kind in {Kind.VALID, Kind.HOLDER}:
+            names = (marks.get("bucket"), marks.get("user"))
+            if marks.get("status") != "Ready":
+                wrong.append(f"{name(entry)} is {state}: {marks.get('message')}")
             elif names != (entry.tenant.bucket, entry.tenant.access_key):
-                wrong.append(f"{_name(entry)} is Ready with what it named before")
-        elif entry.kind is Kind.INVALID and seen.get("status") != "Invalid":
-            wrong.append(f"{_name(entry)} is {state} and can only be Invalid")
+                wrong.append(f"{name(entry)} is Ready with what it named before")
+        elif entry.kind is Kind.INVALID and marks.get("status") != "Invalid":
+            wrong.append(f"{name(entry)} is {state} and can only be Invalid")
     if contests:
         for contest in ledger.contests:
             wrong += _contested(contest, secrets)
+        wrong += wrong_holders(ledger, secrets)
     return wrong
 
 
@@ -124,7 +122,7 @@ class Auditor:
             if contest.holder is not None:
                 tenant = contest.holder.tenant
                 if (owner := owners.get(tenant.bucket, "nobody")) != tenant.access_key:
-                    yield f"{_name(contest.holder)} is Ready and its bucket {owner}'s"
+                    yield f"{name(contest.holder)} is Ready and its bucket {owner}'s"
 
     def _removals(self, users: set[str], owners: Mapping[str, str]) -> Iterable[str]:
         for entry in self._ledger.entries:
@@ -143,7 +141,7 @@ class Auditor:
             if left and (swapped(tenant.bucket) or swapped(tenant.access_key)):
                 entry.excused = True
             elif left:
-                yield f"{_name(entry)} was deleted with {entry.deletion} and left {left}"
+                yield f"{name(entry)} was deleted with {entry.deletion} and left {left}"
 
     def _connections(self, secrets: Secrets) -> Iterable[str]:
         for entry in self._ledger.live(Kind.VALID):
@@ -151,18 +149,18 @@ class Auditor:
                 continue
             found = secrets.get((entry.tenant.namespace, entry.connection))
             if found is None:
-                yield f"{_name(entry)} has no connection Secret"
+                yield f"{name(entry)} has no connection Secret"
                 continue
             uid = found["metadata"]["uid"]
             if entry.connection_uid not in {None, uid}:
-                yield f"{_name(entry)}'s connection Secret was deleted and made again"
+                yield f"{name(entry)}'s connection Secret was deleted and made again"
             entry.connection_uid = uid
             held = tuple(
                 b64decode(found["data"].get(key, "")).decode()
                 for key in ("BUCKET_NAME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
             )
             if held != (entry.tenant.bucket, *entry.tenant.credentials):
-                yield f"{_name(entry)}'s connection Secret holds something else than it"
+                yield f"{name(entry)}'s connection Secret holds something else than it"
 
     def _keepsakes(self, objects: Objects) -> list[str]:
         def look(bucket: str) -> list[str]:
@@ -185,8 +183,9 @@ class Auditor:
             entry
             for entry in self._ledger.entries
             if entry.live
-            and entry.kind is not Kind.INVALID
-            and _seen(entry, secrets).get("status") == "Ready"
+            # Who has a copied pair would write over the holder's own visit.
+            and entry.kind not in {Kind.INVALID, Kind.COPY}
+            and seen(entry, secrets).get("status") == "Ready"
         ]
         findings = self._each(use, ready)
         for contest in self._ledger.contests:
@@ -196,27 +195,41 @@ class Auditor:
             for entry in contest.entries:
                 loser = entry.live and entry is not contest.holder
                 if loser and not objects.get(where, KEEPSAKE, entry.tenant.credentials)[0]:
-                    findings.append(f"{_name(entry)} lost a contest and reads {where}")
-        return findings
+                    findings.append(f"{name(entry)} lost a contest and reads {where}")
+        return [*findings, *self._attackers(objects)]
+
+    def _attackers(self, objects: Objects) -> Iterable[str]:
+        """Who contends may not even look; who copied a pair may until it is another."""
+        for entry in self._ledger.entries:
+            holder = entry.holder
+            if holder is None or entry.deleted:
+                continue
+            self.looked_at += 1
+            bucket, credentials = holder.tenant.bucket, entry.tenant.credentials
+            reads = objects.get(bucket, KEEPSAKE, credentials)[0] in {"", "NoSuchKey"}
+            if reads and credentials != holder.tenant.credentials:
+                yield f"{name(entry)} reads the bucket of {name(holder)}"
+            if not reads and credentials == holder.tenant.credentials:
+                yield f"{name(entry)} has the pair of {name(holder)} and may not read"
 
     def _use(self, objects: Objects, entry: Entry) -> Iterable[str]:
         tenant, body = entry.tenant, self._dice.randbytes(64)
         if code := objects.put(tenant.bucket, _VISIT, body, tenant.credentials):
-            yield f"{_name(entry)} is Ready and its credentials may not write: {code}"
+            yield f"{name(entry)} is Ready and its credentials may not write: {code}"
             return
         code, read = objects.get(tenant.bucket, _VISIT, tenant.credentials)
         if code or read != body:
-            yield f"{_name(entry)} is Ready and reads something else than it wrote: {code}"
+            yield f"{name(entry)} is Ready and reads something else than it wrote: {code}"
         if code := objects.delete(tenant.bucket, _VISIT, tenant.credentials):
-            yield f"{_name(entry)} is Ready and its credentials may not delete: {code}"
+            yield f"{name(entry)} is Ready and its credentials may not delete: {code}"
         if entry.may_hold_objects and tenant.bucket not in self._ledger.objects:
             keepsake = self._dice.randbytes(256)
             if code := objects.put(tenant.bucket, KEEPSAKE, keepsake, tenant.credentials):
-                yield f"{_name(entry)} is Ready and its credentials may not write: {code}"
+                yield f"{name(entry)} is Ready and its credentials may not write: {code}"
             self._ledger.objects[tenant.bucket] = keepsake
         for former in entry.former:
             if not objects.get(tenant.bucket, KEEPSAKE, former)[0]:
-                yield f"{_name(entry)} was rotated and its former secret still works"
+                yield f"{name(entry)} was rotated and its former secret still works"
         entry.former.clear()
 
     def _each(self, look: Callable[[T], list[str]], things: list[T]) -> list[str]:
@@ -228,16 +241,16 @@ class Auditor:
 def _contested(contest: Contest, secrets: Secrets) -> list[str]:
     """Exactly one holds what both name, and it stays with who held it."""
     live, ready = [entry for entry in contest.entries if entry.live], _ready(contest, secrets)
-    states = {entry.key: _seen(entry, secrets) for entry in live}
+    states = {entry.key: seen(entry, secrets) for entry in live}
     if len(ready) != 1:
-        names = " and ".join(_name(entry) for entry in live)
-        told = [f"{seen.get('status')}/{seen.get('reason')}" for seen in states.values()]
+        names = " and ".join(name(entry) for entry in live)
+        told = [f"{marks.get('status')}/{marks.get('reason')}" for marks in states.values()]
         return [f"{len(ready)} of {names} hold what both name ({contest.what}): {told}"]
     held = contest.holder
     if held is not None and held.live and held is not ready[0]:
-        return [f"{_name(ready[0])} took what {_name(held)} held"]
+        return [f"{name(ready[0])} took what {name(held)} held"]
     return [
-        f"{_name(entry)} is {states[entry.key].get('status')} and not in Conflict"
+        f"{name(entry)} is {states[entry.key].get('status')} and not in Conflict"
         for entry in live
         if entry is not ready[0] and states[entry.key].get("status") != "Conflict"
     ]
@@ -247,14 +260,5 @@ def _ready(contest: Contest, secrets: Secrets) -> list[Entry]:
     return [
         entry
         for entry in contest.entries
-        if entry.live and _seen(entry, secrets).get("status") == "Ready"
+        if entry.live and seen(entry, secrets).get("status") == "Ready"
     ]
-
-
-def _seen(entry: Entry, secrets: Secrets) -> dict[str, str]:
-    found = secrets.get(entry.key)
-    return {} if found is None else operator_annotations(found)
-
-
-def _name(entry: Entry) -> str:
-    return "/".join(entry.key)

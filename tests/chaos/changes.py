@@ -13,6 +13,7 @@ from functools import partial
 import urllib3
 
 from hooks.processes import wait_until
+from tests.chaos.attacks import Attacks
 from tests.chaos.ledger import Entry, Kind, Ledger
 from tests.chaos.world import NAMESPACES, World
 from tests.servers.api import ApiError
@@ -21,6 +22,9 @@ Change = tuple[str, Callable[[], None]]
 
 _WORKERS = 6
 _API_SECONDS = 90.0
+# How many holders of each kind there are at most, and one for so many Secrets.
+_SETS = 5
+_PER_SET = 50
 # Of the entries that are settled, in a round.
 _SHARES = {
     "rotated": 0.12,
@@ -58,10 +62,15 @@ class Tenants:
         self._world = world
         self._ledger = ledger
         self._dice = dice
+        self._attacks = Attacks(world, ledger, dice, self._surely)
 
     def settle_in(self, count: int) -> None:
-        """Make Secrets while nothing fails; and those that are never to come to anything."""
-        jobs = self._new(count)
+        """Make Secrets while nothing fails; and those that are never to come to anything.
+
+        Args:
+            count: how many; those that others will be after come besides.
+        """
+        jobs = self._new(count) + self._attacks.holders(min(_SETS, 1 + count // _PER_SET))
         for more in _INVALID:
             entry = self._ledger.new(NAMESPACES[0], Kind.INVALID)
             entry.more = dict(more)
@@ -78,6 +87,7 @@ class Tenants:
         jobs = self._on_settled()
         gone = sum(kind == "deleted" for kind, _ in jobs)
         jobs += self._new(new + gone)
+        jobs += self._attacks.storm()
         self._dice.shuffle(jobs)
         for what in ("bucket", "access_key"):
             # Both at the same moment.
@@ -174,7 +184,7 @@ class Tenants:
         self._surely(lambda: api.delete("Secret", tenant.name, tenant.namespace))
 
     def _surely(self, call: Callable[[], object]) -> None:
-        """Tries until the Kubernetes API has done it, which is restarted meanwhile."""
+        """Tries until the Kubernetes API, or the store, has done it: both are restarted."""
         tries = 0
 
         def done() -> bool:
@@ -186,5 +196,5 @@ class Tenants:
                 return False
             return True
 
-        wait_until(done, timeout=_API_SECONDS, what="the Kubernetes API", interval=0.3)
+        wait_until(done, timeout=_API_SECONDS, what="a tenant's change", interval=0.3)
         self.repeated += tries - 1

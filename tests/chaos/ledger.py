@@ -23,6 +23,27 @@ class Kind(Enum):
     """Asks for what can't be: nothing of it may ever exist."""
     CONTESTED = "contested"
     """One of two that name the same thing."""
+    HOLDER = "holder"
+    """One that is Ready before others are after what it holds."""
+    CONTENDER = "contender"
+    """Names a holder's bucket for a user of its own, and must never get it."""
+    COPY = "copy"
+    """Has a holder's bucket and pair in another namespace: it may use it, and owns nothing."""
+
+
+class Role(Enum):
+    """What befalls a holder."""
+
+    CONTENDED = "contended"
+    """Heavy Secrets name its bucket, as heavy as its own."""
+    COPIED = "copied"
+    """Its pair stands in a Secret of another namespace."""
+    VANISHING = "vanishing"
+    """Its own credentials delete its bucket, for which another waits."""
+    STRIPPED = "stripped"
+    """A write drops the operator's annotations and labels, while another waits."""
+    REMADE = "remade"
+    """It is deleted and made again, with another uid."""
 
 
 @dataclass(eq=False)
@@ -35,6 +56,8 @@ class Entry:
         connection: the name of its connection Secret, if it asks for one.
         connection_uid: of that, once seen: it must never be another.
         excused: a swapped answer may have made believe that its removal was done.
+        role: what befalls it, if it is a holder.
+        holder: whose it wants, if it is a contender or a copy.
     """
 
     tenant: Tenant
@@ -47,6 +70,8 @@ class Entry:
     connection_uid: str | None = None
     excused: bool = False
     more: dict[str, str] = field(default_factory=dict)
+    role: Role | None = None
+    holder: Entry | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -58,8 +83,8 @@ class Entry:
 
     @property
     def may_hold_objects(self) -> bool:
-        """A bucket that is to be deleted with its Secret has to be empty."""
-        return self.deletion != "delete"
+        """A bucket that is to be deleted has to be empty, and who holds none puts nothing there."""
+        return self.deletion != "delete" and self.role is not Role.VANISHING and not self.holder
 
     def manifest(self) -> Object:
         marks = {"deletion-policy": self.deletion, "connection-secret": self.connection}
@@ -116,7 +141,7 @@ class Ledger:
     def live(self, kind: Kind) -> list[Entry]:
         return [entry for entry in self.entries if entry.kind is kind and entry.live]
 
-    def new(self, namespace: str, kind: Kind = Kind.VALID, **fields: str | None) -> Entry:
+    def new(self, namespace: str, kind: Kind = Kind.VALID, **fields: str | Role | None) -> Entry:
         """An entry with names that no other has; nothing is made yet."""
         with self._lock:
             self._number += 1
@@ -140,6 +165,27 @@ class Ledger:
         made = Contest(what, [first, second])
         self.contests.append(made)
         return made
+
+    def attacker(self, kind: Kind, holder: Entry, namespace: str) -> Entry:
+        """A contender for a holder's bucket, or a copy of its pair; nothing is made yet."""
+        with self._lock:
+            self._number += 1
+            name = f"s{self._number:05}"
+            tenant = replace(holder.tenant, namespace=namespace, name=name)
+            if kind is Kind.CONTENDER:
+                user = f"{self._name(name)}-user"
+                tenant = replace(tenant, access_key=user, secret=self.secret())
+            entry = Entry(tenant, kind, holder=holder)
+            self.entries.append(entry)
+            # The bucket stays the holder's.
+            self.users.add(tenant.access_key)
+        return entry
+
+    def copy(self, entry: Entry) -> None:
+        """Gives a copy the pair that its holder has now; it isn't applied yet."""
+        assert entry.holder is not None
+        with self._lock:
+            entry.tenant = replace(entry.tenant, secret=entry.holder.tenant.secret)
 
     def note(self, entry: Entry) -> None:
         """Writes down what an entry asks for, before it is asked."""

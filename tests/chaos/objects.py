@@ -40,11 +40,15 @@ class Objects:
         """Deletes one; "" or the code of the refusal."""
         return self._send("DELETE", bucket, key, b"", user)[0]
 
+    def delete_bucket(self, bucket: str, user: tuple[str, str]) -> str:
+        """Deletes a bucket that is empty; "" or the code of the refusal."""
+        return self._send("DELETE", bucket, "", b"", user)[0]
+
     def _send(
         self, method: str, bucket: str, key: str, body: bytes, user: tuple[str, str] | None
     ) -> tuple[str, bytes]:
         signer = Credentials(*(user or (self._store.access_key, self._store.secret_key)))
-        url = f"{self._store.url}/{quote(bucket)}/{quote(key)}"
+        url = "/".join([self._store.url, *(quote(part) for part in (bucket, key) if part)])
         request = AWSRequest(method, url, data=body)
         S3SigV4Auth(signer, "s3", REGION).add_auth(request)
         answer = self._pool.request(method, url, body=body, headers=dict(request.headers.items()))

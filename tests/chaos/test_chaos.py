@@ -10,11 +10,11 @@ import pytest
 
 from tests.chaos.audit import KEEPSAKE
 from tests.chaos.leaks import leaks
-from tests.chaos.ledger import CANARY, Entry, Kind
+from tests.chaos.ledger import CANARY, Entry, Kind, Role
 from tests.chaos.objects import Objects
 from tests.chaos.run import Run
 from tests.chaos.world import running_world
-from tests.e2e.stack import Programs
+from tests.e2e.stack import Programs, operator_annotations, prefixed
 from tests.servers.require import require, require_metacontroller
 
 pytestmark = pytest.mark.e2e
@@ -46,6 +46,17 @@ def test_a_round_loses_nothing(run: Run) -> None:
     assert this.calls > 100
     assert run.reasons()["ClockSkew"] > 0
     assert len(run.ledger.live(Kind.VALID)) == SECRETS
+    # All that befalls those who hold something did, and each still holds it.
+    assert {entry.role for entry in run.ledger.live(Kind.HOLDER)} == set(Role)
+    for attack in (
+        "heavy contender",
+        "contender",
+        "pair copied",
+        "bucket vanished",
+        "metadata stripped",
+        "made again",
+    ):
+        assert run.tenants.made[attack] > 0
     # What was left behind was deleted afterwards, and nothing else.
     named = {
         entry.tenant.access_key
@@ -107,6 +118,52 @@ def lost_contest(run: Run, entry: Entry, _: Objects) -> str:
     return f"is Ready and its bucket {entry.tenant.access_key}'s"
 
 
+def attacker(run: Run, kind: Kind) -> tuple[Entry, Entry]:
+    """One of those who are after what another holds, and that other."""
+    entry = run.ledger.live(kind)[0]
+    assert entry.holder is not None
+    return entry, entry.holder
+
+
+def annotate(run: Run, entry: Entry, name: str, value: str | None) -> None:
+    change = {"metadata": {"annotations": prefixed({name: value})}}
+    run.world.cluster.api.merge("Secret", entry.tenant.name, entry.tenant.namespace, change)
+
+
+def contender_owns(run: Run, _: Entry, __: Objects) -> str:
+    contender, holder = attacker(run, Kind.CONTENDER)
+    run.world.store.create_user(*contender.tenant.credentials)
+    run.world.store.change_owner(holder.tenant.bucket, contender.tenant.access_key)
+    return f"the bucket {holder.tenant.bucket} is {contender.tenant.access_key}'s and has to be"
+
+
+def contender_is_ready(run: Run, _: Entry, __: Objects) -> str:
+    contender, holder = attacker(run, Kind.CONTENDER)
+    annotate(run, contender, "status", "Ready")
+    held_by = f"{holder.tenant.namespace}/{holder.tenant.name}"
+    return f"/{contender.tenant.name} contends for what {held_by} holds, and is Ready"
+
+
+def copy_owns(run: Run, _: Entry, __: Objects) -> str:
+    copy, holder = attacker(run, Kind.COPY)
+    found = run.world.cluster.api.get("Secret", holder.tenant.name, holder.tenant.namespace)
+    assert found is not None
+    annotate(run, copy, "grants", operator_annotations(found)["grants"])
+    return f"/{copy.tenant.name} has as its own what"
+
+
+def holder_has_nothing(run: Run, _: Entry, __: Objects) -> str:
+    holder = run.ledger.live(Kind.HOLDER)[0]
+    annotate(run, holder, "grants", None)
+    return f"/{holder.tenant.name} is Ready/Provisioned and holds its user and bucket as [None"
+
+
+def vanished_bucket(run: Run, _: Entry, objects: Objects) -> str:
+    holder = next(each for each in run.ledger.live(Kind.HOLDER) if each.role is Role.VANISHING)
+    assert objects.delete_bucket(holder.tenant.bucket, holder.tenant.credentials) == ""
+    return f"/{holder.tenant.name} is Ready and its credentials may not write: NoSuchBucket"
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -118,6 +175,11 @@ def lost_contest(run: Run, entry: Entry, _: Objects) -> str:
         changed_object,
         lost_connection,
         lost_contest,
+        contender_is_ready,
+        contender_owns,
+        copy_owns,
+        holder_has_nothing,
+        vanished_bucket,
     ],
 )
 def test_the_auditor_sees_damage(run: Run, damage: Damage) -> None:

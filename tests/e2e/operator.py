@@ -15,8 +15,13 @@ ACCOUNT = "s3-resource-operator"
 _TOKEN_SECONDS = 24 * 60 * 60
 
 
-def operators_kubeconfig(cluster: Cluster, gate: Gate) -> Path:
-    """What logs in as the shipped ServiceAccount, with the shipped rights and no others."""
+def operators_kubeconfig(cluster: Cluster, gate: Gate | None = None) -> Path:
+    """What logs in as the shipped ServiceAccount, with the shipped rights and no others.
+
+    Args:
+        cluster: whose API it is.
+        gate: what leads there; None goes there straight.
+    """
     for file in ("namespace.yaml", "serviceaccount.yaml", "rbac.yaml"):
         cluster.apply_file(MANIFESTS / file)
     path = f"/api/v1/namespaces/{ACCOUNT}/serviceaccounts/{ACCOUNT}/token"
@@ -27,6 +32,8 @@ def operators_kubeconfig(cluster: Cluster, gate: Gate) -> Path:
         "spec": {"expirationSeconds": _TOKEN_SECONDS},
     }
     token: str = cluster.api.request("POST", path, request)["status"]["token"]
-    server = cluster.url.replace(cluster.url.rsplit(":", 1)[1], str(gate.port))
+    server = cluster.url
+    if gate is not None:
+        server = server.replace(server.rsplit(":", 1)[1], str(gate.port))
     file_path = cluster.directory / "kubeconfig-operator.yaml"
     return kubeconfig(cluster, file_path, user={"token": token}, server=server)

@@ -61,6 +61,10 @@ class Api:
         answer: Object = response.json()
         return answer
 
+    def text(self, path: str) -> str:
+        """What the API shows that is no object."""
+        return self._pool.request("GET", self.url + path).data.decode()
+
     def ready(self) -> bool:
         try:
             return self._pool.request("GET", f"{self.url}/readyz", timeout=2).status == 200
@@ -89,6 +93,17 @@ class Api:
             manifest["kind"], metadata.get("namespace"), api_version=manifest["apiVersion"]
         )
         return self.request("POST", path, manifest)
+
+    def replace(self, manifest: Object) -> Object:
+        """Puts an object in the place of the one of its name: what isn't said is dropped."""
+        metadata = manifest["metadata"]
+        path = self.path(
+            manifest["kind"],
+            metadata.get("namespace"),
+            metadata["name"],
+            api_version=manifest["apiVersion"],
+        )
+        return self.request("PUT", path, manifest)
 
     def get(
         self, kind: str, name: str, namespace: str | None = None, *, api_version: str = "v1"

@@ -28,7 +28,12 @@ class Hook:
     """`python -m hooks serve` for one store; it keeps its ports and its token over restarts."""
 
     def __init__(
-        self, store: S3Store, directory: Path, *, settings: Mapping[str, str] | None = None
+        self,
+        store: S3Store,
+        directory: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        root: Path = ROOT,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -56,7 +61,8 @@ class Hook:
             [sys.executable, "-m", "hooks", "serve"],
             log=directory / "hook.log",
             env=env,
-            cwd=ROOT,
+            # Python looks here first, so another build can be run as well.
+            cwd=root,
             name="hook",
         )
         self._pool = urllib3.PoolManager(retries=False, timeout=30)
@@ -111,9 +117,13 @@ class Hook:
 
 @contextlib.contextmanager
 def running_hook(
-    store: S3Store, directory: Path, *, settings: Mapping[str, str] | None = None
+    store: S3Store,
+    directory: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    root: Path = ROOT,
 ) -> Iterator[Hook]:
-    hook = Hook(store, directory, settings=settings)
+    hook = Hook(store, directory, settings=settings, root=root)
     try:
         hook.start()
         yield hook

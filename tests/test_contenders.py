@@ -1,0 +1,86 @@
+"""Secrets that name what another holds keep nobody from being served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from backends.deadline import Deadline
+from hooks.kube import Kube
+from hooks.syncer import Result
+from tests.live import OPERATORS_RIGHTS, Live, kube_of, request_for
+from tests.model import Account
+from tests.rivals import BUCKET_CLAIMED, READY, World, two_namespaces
+from tests.servers.accounts import account
+from tests.servers.cluster import Cluster
+from tests.support import wait
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def kube(api_cluster: Cluster) -> Iterator[Kube]:
+    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def world(api_cluster: Cluster, kube: Kube) -> Iterator[World]:
+    with two_namespaces(api_cluster, kube) as made:
+        yield made
+
+
+def synced_beside(world: World, live: Live) -> tuple[str, str]:
+    """What a Secret is told while another's sync is at work on its bucket."""
+    syncer = world.hooks.operator.parts.syncer
+
+    async def sync() -> Result:
+        async with syncer._locks.hold(Deadline(60), bucket=live.bucket):
+            return await syncer.sync(request_for(live.document))
+
+    outcome = wait(sync()).outcome
+    assert outcome is not None
+    return outcome.status.value, outcome.reason.value
+
+
+def test_who_contends_does_not_wait_for_who_holds(world: World) -> None:
+    holder = world.holder()
+    contender = world.stranger(bucket=holder.bucket)
+    assert synced_beside(world, contender) == BUCKET_CLAIMED
+    world.hooks.sync(contender)
+    assert contender.state == BUCKET_CLAIMED
+    # Nor the next time, and until the holder has gone.
+    assert synced_beside(world, contender) == BUCKET_CLAIMED
+    holder.delete()
+    world.hooks.sync(contender)
+    assert contender.state == READY
+    assert world.holds(contender)
+
+
+def test_who_is_ready_waits_for_its_turn(world: World) -> None:
+    holder = world.holder()
+    world.hooks.sync(world.stranger(bucket=holder.bucket))
+    assert synced_beside(world, holder) == ("Retrying", "Timeout")
+
+
+def test_a_bucket_that_nobody_holds_is_waited_for(world: World) -> None:
+    stranger = world.stranger()
+    assert synced_beside(world, stranger) == ("Retrying", "Timeout")
+    world.hooks.sync(stranger)
+    assert stranger.state == READY
+
+
+def test_who_was_refused_is_ready_once_the_store_says_so(world: World) -> None:
+    holder = world.holder()
+    contender = world.stranger(bucket=holder.bucket)
+    world.hooks.sync(contender)
+    world.store.owners[holder.bucket] = contender.user
+    world.store.accounts[contender.user] = Account(contender.secret)
+    world.hooks.sync(contender)
+    assert contender.state == READY
+    world.hooks.sync(holder)
+    assert world.holds(holder)
+    world.hooks.sync(contender)
+    assert contender.state == BUCKET_CLAIMED
