@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from backends import errors
@@ -179,7 +179,7 @@ class Outcome:
     reason: Reason
     message: str
     actions: tuple[Action, ...] = ()
-    grant: Grant | None = None
+    grant: Grant | None = field(default=None, compare=False)
     """What the Secret holds from now on; None leaves what it held."""
     again: float | None = None
     """Seconds after which it is looked at once more though it is Ready."""

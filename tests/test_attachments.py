@@ -95,7 +95,7 @@ def test_a_ready_secret_is_given_what_it_asks_for(ground: Ground) -> None:
 def test_who_waits_for_it_holds_what_was_provisioned(ground: Ground) -> None:
     first = ground.sync()
     waiting = ground.live.annotations
-    assert {"bucket", "user", "grant", "applied"} <= waiting.keys()
+    assert {"bucket", "user", "grants", "applied"} <= waiting.keys()
     del ground.store.calls[:]
     # The same to the byte, and nothing is written anew.
     assert ground.sync().response.encode() == first.response.encode()
@@ -108,7 +108,7 @@ def test_who_waits_for_it_holds_what_was_provisioned(ground: Ground) -> None:
     ground.live.mark({"reason": "ConnectionSecretRefused", "status": "Conflict"})
     ground.sync()
     assert ground.live.state == ("Conflict", "ConnectionSecretRefused")
-    assert ground.live.annotations["grant"] == waiting["grant"]
+    assert ground.live.annotations["grants"] == waiting["grants"]
     assert ground.live.annotations["bucket"] == ground.live.bucket
 
 

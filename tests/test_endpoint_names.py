@@ -113,12 +113,12 @@ def test_another_name_of_the_same_store_is_no_other_store(one: str, other: str) 
     store = ModelStore()
     secret, operator = claiming(endpoint_url=one), Operator(store, NAMES)
     go_round(secret, operator, Operator(ModelStore(), OTHER))
-    grant = secret.annotations["grant"]
+    grant = secret.annotations["grants"]
     secret.set(endpoint_url=other)
     go_round(secret, operator, Operator(ModelStore(), OTHER))
     assert secret.state[0] == "Ready"
     assert secret.annotations["endpoint"] == CALLED[other]
-    assert secret.annotations["grant"] == grant
+    assert secret.annotations["grants"] == grant
 
 
 @pytest.mark.parametrize("key", ENDPOINT_KEYS)

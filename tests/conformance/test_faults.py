@@ -74,7 +74,7 @@ def test_a_fault_is_named_and_nothing_is_lost_or_written(
     assert (real.user(name), real.owner(name)) == before
     operator.sync(secret)
     assert secret.state == READY
-    assert secret.annotations["grants"] == ready["grant"]
+    assert secret.annotations["grants"] == ready["grants"]
 
 
 def _steps() -> list[Any]:
