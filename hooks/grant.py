@@ -44,6 +44,9 @@ class Kind(StrEnum):
     UNGUARDED = "unguarded"
 
 
+_KINDS = frozenset(Kind)
+
+
 class Mark(StrEnum):
     """How a bucket was gained, where that matters afterwards.
 
@@ -198,7 +201,11 @@ class Grants:
 
     def is_applied(self, text: str, claim: Claim) -> bool:
         """Whether a digest is the claim's, under any of the keys."""
-        return any(hmac.compare_digest(self._applied(key, claim), text) for key in self._keys)
+        # As bytes: an annotation may hold any text, which can't be compared otherwise.
+        told = text.encode(errors="surrogatepass")
+        return any(
+            hmac.compare_digest(self._applied(key, claim).encode(), told) for key in self._keys
+        )
 
     def _applied(self, key: bytes, claim: Claim) -> str:
         fields: list[object] = [claim.user, sorted(claim.attributes.items())]
@@ -310,9 +317,13 @@ def _grant(document: Mapping[str, Any], uid: str, *, current: bool) -> Grant | N
         return None
     try:
         user, *entry = document["user"]
-        buckets = {name: _holding(entry) for name, entry in document["buckets"].items()}
+        buckets = {
+            name: _holding(entry)
+            for name, entry in document["buckets"].items()
+            if entry[1] in _KINDS
+        }
         return Grant(user, _holding(entry), buckets, document["signed"], current)
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (LookupError, ValueError, TypeError, AttributeError):
         return None
 
 

@@ -129,6 +129,9 @@ class Others:
         self._endpoints = None if endpoint is None else {endpoint, *aliases}
         self._may = may
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
+        # A removal reads the Secrets of one namespace, whose tenants can make them many and large:
+        # no look-up waits for that.
+        self._removals = ThreadPoolExecutor(_LISTS, thread_name_prefix="kubernetes-removals")
         self._holders: dict[Thing, Batches[_Question, Found]] = {
             thing: self._batches(self._find_holders) for thing in Thing
         }
@@ -207,7 +210,7 @@ class Others:
         left = deadline.remaining()
         until = time.monotonic() + left
         return await self._in_time(
-            left, asyncio.get_running_loop().run_in_executor(self._threads, find, until)
+            left, asyncio.get_running_loop().run_in_executor(self._removals, find, until)
         )
 
     def _batches(

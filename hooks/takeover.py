@@ -10,6 +10,7 @@ from typing import Protocol
 
 from backends.base import Backend, Bucket, Claim
 from backends.deadline import Deadline
+from backends.errors import TimedOut
 from hooks.grant import Grant, Held, Holding, Kind, Mark
 from hooks.outcome import Conflict, Reason, Refusal
 
@@ -228,8 +229,12 @@ class Takeover:
                         "store has to change is changed at that one's next sync.",
                     )
                 return
+        # It is the user's already, and only a part of what belongs to an owner is missing: for
+        # what is shared that changes nothing.
+        mended = taking is Taking.BUCKET and owners == {self.claim.user}
         await self._may(taking, mine, owners, alone=standing is not None)
-        self._gained.add(thing)
+        if not mended or self._has_shared(mine, thing):
+            self._gained.add(thing)
 
     async def _may(
         self, taking: Taking, mine: Holding | None, owners: Set[str], *, alone: bool
@@ -286,7 +291,7 @@ class Takeover:
     async def grant(self) -> Grant | None:
         """What the Secret holds from now on, now that the store has accepted its credentials.
 
-        None leaves it as it was, where the Kubernetes API can't be asked.
+        None leaves it as it was, where the Kubernetes API can't be asked, or not in time.
         """
         things = (Thing.USER, Thing.BUCKET)
         before = [self.holding(thing) for thing in things]
@@ -299,7 +304,7 @@ class Takeover:
                 holding or await self._holding_now(thing)
                 for thing, holding in zip(things, known, strict=True)
             ]
-        except Refusal:
+        except (Refusal, TimedOut):
             return None
         return Grant(self.claim.user, user, {self.claim.bucket: bucket})
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from backends import jsonbody, xmlbody
 from backends.errors import ServerFault, error_for
+from backends.sensitive import Sensitive
 from hooks import policyfile
 from hooks.decorator import NotAHookRequest, SyncRequest
+from hooks.grant import Evidence, Grant, Grants, Holding, Kind
 from hooks.metrics import Metrics
 from hooks.operator import Operator
 from hooks.policyfile import PolicyError
@@ -26,7 +28,11 @@ from tests.support import ENVIRON, PREFIX
 
 _FIXTURES = Path(__file__).parents[1] / "fixtures"
 _CODE = re.compile(r"[A-Za-z0-9.]{0,64}")
+_ANNOTATIONS = ("grant", "grants", "bucket", "user", "applied", "deletion-policy", "keys")
 _STATUSES = (400, 403, 404, 409, 500, 503)
+_UID = "ce43fd9e-6870-42f9-9f15-94948d720094"
+_GRANTS = Grants(Sensitive("a-key"))
+_GRANT = Grant("u", Holding(1, Kind.OWN), {"b": Holding(1, Kind.SHARED)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,17 @@ async def _calls(request: SyncRequest) -> None:
             check_answer(result.response.encode(), finalize=True)
         for result in (*syncs, *removals):
             operator.reporter.record(shown, result)
+
+
+def grants(content: bytes) -> None:
+    """An annotation that says what a Secret holds; nobody can make one up."""
+    text = content.decode(errors="replace")
+    if text in {_GRANTS.issue(_UID, _GRANT, 1), _GRANTS.issue_first(_UID, "b", "u", 1)}:
+        return
+    for evidence in (Evidence(_UID, text, "", "b", "u"), Evidence(_UID, "", text, "b", "u")):
+        assert evidence.held(_GRANTS).last is None
+    signed = _GRANTS.signed_by_another(text, _UID)
+    assert signed is None or isinstance(signed, int)
 
 
 def xml(content: bytes) -> None:
@@ -138,12 +155,14 @@ TARGETS = {
     "hook": Target(
         hook,
         [_recorded(path) for path in sorted(_FIXTURES.glob("metacontroller/*.json"))],
-        [
-            json.dumps(PREFIX + word)
-            for word in ("grant", "bucket", "applied", "deletion-policy", "keys")
-        ]
+        [json.dumps(PREFIX + word) for word in _ANNOTATIONS]
         + [json.dumps(word) for word in ("data", "secret-key", "Secret.v1", "attachments")]
         + ["1e999", "NaN", '"\\ud800"', "true", "null", "[[[["],
+    ),
+    "grants": Target(
+        grants,
+        [_GRANTS.issue(_UID, _GRANT, 1).encode(), _GRANTS.issue_first(_UID, "b", "u", 1).encode()],
+        ["v1.", "v2.", "v3.", "e30", "W1tbW1tb", "=", "-_", "A" * 43],
     ),
     "xml": Target(
         xml,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hooks.kube import Kube
+from hooks.kube import Kube, Listing
 from hooks.kubecall import Object
 from hooks.kubeerrors import KubeError
 from hooks.secret import Names, read_names
@@ -26,7 +26,8 @@ class Secrets(Kube):
     two steps, thousands of times.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, second: Callable[[], int] = lambda: 0) -> None:
+        self.second = second
         self.documents: dict[Slot, dict[str, Any]] = {}
         self.fault: KubeError | None = None
 
@@ -37,22 +38,37 @@ class Secrets(Kube):
         *,
         timeout: float,
         metadata_only: bool = False,
-    ) -> Iterator[Object]:
+        fields: str | None = None,
+    ) -> Listing:
         if self.fault is not None:
             raise self.fault
+        assert metadata_only, "a look-up lists metadata, and no data"
+        assert fields in {None, "type!=helm.sh/release.v1"}
         name, values = _wanted(selector)
+        found = []
         for slot in sorted(self.documents):
-            document = copy.deepcopy(self.documents[slot])
-            labels = document["metadata"].get("labels", {})
-            if namespace in {None, slot[0]} and (not name or labels.get(name) in values):
-                if metadata_only:
-                    document.pop("data", None)
-                yield document
+            labels = self.documents[slot]["metadata"].get("labels", {})
+            wanted = name is None or (name in labels and labels[name] in (values or {labels[name]}))
+            if namespace in {None, slot[0]} and wanted:
+                found.append(self._shown(slot, metadata_only=True))
+        listing = Listing()
+        listing.second = self.second()
+        listing.pages = iter(found)
+        return listing
 
-    def secret(self, namespace: str, name: str, *, timeout: float) -> Object | None:
+    def secret(
+        self, namespace: str, name: str, *, timeout: float, metadata_only: bool = False
+    ) -> Object | None:
         if self.fault is not None:
             raise self.fault
-        return copy.deepcopy(self.documents.get((namespace, name)))
+        slot = (namespace, name)
+        return self._shown(slot, metadata_only=metadata_only) if slot in self.documents else None
+
+    def _shown(self, slot: Slot, *, metadata_only: bool) -> Object:
+        document = copy.deepcopy(self.documents[slot])
+        if metadata_only:
+            document.pop("data", None)
+        return document
 
     def put(self, slot: Slot, uid: str, fields: dict[str, str]) -> None:
         """Makes a Secret, or gives one other data."""
@@ -125,10 +141,10 @@ class Seen:
         return self.annotations.get("status", ""), self.annotations.get("reason", "")
 
 
-def _wanted(selector: str | None) -> tuple[str, set[str]]:
-    """Label and values of the one form of selectors that the operator uses: ``name in (a,b)``."""
+def _wanted(selector: str | None) -> tuple[str | None, set[str]]:
+    """Label and values of the two forms of selectors in use: ``name in (a,b)`` and ``name``."""
     if selector is None:
-        return "", set()
-    match = re.fullmatch(r"(\S+) in \(([^()]+)\)", selector)
+        return None, set()
+    match = re.fullmatch(r"(\S+)(?: in \(([^()]+)\))?", selector)
     assert match, selector
-    return match[1], set(match[2].split(","))
+    return match[1], set(match[2].split(",")) if match[2] else set()

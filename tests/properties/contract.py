@@ -19,7 +19,7 @@ ANNOTATIONS = frozenset(
         "bucket",
         "user",
         "last-transition-time",
-        "grant",
+        "grants",
         "applied",
     )
 )

@@ -45,6 +45,7 @@ OURS = [
         "user",
         "last-transition-time",
         "grant",
+        "grants",
         "applied",
         "connection-secret",
         "connection-format",

@@ -6,18 +6,21 @@ import copy
 import itertools
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from hooks import finalizer, syncer
+from backends.sensitive import Sensitive
 from hooks.decorator import SyncRequest
 from hooks.demo import apply_answer
+from hooks.grant import Grants
 from hooks.secret import InvalidSecret, read
+from hooks.status import REST
 from hooks.syncer import Result
-from hooks.takeover import Adoption
+from hooks.takeover import Adoption, Thing
 from tests.model import ADMINISTRATOR, Account
 from tests.properties.cluster import Secrets, Seen, Slot
 from tests.properties.contract import check_answer, told
@@ -37,10 +40,16 @@ from tests.properties.events import (
     users,
 )
 from tests.properties.oracle import Ledger, Oracle, Snapshot
-from tests.properties.process import Clock, Fault, Process
+from tests.properties.process import Clock, Fault, Process, Setup, stop_clocks
 from tests.properties.stepwise import StepwiseStore
 from tests.support import PREFIX, encode
 
+# The steps of rotations, one after the other and then from the start: the first key signs.
+KEYS = [("a",), ("a", "b"), ("b", "a"), ("b",), ("b", "a"), ("a", "b")]
+FORGED = {
+    f"{PREFIX}grant": "v1.1999999999." + "A" * 43,
+    f"{PREFIX}grants": "v2.e30." + "A" * 43,
+}
 # Syncs of each Secret until nothing changes any more, if nothing else does.
 ROUNDS = 4
 
@@ -49,15 +58,14 @@ class Reconciling(RuleBasedStateMachine):
     """A few Secrets, buckets and users, and two administrators."""
 
     @initialize(
-        guarded=some.booleans(),
+        guarded=some.sampled_from([True, True, False]),
         adoption=some.sampled_from(Adoption),
         names_owners=some.booleans(),
     )
     def begin(self, guarded: bool, adoption: Adoption, names_owners: bool) -> None:
         """An empty cluster; the store has an administrator's account and somebody's bucket."""
         self.patch = pytest.MonkeyPatch()
-        for module in (syncer, finalizer):
-            self.patch.setattr(module, "datetime", Clock)
+        stop_clocks(self.patch)
         self.guarded, self.adoption = guarded, adoption
         self.store = StepwiseStore(names_owners=names_owners)
         self.root = Account("the-administrators-secret", role="admin")
@@ -65,11 +73,16 @@ class Reconciling(RuleBasedStateMachine):
         self.store.accounts["somebody"] = Account("somebodys-secret")
         self.store.owners["bucket-b"] = "somebody"
         self.store.objects["bucket-b", "object"] = b"precious"
-        self.kube = Secrets()
+        self.kube = Secrets(lambda: int(Clock.present.timestamp()))
         self.ledger = Ledger()
         self.uids = itertools.count()
         self.worn: list[tuple[str, dict[str, str]]] = []
-        self.process = Process(self.store, self.kube, guarded=guarded, adoption=adoption)
+        self.shown: dict[Slot, dict[str, Any]] = {}
+        self.stages = [0, 0]
+        self.processes = [
+            Process(name, self.store, self.kube, Setup(guarded, adoption, KEYS[0]))
+            for name in ("one", "two")
+        ]
 
     def teardown(self) -> None:
         """Nothing of it is left to other tests."""
@@ -85,6 +98,7 @@ class Reconciling(RuleBasedStateMachine):
         """Makes a Secret, or changes all of it; mostly it is synced then."""
         fields = {"bucket-name": bucket, "access-key": user, "access-secret": secret, **extra}
         if (found := self.kube.seen(slot)) is None or not found.deleting:
+            self.remember(slot)
             self.kube.put(slot, f"uid-{next(self.uids)}", fields)
             if call != "later":
                 self.sync(slot, None, deaf=call == "deaf")
@@ -104,6 +118,7 @@ class Reconciling(RuleBasedStateMachine):
         found = self.kube.seen(slot)
         if found is None or found.deleting:
             return
+        self.remember(slot)
         found.document["data"][field[0]] = encode(field[1])
         if call != "later":
             self.sync(slot, None, deaf=call == "deaf")
@@ -121,28 +136,44 @@ class Reconciling(RuleBasedStateMachine):
         document["metadata"]["deletionTimestamp"] = "2026-11-24T18:32:54Z"
         self.finalize(slot, fault, deaf=False)
 
-    @rule(slot=slots, other=slots, how=some.sampled_from(["strip", "copy", "restore", "forge"]))
+    @rule(slot=slots)
+    def make_again(self, slot: Slot) -> None:
+        """Deletes a Secret and makes it once more, with the same data and another uid."""
+        found = self.kube.seen(slot)
+        if found is None or found.deleting:
+            return
+        self.remember(slot)
+        data = found.document["data"]
+        del self.kube.documents[slot]
+        self.kube.put(slot, f"uid-{next(self.uids)}", {})
+        self.kube.documents[slot]["data"] = data
+
+    @rule(
+        slot=slots,
+        other=slots,
+        how=some.sampled_from(["strip", "strip", "unlabel", "copy", "restore", "forge"]),
+    )
     def tamper(self, slot: Slot, other: Slot, how: str) -> None:
-        """Writes what the operator writes: nothing, a neighbour's, an old one's, made up."""
+        """Writes what the operator writes: nothing, a neighbour's, an old one's, made up.
+
+        Controllers that replace metadata take it all away.
+        """
         secret, copied = self.kube.seen(slot), self.kube.seen(other)
         if secret is None or copied is None or secret.names is None:
             return
+        self.remember(slot)
         metadata = secret.document["metadata"]
         annotations = metadata["annotations"]
-        former = [
-            worn
-            for uid, worn in self.worn
-            if uid == secret.uid
-            and (
-                worn.get(f"{PREFIX}bucket") == secret.names.bucket
-                or worn.get(f"{PREFIX}user") == secret.names.user
-            )
-        ]
+        if how in {"strip", "unlabel"}:
+            metadata.pop("labels", None)
+        if how == "unlabel":
+            return
+        former = [worn for uid, worn in self.worn if uid == secret.uid]
         new = {
             "strip": {},
             "copy": copied.document["metadata"]["annotations"],
             "restore": former[0] if former else {},
-            "forge": {**annotations, f"{PREFIX}grant": "v1.1999999999." + "A" * 43},
+            "forge": {**annotations, **FORGED},
         }[how]
         kept = {f"{PREFIX}enabled", f"{PREFIX}deletion-policy"}
         metadata["annotations"] = {
@@ -181,15 +212,79 @@ class Reconciling(RuleBasedStateMachine):
         elif bucket in self.store.owners:
             self.store.objects[bucket, "object"] = b"precious"
 
+    # What the platform does with the operator.
+
+    @rule()
+    def switch_guard(self) -> None:
+        """Switches the guard off or on again; both replicas are started anew."""
+        self.guarded = not self.guarded
+        for number in range(len(self.processes)):
+            self.restart(number)
+
+    @rule()
+    def rotate_key(self) -> None:
+        """The next step of a new SIGNING_KEY, one replica after the other.
+
+        The former key goes when nothing is signed with it any more.
+        """
+        number = self.stages.index(min(self.stages))
+        stage = self.stages[number] + 1
+        if len(KEYS[stage % len(KEYS)]) == 1 and not all(map(self.is_current, SLOTS)):
+            return
+        self.stages[number] = stage
+        self.restart(number)
+
+    @rule()
+    def wait(self) -> None:
+        """Longer than a grant by another key is left alone, or an old list is good enough."""
+        Clock.present += timedelta(seconds=REST + 60)
+
+    @rule(slot=slots, keep=some.booleans())
+    def roll_back(self, slot: Slot, keep: bool) -> None:
+        """The former version writes its grant, or takes its names away in a Conflict."""
+        secret = self.kube.seen(slot)
+        if secret is None or secret.deleting or secret.names is None:
+            return
+        names = secret.names
+        account = self.store.accounts.get(names.user)
+        annotations = secret.document["metadata"]["annotations"]
+        ready = (
+            account is not None
+            and account.secret == names.secret.reveal()
+            and not account.disabled
+            and self.store.owners.get(names.bucket) == names.user
+        )
+        if not ready or any(self.ledger.of(other) for other in self.kube.others(slot)):
+            # What it would do beside others is its own matter, which was the reason for another.
+            return
+        self.remember(slot)
+        second = int(Clock.present.timestamp())
+        token = Grants(*self.processes[0].settings.signing_keys).issue_first(
+            secret.uid, names.bucket, names.user, second
+        )
+        annotations |= {
+            f"{PREFIX}grant": token,
+            f"{PREFIX}bucket": names.bucket,
+            f"{PREFIX}user": names.user,
+        }
+        if not keep:
+            annotations.pop(f"{PREFIX}grants", None)
+        self.ledger.record_former(token, secret, names.bucket, names.user, second)
+
     # What Metacontroller does.
 
-    @rule(slot=slots, fault=faults, deaf=some.sampled_from([False, False, False, True]))
-    def sync(self, slot: Slot, fault: Fault, deaf: bool) -> None:
+    @rule(
+        slot=slots,
+        fault=faults,
+        deaf=some.sampled_from([False, False, False, True]),
+        replica=some.sampled_from([0, 1]),
+    )
+    def sync(self, slot: Slot, fault: Fault, deaf: bool, replica: int = 0) -> None:
         """Calls the hook; a step of the store may fail, and Kubernetes may not answer."""
         if (document := self.kube.documents.get(slot)) is None:
             return
         before, oracle = Snapshot.of(self.store), self.oracle()
-        result = self.process.call(SyncRequest.of(document), fault, deaf=deaf)
+        result = self.processes[replica].call(SyncRequest.of(document), fault, deaf=deaf)
         after = Snapshot.of(self.store)
         oracle.check_sync(slot, before, after)
         if result is None:
@@ -201,6 +296,34 @@ class Reconciling(RuleBasedStateMachine):
             assert after.accounts.keys() == before.accounts.keys(), "half-made: a user"
             assert after.owners == before.owners, "half-made: a bucket"
 
+    @rule(slot=slots, replica=some.sampled_from([0, 1]))
+    def sync_what_was(self, slot: Slot, replica: int) -> None:
+        """A replica is shown an older state, and its answer is refused for that."""
+        document = self.shown.get(slot)
+        if document is None or slot not in self.kube.documents:
+            return
+        before, oracle = Snapshot.of(self.store), self.oracle()
+        oracle.secrets.documents[slot] = copy.deepcopy(document)
+        self.processes[replica].call(SyncRequest.of(document), None, deaf=False)
+        oracle.check_sync(slot, before, Snapshot.of(self.store))
+
+    @rule(slot=slots, other=slots, step=some.integers(1, 8), lost=some.booleans())
+    def race(self, slot: Slot, other: Slot, step: int, lost: bool) -> None:
+        """Two replicas at the same time: one is called in the middle of the other's call."""
+        if slot == other or not {slot, other} <= self.kube.documents.keys():
+            return
+
+        def meanwhile() -> None:
+            request = SyncRequest.of(self.kube.documents[other])
+            result = self.processes[1].call(request, None, deaf=False)
+            if result is not None and not lost:
+                self.answered(other, result)
+
+        request = SyncRequest.of(self.kube.documents[slot])
+        result = self.processes[0].call(request, None, deaf=False, meanwhile=(step, meanwhile))
+        if result is not None:
+            self.answered(slot, result, raced=True)
+
     @rule(slot=slots, fault=faults, deaf=some.booleans())
     def finalize(self, slot: Slot, fault: Fault, deaf: bool) -> None:
         """Calls the finalize hook of a Secret, which Metacontroller does for live ones too."""
@@ -209,7 +332,7 @@ class Reconciling(RuleBasedStateMachine):
         secret = Seen(slot, document)
         before, oracle = Snapshot.of(self.store), self.oracle()
         request = replace(SyncRequest.of(document), finalizing=secret.deleting)
-        result = self.process.call(request, fault, deaf=deaf, finalize=True)
+        result = self.processes[0].call(request, fault, deaf=deaf, finalize=True)
         after = Snapshot.of(self.store)
         oracle.check_finalize(slot, before, after)
         if result is None:
@@ -224,19 +347,39 @@ class Reconciling(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """No more faults and no more changes: a few rounds, and all is as it stays."""
-        for _ in range(ROUNDS):
+        right = self.in_the_right()
+        for turn in range(ROUNDS):
             for slot in SLOTS:
-                self.sync(slot, None, deaf=False)
+                self.sync(slot, None, deaf=False, replica=turn % 2)
         before, states = Snapshot.of(self.store), self.states()
         for slot in SLOTS:
             self.sync(slot, None, deaf=False)
         if self.guarded:
             assert Snapshot.of(self.store) == before, "Secrets take things from one another"
-            assert self.states() == states
+            assert self.states() == states, "an identical sync answers something else"
         for slot in SLOTS:
             secret = self.kube.seen(slot)
-            if secret is not None and self.must_be_ready(secret):
-                assert secret.state == ("Ready", "Provisioned")
+            if secret is None:
+                continue
+            if slot in right or self.must_be_ready(secret):
+                assert secret.state == ("Ready", "Provisioned"), "a holder is locked out"
+            if self.guarded:
+                self.check_ready(secret)
+
+    def in_the_right(self) -> set[Slot]:
+        """Those that hold all that they name: nothing may ever lock them out."""
+        if not self.guarded:
+            return set()
+        oracle, found = self.oracle(), set()
+        for slot in SLOTS:
+            secret = self.kube.seen(slot)
+            if secret is None or secret.names is None or not self.is_possible(secret):
+                continue
+            wanted = ((Thing.USER, secret.names.user), (Thing.BUCKET, secret.names.bucket))
+            holders = [oracle.holder(thing, name) for thing, name in wanted]
+            if all(holder is not None and holder.slot == slot for holder in holders):
+                found.add(slot)
+        return found
 
     # What is seen of it.
 
@@ -249,12 +392,35 @@ class Reconciling(RuleBasedStateMachine):
 
     def oracle(self) -> Oracle:
         """One that knows how things stand now."""
-        kube = Secrets()
+        kube = Secrets(self.kube.second)
         kube.documents = copy.deepcopy(self.kube.documents)
         return Oracle(kube, Ledger(dict(self.ledger.grants)), self.guarded, self.adoption)
 
-    def answered(self, slot: Slot, result: Result) -> None:
+    def remember(self, slot: Slot) -> None:
+        """Keeps how a Secret was before a change."""
+        if slot in self.kube.documents:
+            self.shown[slot] = copy.deepcopy(self.kube.documents[slot])
+
+    def restart(self, number: int) -> None:
+        """Starts a replica anew, with how things are set up by now."""
+        keys = KEYS[self.stages[number] % len(KEYS)]
+        self.processes[number].start(Setup(self.guarded, self.adoption, keys))
+
+    def is_current(self, slot: Slot) -> bool:
+        """Whether a Secret's grants are signed by the key that signs."""
+        secret = self.kube.seen(slot)
+        if secret is None:
+            return True
+        keys = KEYS[max(self.stages) % len(KEYS)]
+        grants = Grants(Sensitive(keys[0]))
+        told = secret.annotations
+        if "grant" in told and "grants" not in told:
+            return False
+        return "grants" not in told or grants.read(told["grants"], secret.uid) is not None
+
+    def answered(self, slot: Slot, result: Result, *, raced: bool = False) -> None:
         """Writes the answer on the Secret and looks at it."""
+        self.remember(slot)
         document = self.kube.documents[slot]
         answer = check_answer(result.response.encode())
         assert not [secret for secret in SECRETS if secret in told(answer)]
@@ -262,7 +428,8 @@ class Reconciling(RuleBasedStateMachine):
         secret = Seen(slot, document)
         if result.outcome is not None:
             self.ledger.record(secret)
-            self.check_ready(secret)
+            if not raced:
+                self.check_ready(secret)
             worn = dict(document["metadata"]["annotations"])
             if not self.worn or self.worn[-1] != (secret.uid, worn):
                 self.worn.append((secret.uid, worn))
@@ -292,17 +459,22 @@ class Reconciling(RuleBasedStateMachine):
         }
         return json.dumps(metadata, sort_keys=True)
 
-    def must_be_ready(self, secret: Seen) -> bool:
-        """Whether it is valid, nobody else asks for the same, and nothing forbids it."""
+    def is_possible(self, secret: Seen) -> bool:
+        """Whether a Secret is valid, and its user one that is ever changed."""
         names = secret.names
         if names is None or secret.deleting:
             return False
         try:
-            read(secret.document["data"], self.process.settings.rules)
+            read(secret.document["data"], self.processes[0].settings.rules)
         except InvalidSecret:
             return False
         account = self.store.accounts.get(names.user)
-        if account is not None and (account.role == "admin" or account.disabled):
+        return account is None or not (account.role == "admin" or account.disabled)
+
+    def must_be_ready(self, secret: Seen) -> bool:
+        """Whether it is valid, nobody else asks for the same, and nothing forbids it."""
+        names = secret.names
+        if names is None or not self.is_possible(secret):
             return False
         if self.adoption is not Adoption.ANY and secret.state[1] in {"BucketOwned", "UserExists"}:
             return False

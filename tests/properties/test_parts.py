@@ -21,7 +21,7 @@ from backends.signing import SignedClient
 from hooks.allowed import ROLES
 from hooks.decorator import SyncRequest
 from hooks.endpoint import normalise
-from hooks.grant import Evidence, Grants
+from hooks.grant import Evidence, Grant, Grants, Holding, Kind, Mark
 from hooks.outcome import Outcome, Reason, Status
 from hooks.policyfile import PolicyError, parse
 from hooks.secret import (
@@ -96,11 +96,9 @@ def test_any_annotations_have_an_answer(
     annotations: dict[str, str], reason: Reason, claim: Claim | None, uid: str
 ) -> None:
     request = SyncRequest("team", "claim", uid, annotations, {})
-    evidence = KEYS.evidence(request)
     # Nobody can make one up.
-    assert evidence.given(GRANTS, CLAIM) is None
-    assert not evidence.covers_user(GRANTS, CLAIM)
-    assert not evidence.covers_bucket(GRANTS, CLAIM, {"user"})
+    held = KEYS.evidence(request).held(GRANTS, {"bucket"}, {"user"})
+    assert held.last is None
     scribe = Scribe(KEYS, GRANTS, "http://127.0.0.1:1")
     answer = scribe.answer(request, Outcome(reason, "A sentence."), claim, NOW)
     check_answer(answer.encode())
@@ -108,16 +106,48 @@ def test_any_annotations_have_an_answer(
 
 @tries(100)
 @given(names=some.tuples(WORDS, WORDS, WORDS), other=some.tuples(WORDS, WORDS, WORDS))
-def test_a_grant_is_for_one_secret_one_bucket_and_one_user(
+def test_a_former_grant_is_for_one_secret_one_bucket_and_one_user(
     names: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
     uid, bucket, user = names
-    token = GRANTS.issue(uid, bucket, user, 1_700_000_000)
+    token = GRANTS.issue_first(uid, bucket, user, 1_700_000_000)
     assert GRANTS.issued_at(token, *names) == (1_700_000_000 if uid else None)
     assert (GRANTS.issued_at(token, *other) is None) or other == names
-    evidence = Evidence(uid, token, bucket, user)
-    assert evidence.given(GRANTS, None) == ((bucket, user) if uid else None)
+    held = Evidence(uid, "", token, bucket, user).held(GRANTS).last
+    assert (held and (held.user, set(held.buckets))) == ((user, {bucket}) if uid else None)
     assert Grants(Sensitive("another-key")).issued_at(token, *names) is None
+
+
+SECONDS = some.integers(0, 2**40)
+HOLDINGS = some.builds(Holding, SECONDS, some.sampled_from(Kind), some.sampled_from(Mark))
+GIVEN = some.builds(
+    Grant, WORDS, HOLDINGS, some.dictionaries(WORDS, HOLDINGS, min_size=1, max_size=16)
+)
+
+
+@tries(150)
+@given(uid=WORDS, other=WORDS, given=GIVEN, now=SECONDS)
+def test_a_grant_says_to_one_secret_what_was_given(
+    uid: str, other: str, given: Grant, now: int
+) -> None:
+    token = GRANTS.issue(uid, given, now)
+    # What is longer is no grant at all; no name of a store's comes near.
+    fits = len(token) < 8192
+    assert GRANTS.read(token, uid) == (given if uid and fits else None)
+    assert other == uid or GRANTS.read(token, other) is None
+    both = Grants(Sensitive("another-key"), Sensitive("a-key"))
+    assert both.read(token, uid) == (given if uid and fits else None)
+    assert Grants(Sensitive("another-key")).read(token, uid) is None
+    assert GRANTS.issue(uid, given, now) == token
+
+
+@tries(150)
+@given(given=GIVEN, at=some.integers(0, 8192), letter=some.characters())
+def test_a_grant_with_another_letter_is_none(given: Grant, at: int, letter: str) -> None:
+    token = GRANTS.issue("uid", given, 1)
+    at %= len(token)
+    assume(token[at] != letter)
+    assert GRANTS.read(token[:at] + letter + token[at + 1 :], "uid") is None
 
 
 hosts = some.sampled_from(["s3.example", "S3.EXAMPLE", "127.0.0.1", "[::1]", "[FE80::1%eth0]", "k"])
