@@ -383,6 +383,7 @@ class Others:
             fields=fields,
             metadata_only=True,
             timeout=until - time.monotonic(),
+            mentioning=self._keys.enabled,
         )
 
     def _granted(
