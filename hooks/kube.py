@@ -103,6 +103,7 @@ class Kube:
         timeout: float,
         metadata_only: bool = False,
         fields: str | None = None,
+        mentioning: str | None = None,
     ) -> Listing:
         """Secrets one by one; no more than one page of them is ever held.
 
@@ -116,13 +117,16 @@ class Kube:
             timeout: seconds from now until the last page is there, the caller's own time included.
             metadata_only: leaves data out: it isn't even sent.
             fields: a field selector.
+            mentioning: the key of an annotation or label; a Secret without it may be left out.
 
         Raises:
             KubeError: when the first or a further page can't be had.
         """
         query = {"labelSelector": selector or "", "fieldSelector": fields or ""}
         listing = Listing()
-        listing.pages = self._pages(namespace, query, Clock(timeout), metadata_only, listing)
+        listing.pages = self._pages(
+            namespace, query, Clock(timeout), metadata_only, mentioning, listing
+        )
         return listing
 
     def secret(
@@ -316,6 +320,7 @@ class Kube:
         selectors: Mapping[str, str],
         clock: Clock,
         metadata_only: bool,
+        mentioning: str | None,
         listing: Listing,
     ) -> Iterator[Object]:
         path, values = (
@@ -336,6 +341,7 @@ class Kube:
                     accept=METADATA_LIST if metadata_only else JSON,
                     kind="PartialObjectMetadataList" if metadata_only else "SecretList",
                     most=METADATA_LIMIT if metadata_only else ANSWER_LIMIT,
+                    mentioning=mentioning,
                 )
             except AnswerTooLong:
                 if limit == 1:

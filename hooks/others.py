@@ -386,6 +386,7 @@ class Others:
             fields=fields,
             metadata_only=True,
             timeout=until - time.monotonic(),
+            mentioning=self._keys.enabled,
         )
 
     def _granted(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from hooks import kubecall
 from hooks.kube import Kube
 from hooks.kubeerrors import (
     AlreadyExists,
@@ -91,6 +92,39 @@ def test_metadata_alone_is_without_data(api_cluster: Cluster, kube: Kube, namesp
     assert "data" not in found
     # Whatever the list calls its items: what it is told from others by.
     assert (found["apiVersion"], found["kind"]) == ("v1", "Secret")
+
+
+def test_pages_that_mention_nothing_wanted_are_passed_over(
+    api_cluster: Cluster, kube: Kube, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hooks.kube.METADATA_PAGE", 2)
+    marked = {"example.com/wanted": "true"}
+    for name in "abcdef":
+        manifest = secret(namespace, name, annotations=marked if name == "d" else {})
+        api_cluster.api.create(manifest)
+    everything = names(kube, namespace, metadata_only=True)
+    found = names(kube, namespace, metadata_only=True, mentioning="example.com/wanted")
+    assert everything == list("abcdef")
+    assert found == ["c", "d"]
+    assert names(kube, namespace, mentioning="example.com/nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        pytest.param('{"metadata":{"continue":"x"},"items":[{"a":"b"}]}', False, id="nothing"),
+        pytest.param('{"metadata":{"continue":"x"},"items":[]}\n', False, id="empty"),
+        pytest.param('{"metadata":{},"items":[{"a":"the/key"}]}', True, id="mentioned"),
+        pytest.param('{"metadata":{},"items":[{"a":"the\\/key"}]}', True, id="escaped"),
+        pytest.param('{"metadata":{},"items":[{"a":"b"},{"a', True, id="cut short"),
+        pytest.param('{"items":[{"a":"b"}],"metadata":{"c":[{}]}}', True, id="in another order"),
+        pytest.param('{"items": [{"a":"b"}]}', True, id="spelt otherwise"),
+        pytest.param('{"message":"no list"}', True, id="something else"),
+    ],
+)
+def test_only_a_whole_list_that_mentions_nothing_is_left_unread(content: str, read: bool) -> None:
+    frame = kubecall._frame(content.encode(), "the/key")
+    assert frame == (None if read else {"metadata": {"continue": "x"}, "items": []})
 
 
 def test_a_selector_selects(api_cluster: Cluster, kube: Kube, namespace: str) -> None:
