@@ -320,7 +320,7 @@ def test_a_namespace_that_may_not_have_it_is_passed_over(
     def may(namespace: str, thing: Thing, name: str) -> bool:
         return (namespace, thing, name) != (world.theirs, Thing.BUCKET, bucket)
 
-    look = Others(kube, KEYS, GRANTS, ENDPOINT, may)
+    look = Others(kube, KEYS, GRANTS, ENDPOINT, may=may)
     answer = wait(look.unproven(Thing.BUCKET, bucket, {"someone"}, "none/none", Deadline(20)))
     assert answer.others == ()
     assert spy.data_read == []
@@ -358,8 +358,8 @@ def test_a_secret_with_this_stores_endpoint_counts(world: World, kube: Kube) -> 
 def test_a_secret_with_another_name_of_this_store_counts(world: World, kube: Kube) -> None:
     bucket = random.token_hex(8)
     named(world, bucket, "one", data={"endpoint-url": "s3.example:7070"})
-    look = Others(kube, KEYS, ENDPOINT, frozenset({"https://s3.example:7070"}))
-    (other,) = wait(look.all("none/none", lambda names: bucket in names.buckets, Deadline(20)))
+    look = Others(kube, KEYS, GRANTS, ENDPOINT, frozenset({"https://s3.example:7070"}))
+    (other,) = wait(look.holders(Thing.BUCKET, bucket, "none/none", Deadline(20))).others
     assert other.request.name == "one"
     assert found(kube, bucket) == set()
 
@@ -371,13 +371,12 @@ def test_only_keys_that_count_are_mentioned(world: World, kube: Kube) -> None:
     keys = {ENABLED: "true", f"{PREFIX}keys": "bucket=APP_BUCKET"}
     data = {**theirs, "APP_BUCKET": bucket, "bucket-name": f"{bucket}-3"}
     named(world, bucket, "two", data=data, annotations=keys)
-    mentioned = Mentions(
-        frozenset({bucket}), frozenset({"someone"}), frozenset({Sensitive("something")})
-    )
-    others_found = wait(
-        others(kube).all("none/none", lambda names: names == mentioned, Deadline(20))
-    )
-    assert {other.request.name for other in others_found} == {"one", "two"}
+    answer = wait(others(kube).holders(Thing.BUCKET, bucket, "none/none", Deadline(20)))
+    assert {other.request.name for other in answer.others} == {"one", "two"}
+    for other in answer.others:
+        assert other.names.buckets == {bucket}
+        assert other.names.users == {"someone"}
+        assert other.names.secrets == {Sensitive("something")}
 
 
 def test_an_applications_own_key_is_no_other_secret_of_the_user(world: World) -> None:

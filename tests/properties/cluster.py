@@ -39,6 +39,7 @@ class Secrets(Kube):
         timeout: float,
         metadata_only: bool = False,
         fields: str | None = None,
+        mentioning: str | None = None,
     ) -> Listing:
         if self.fault is not None:
             raise self.fault
