@@ -146,6 +146,54 @@ def test_secrets_of_a_mebibyte_come_in_smaller_portions(
     assert [found["metadata"]["name"] for found in listing] == made
 
 
+def test_portions_grow_again_after_large_secrets(
+    api_cluster: Cluster, kube: Kube, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hooks.kube.PAGE", 16)
+    monkeypatch.setattr("hooks.kube.ANSWER_LIMIT", 200_000)
+    large = [f"a-large-{number}" for number in range(4)]
+    small = [f"small-{number:02d}" for number in range(60)]
+    for name in large:
+        api_cluster.api.create(secret(namespace, name, data={"blob": "x" * 90_000}))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: api_cluster.api.create(secret(namespace, name)), small))
+    limits: list[int] = []
+    dated = kube._caller.dated
+
+    def seen(*arguments: Any, query: dict[str, str], **more: Any) -> Any:
+        limits.append(int(query["limit"]))
+        return dated(*arguments, query=query, **more)
+
+    monkeypatch.setattr(kube._caller, "dated", seen)
+    assert names(kube, namespace) == [*large, *small]
+    assert min(limits) == 1
+    assert limits[-1] == 16
+    # One by one it would be as many as there are Secrets.
+    assert len(limits) < 25
+
+
+def test_a_field_selector_leaves_out_what_is_of_another_type(
+    api_cluster: Cluster, kube: Kube, namespace: str
+) -> None:
+    api_cluster.api.create({**secret(namespace, "release"), "type": "helm.sh/release.v1"})
+    api_cluster.api.create(secret(namespace, "opaque"))
+    found = kube.secrets(
+        namespace, timeout=SECONDS, metadata_only=True, fields="type!=helm.sh/release.v1"
+    )
+    assert [each["metadata"]["name"] for each in found] == ["opaque"]
+    assert names(kube, namespace) == ["opaque", "release"]
+
+
+def test_a_list_tells_when_the_api_gave_it(
+    api_cluster: Cluster, kube: Kube, namespace: str
+) -> None:
+    api_cluster.api.create(secret(namespace, "one"))
+    listing = kube.secrets(namespace, timeout=SECONDS, metadata_only=True)
+    assert listing.second == 0
+    assert len(list(listing)) == 1
+    assert abs(listing.second - time.time()) < 60
+
+
 @pytest.mark.usefixtures("small_pages")
 def test_the_time_of_a_list_includes_the_callers(
     api_cluster: Cluster, kube: Kube, namespace: str

@@ -254,7 +254,12 @@ class Reconciling(RuleBasedStateMachine):
             and not account.disabled
             and self.store.owners.get(names.bucket) == names.user
         )
-        if not ready or any(self.ledger.of(other) for other in self.kube.others(slot)):
+        oracle = self.oracle()
+        holders = (
+            oracle.holder(Thing.USER, names.user),
+            oracle.holder(Thing.BUCKET, names.bucket),
+        )
+        if not ready or any(holder is not None and holder.slot != slot for holder in holders):
             # What it would do beside others is its own matter, which was the reason for another.
             return
         self.remember(slot)
