@@ -40,6 +40,7 @@ from hooks.takeover import Guard, Rights, Takeover, Thing, claimed
 _MARGIN = 0.25
 _REMEMBERED = 1000
 _DELETIONS = frozenset(Deletion)
+_CLAIMED = {Thing.BUCKET: Reason.BUCKET_CLAIMED, Thing.USER: Reason.ACCESS_KEY_CLAIMED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,31 +146,38 @@ class Syncer:
     async def _refuse_contender(
         self, request: SyncRequest, claim: Claim, deadline: Deadline
     ) -> None:
-        """Tells who wants another's bucket so, before it waits for what others need.
+        """Tells who wants what is another's so, before it waits for what others need.
 
-        Many that name one bucket would else wait for one another, and whoever calls could call for
-        nobody else meanwhile. So they share one look-up. It gives nobody anything: who isn't
-        refused here is asked about again.
+        Many that name one bucket or user would else wait for one another, and whoever calls could
+        call for nobody else meanwhile. So they share one look-up. It gives nobody anything: who
+        isn't refused here is asked about again.
 
         Raises:
-            Conflict: another Secret holds the bucket.
+            Conflict: another Secret holds it.
             Refusal: the other Secrets can't be looked at.
             StoreError: the store can't be asked.
         """
-        known = self._keys.observed(request, "reason") == Reason.BUCKET_CLAIMED
-        # A new Secret whose bucket nobody is at work on takes no further question.
-        waits = not self._is_ready(request) and self._locks.is_held("bucket", claim.bucket)
-        if self._guard is None or not (known or waits):
+        if self._guard is None:
             return
+        names = {Thing.USER: claim.user, Thing.BUCKET: claim.bucket}
+        reason = self._keys.observed(request, "reason")
+        # Of two things that are others' it is told of one, always the same.
+        asked = [thing for thing in names if _CLAIMED[thing] == reason]
+        if not asked and not self._is_ready(request):
+            # A new Secret whose names nobody is at work on takes no further question.
+            asked = [thing for thing in names if self._locks.is_held(thing.value, names[thing])]
         held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
-        standing = await self._guard.standing(Thing.BUCKET, claim, deadline)
-        against = standing.against(held.bucket(claim.bucket), request.uid)
-        rival = next((holder for holder in against if holder.rival), None)
-        if rival is None:
-            return
-        # What the store accepts is never called less than Ready.
-        if (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED:
-            raise claimed(Thing.BUCKET, claim, rival.namespace, rival.name)
+        for thing in asked:
+            mine = held.user(claim.user) if thing is Thing.USER else held.bucket(claim.bucket)
+            standing = await self._guard.standing(thing, claim, deadline)
+            against = standing.against(mine, request.uid)
+            rival = next((holder for holder in against if holder.rival), None)
+            # What the store accepts is never called less than Ready.
+            if (
+                rival is not None
+                and (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED
+            ):
+                raise claimed(thing, claim, rival.namespace, rival.name)
 
     def _is_ready(self, request: SyncRequest) -> bool:
         return self._keys.observed(request, "status") == Status.READY

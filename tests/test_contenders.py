@@ -11,7 +11,7 @@ from hooks.kube import Kube
 from hooks.syncer import Result
 from tests.live import OPERATORS_RIGHTS, Live, kube_of, request_for
 from tests.model import Account
-from tests.rivals import BUCKET_CLAIMED, READY, World, two_namespaces
+from tests.rivals import BUCKET_CLAIMED, CLAIMS, READY, Claims, World, two_namespaces
 from tests.servers.accounts import account
 from tests.servers.cluster import Cluster
 from tests.support import wait
@@ -33,11 +33,11 @@ def world(api_cluster: Cluster, kube: Kube) -> Iterator[World]:
 
 
 def synced_beside(world: World, live: Live) -> tuple[str, str]:
-    """What a Secret is told while another's sync is at work on its bucket."""
+    """What a Secret is told while another's sync is at work on its bucket and its user."""
     syncer = world.hooks.operator.parts.syncer
 
     async def sync() -> Result:
-        async with syncer._locks.hold(Deadline(60), bucket=live.bucket):
+        async with syncer._locks.hold(Deadline(60), bucket=live.bucket, user=live.user):
             return await syncer.sync(request_for(live.document))
 
     outcome = wait(sync()).outcome
@@ -45,18 +45,40 @@ def synced_beside(world: World, live: Live) -> tuple[str, str]:
     return outcome.status.value, outcome.reason.value
 
 
-def test_who_contends_does_not_wait_for_who_holds(world: World) -> None:
+@CLAIMS
+def test_who_contends_does_not_wait_for_who_holds(
+    world: World, claims: Claims, expected: tuple[str, str]
+) -> None:
     holder = world.holder()
-    contender = world.stranger(bucket=holder.bucket)
-    assert synced_beside(world, contender) == BUCKET_CLAIMED
+    contender = claims(world, holder)
+    assert synced_beside(world, contender) == expected
     world.hooks.sync(contender)
-    assert contender.state == BUCKET_CLAIMED
+    assert contender.state == expected
     # Nor the next time, and until the holder has gone.
-    assert synced_beside(world, contender) == BUCKET_CLAIMED
+    assert synced_beside(world, contender) == expected
     holder.delete()
     world.hooks.sync(contender)
     assert contender.state == READY
     assert world.holds(contender)
+
+
+def test_who_wants_two_things_of_others_is_always_told_of_the_same(world: World) -> None:
+    holder, other = world.holder(), world.holder()
+    contender = world.stranger(bucket=holder.bucket, user=other.user)
+    world.hooks.sync(contender)
+    told = contender.state
+    assert told[0] == "Conflict"
+    assert synced_beside(world, contender) == told
+    first, second = (world.hooks.sync(contender).response for _ in range(2))
+    assert first.encode() == second.encode()
+
+
+def test_a_copied_pair_is_no_contender(world: World) -> None:
+    holder = world.holder()
+    copy = world.stranger(bucket=holder.bucket, user=holder.user, secret=holder.secret)
+    assert synced_beside(world, copy) == ("Retrying", "Timeout")
+    world.hooks.sync(copy)
+    assert copy.state == READY
 
 
 def test_who_is_ready_waits_for_its_turn(world: World) -> None:
