@@ -36,6 +36,8 @@ _APART = 0.05
 _LATELY = 60.0
 # A release of Helm's can have nearly a mebibyte, and is never annotated.
 _NO_RELEASES = "type!=helm.sh/release.v1"
+# Secrets whose data is read one by one; more are read page by page.
+_SINGLY = 100
 # Nothing longer can be the name of a bucket or a user, or a secret.
 _LONGEST_NAME = 1024
 # What the operator has answered a Secret that does not hold what it names,
@@ -323,11 +325,9 @@ class Others:
                 # Annotations may be large, and these many.
                 candidates.append((_slim(request), asked))
         others: list[list[Other]] = [[] for _ in questions]
-        for request, asked in candidates:
-            other = self._read(request, Held(), until)
-            if other is None:
-                continue
-            for number, proven in asked.items():
+        wanted = {request.origin: (request, asked) for request, asked in candidates}
+        for other in self._read_all([request for request, _ in candidates], until):
+            for number, proven in wanted[other.request.origin][1].items():
                 question = questions[number]
                 if _names(other.names, question.thing, question.name):
                     others[number].append(replace(other, held=proven))
@@ -405,6 +405,29 @@ class Others:
             if not request.deleting and self._keys.enables(request):
                 yield request, self._keys.evidence(request).held(self._grants)
 
+    def _read_all(self, requests: Sequence[SyncRequest], until: float) -> Iterator[Other]:
+        """What the data of several mentions; many are read page by page, a few each by itself.
+
+        Many have no answer yet where an operator is new to a cluster.
+        """
+        if len(requests) <= _SINGLY:
+            for request in requests:
+                if (other := self._read(request, Held(), until)) is not None:
+                    yield other
+            return
+        wanted = {request.origin: request for request in requests}
+        listing = self._kube.secrets(fields=_NO_RELEASES, timeout=until - time.monotonic())
+        for secret in listing:
+            if not _is_annotated(secret, self._keys.enabled):
+                continue
+            try:
+                now = SyncRequest.of(secret)
+            except NotAHookRequest:
+                continue
+            found = wanted.get(now.origin)
+            if found is not None and (other := self._mentions(found, now, Held())) is not None:
+                yield other
+
     def _read(self, request: SyncRequest, held: Held, until: float) -> Other | None:
         """What a Secret's data mentions; None if it is gone, or another store's."""
         found = self._kube.secret(request.namespace, request.name, timeout=until - time.monotonic())
@@ -414,6 +437,9 @@ class Others:
             now = SyncRequest.of(found)
         except NotAHookRequest:
             return None
+        return self._mentions(request, now, held)
+
+    def _mentions(self, request: SyncRequest, now: SyncRequest, held: Held) -> Other | None:
         # Made again, deleted or taken out of the operator's hands since the list.
         if now.uid != request.uid or now.deleting or not self._keys.enables(now):
             return None

@@ -609,3 +609,18 @@ def test_a_refusal_says_what_is_wrong(world: World, api_cluster: Cluster) -> Non
         wait(others(kube).holders(Thing.BUCKET, "bucket", "a/b", Deadline(5)))
     assert raised.value.reason is Reason.GUARD_UNAVAILABLE
     kube.close()
+
+
+def test_many_that_are_not_answered_yet_are_read_page_by_page(
+    world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = random.token_hex(8)
+    monkeypatch.setattr("hooks.others._SINGLY", 2)
+    for number in range(4):
+        named(world, bucket, f"many-{number}")
+        annotate(world, f"many-{number}", {f"{PREFIX}grants": None})
+    named(world, f"{bucket}-other", "another")
+    annotate(world, "another", {f"{PREFIX}grants": None})
+    spy = Spy(kube, monkeypatch)
+    assert unproven(kube, bucket) == {f"many-{number}" for number in range(4)}
+    assert spy.data_read == []

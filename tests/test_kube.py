@@ -52,6 +52,7 @@ def namespace(api_cluster: Cluster) -> Iterator[str]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hooks.kube.PAGE", 50)
+    monkeypatch.setattr("hooks.kube.METADATA_PAGE", 50)
 
 
 def names(kube: Kube, *arguments: str, **options: Any) -> list[str]:
