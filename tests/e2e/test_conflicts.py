@@ -87,7 +87,7 @@ def test_one_after_the_other(stack: Stack, rivals: Rivals) -> None:
     with using(stack, rivals.holder):
         stack.put(rivals.stranger)
         status = rivals.refused()
-    assert not {"bucket", "user", "grant"} & status.keys()
+    assert not {"bucket", "user", "grants"} & status.keys()
     assert not stack.works(rivals.stranger)
 
     stack.delete(rivals.holder)
