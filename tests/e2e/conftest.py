@@ -108,12 +108,14 @@ def every_stack(request: pytest.FixtureRequest, stacks: Stacks) -> Stack:
     return stacks(request.param)
 
 
+Places = Callable[[Stack, str], str]
+
+
 @pytest.fixture
-def places(every_stack: Stack) -> Iterator[Callable[[str], str]]:
+def places() -> Iterator[Places]:
     """Makes namespaces whose names begin with a word, as the policy tells them apart."""
     with ExitStack() as made:
-        namespace = contextmanager(_namespace)
-        yield lambda word: made.enter_context(namespace(every_stack, word))
+        yield lambda stack, word: made.enter_context(contextmanager(_namespace)(stack, word))
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from typing import Any
 
 
-def given(marks: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """What the grants say of each thing; whether the operator signed them isn't looked at.
+def document(marks: Mapping[str, str]) -> dict[str, Any]:
+    """What the grants say; whether the operator signed them isn't looked at.
 
     Args:
         marks: the operator's annotations, without their prefix.
@@ -17,7 +18,19 @@ def given(marks: Mapping[str, str]) -> dict[tuple[str, str], str]:
     if version != "v2":
         return {}
     payload = rest.partition(".")[0]
-    document = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    user, _, kind, *_ = document["user"]
-    buckets = {("bucket", bucket): entry[1] for bucket, entry in document["buckets"].items()}
-    return {("user", user): kind, **buckets}
+    found: dict[str, Any] = json.loads(
+        base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    )
+    return found
+
+
+def given(marks: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """How each thing is held, by its kind and name."""
+    found = document(marks)
+    if not found:
+        return {}
+    user, _, kind, *_ = found["user"]
+    return {
+        ("user", user): kind,
+        **{("bucket", bucket): entry[1] for bucket, entry in found["buckets"].items()},
+    }

@@ -16,6 +16,7 @@ import pytest
 from backends.sensitive import Sensitive
 from hooks.grant import Grants
 from tests.e2e.application import using
+from tests.e2e.conftest import Places
 from tests.e2e.holdings import given
 from tests.e2e.rivals import (
     BUCKET_CLAIMED,
@@ -33,8 +34,6 @@ from tests.e2e.stack import Stack, Tenant
 
 pytestmark = pytest.mark.e2e
 
-Places = Callable[[str], str]
-
 
 def replaced(stack: Stack, tenant: Tenant) -> Tenant:
     """Rotated by a write that knows nothing of the operator's annotations and labels."""
@@ -45,7 +44,7 @@ def replaced(stack: Stack, tenant: Tenant) -> Tenant:
 
 def strangers(stack: Stack, holder: Tenant, places: Places) -> list[Tenant]:
     """Secrets of another namespace that want the holder's bucket, and its user."""
-    namespace = places("unowned")
+    namespace = places(stack, "unowned")
     wanted = [
         replace(tenant_of(stack, namespace, "bucket"), bucket=holder.bucket),
         replace(tenant_of(stack, namespace, "user"), access_key=holder.access_key),
@@ -62,7 +61,7 @@ def strangers(stack: Stack, holder: Tenant, places: Places) -> list[Tenant]:
 def test_a_secret_whose_metadata_is_replaced_rotates(every_stack: Stack, places: Places) -> None:
     """As SealedSecrets, `kubectl replace` and older ExternalSecrets do it."""
     stack = every_stack
-    holder = stack.provision(named_tenant_of(stack, places("kept")))
+    holder = stack.provision(named_tenant_of(stack, places(stack, "kept")))
     waiting = strangers(stack, holder, places)
     stack.settle(quiet=0.3)
     for _ in range(2):
@@ -80,7 +79,7 @@ def test_a_secret_whose_metadata_is_replaced_rotates(every_stack: Stack, places:
 def test_who_has_no_name_of_its_own_is_told_so(every_stack: Stack, places: Places) -> None:
     """Without patterns nobody can tell it from a stranger but an administrator."""
     stack = every_stack
-    holder = stack.provision(tenant_of(stack, places("unowned")))
+    holder = stack.provision(tenant_of(stack, places(stack, "unowned")))
     stack.settle(quiet=0.3)
     changed = replaced(stack, holder)
     stack.wait_for(changed, "Conflict")
@@ -97,7 +96,7 @@ def test_a_successor_gets_what_its_predecessor_had(
     every_stack: Stack, places: Places, name: str
 ) -> None:
     stack = every_stack
-    holder = stack.provision(named_tenant_of(stack, places("kept")))
+    holder = stack.provision(named_tenant_of(stack, places(stack, "kept")))
     assert stack.s3.put(holder.bucket, "kept", b"kept", as_user=holder.credentials) == ""
     waiting = strangers(stack, holder, places)
     successor = replace(rotated(stack, holder), name=name)
@@ -126,13 +125,13 @@ def test_a_successor_gets_what_its_predecessor_had(
 def test_who_may_not_have_the_name_gets_nothing(every_stack: Stack, places: Places) -> None:
     """Also while nobody holds it."""
     stack = every_stack
-    holder = stack.provision(named_tenant_of(stack, places("kept")))
+    holder = stack.provision(named_tenant_of(stack, places(stack, "kept")))
     waiting = strangers(stack, holder, places)
     stack.delete(holder)
     stack.settle(quiet=0.3)
     for each in waiting:
         assert synced(stack, each)[0] == "Conflict"
-    other = replace(named_tenant_of(stack, places("kept"), "other"), bucket=holder.bucket)
+    other = replace(named_tenant_of(stack, places(stack, "kept"), "other"), bucket=holder.bucket)
     stack.put(other)
     stack.wait_for(other, "Invalid", "NotAllowed")
     assert stack.works(holder)
@@ -168,7 +167,7 @@ def upgraded(stack: Stack) -> Iterator[Callable[[Tenant, int], str]]:
 
 def test_a_former_versions_grant_is_taken_over_and_kept(every_stack: Stack, places: Places) -> None:
     stack = every_stack
-    holder = stack.provision(tenant_of(stack, places("never")))
+    holder = stack.provision(tenant_of(stack, places(stack, "never")))
     with upgraded(stack) as granted:
         first = granted(holder, 3600)
     with using(stack, holder):
@@ -177,7 +176,7 @@ def test_a_former_versions_grant_is_taken_over_and_kept(every_stack: Stack, plac
         assert holds(stack, holder) == OWN
     # So that the former version, should it come back, finds what it wrote.
     assert stack.annotations(holder)["grant"] == first
-    contender = contender_for(stack, holder, places("never"))
+    contender = contender_for(stack, holder, places(stack, "never"))
     version = stack.resource_version(holder)
     stack.settled_sync()
     assert stack.resource_version(holder) == version
@@ -191,8 +190,8 @@ def test_a_former_versions_grant_is_taken_over_and_kept(every_stack: Stack, plac
 def test_of_two_former_grants_the_older_one_counts(every_stack: Stack, places: Places) -> None:
     """The former version gave the newer one to whoever brought the pair."""
     stack = every_stack
-    holder = stack.provision(tenant_of(stack, places("mine")))
-    thief = stack.provision(replace(holder, namespace=places("theirs"), name="thief"))
+    holder = stack.provision(tenant_of(stack, places(stack, "mine")))
+    thief = stack.provision(replace(holder, namespace=places(stack, "theirs"), name="thief"))
     with upgraded(stack) as granted:
         granted(holder, 3600)
         granted(thief, 60)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-import urllib3
 
 from hooks.processes import wait_until
 from tests.chaos.balancer import Balancer
 from tests.e2e.application import using
+from tests.e2e.calls import call
+from tests.e2e.conftest import Places
 from tests.e2e.rivals import OWN, holds, state, tenant_of
 from tests.e2e.stack import Stack, Tenant
 from tests.servers.decorator import decorator, install
@@ -23,7 +23,6 @@ from tests.servers.hook import Hook, running_hook
 
 pytestmark = pytest.mark.e2e
 
-Places = Callable[[str], str]
 TRIES = 4
 
 
@@ -50,20 +49,9 @@ class Replicas:
 
     def sync(self, hook: Hook, tenant: Tenant) -> None:
         """Has one hook called for a Secret, and its answer written down, as Metacontroller does."""
-        body = {
-            "object": self.stack.observed(tenant),
-            "attachments": {"Secret.v1": {}},
-            "finalizing": False,
-        }
-        answer = urllib3.request(
-            "POST",
-            f"{hook.url}/sync",
-            body=json.dumps(body),
-            headers={"Authorization": f"Bearer {self.stack.hook.token}"},
-            timeout=20,
-        )
-        assert answer.status == 200, answer.data
-        marks = {key: answer.json()[key] for key in ("annotations", "labels")}
+        secret = self.stack.observed(tenant)
+        answer = call(hook, self.stack.hook.token, secret)
+        marks = {key: answer[key] for key in ("annotations", "labels")}
         change = {"metadata": marks}
         self.stack.cluster.api.merge("Secret", tenant.name, tenant.namespace, change)
 
@@ -97,7 +85,7 @@ def test_two_that_adopt_one_bucket_at_once_leave_one_owner(
 ) -> None:
     """Where a bucket can have several owners, each sees its own change done."""
     stack = every_stack
-    mine, theirs = places("mine"), places("theirs")
+    mine, theirs = places(stack, "mine"), places(stack, "theirs")
     pairs = []
     for number in range(TRIES):
         one = tenant_of(stack, mine, f"one-{number}")
@@ -140,7 +128,7 @@ def test_replicas_of_different_keys_do_not_write_over_one_another(
 ) -> None:
     """As while a new SIGNING_KEY is rolled out to one after the other."""
     stack = every_stack
-    tenant = stack.provision(tenant_of(stack, places("mine")))
+    tenant = stack.provision(tenant_of(stack, places(stack, "mine")))
     stack.settle(quiet=0.3)
     # It keeps the key of what was signed before, or none of it.
     for number, kept in enumerate((f"\n{stack.hook.signing_key}", "")):

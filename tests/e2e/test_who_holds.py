@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,6 +10,7 @@ import urllib3
 
 from tests.conformance.test_settings import GET, PUT, SETTINGS, is_set
 from tests.e2e.application import using
+from tests.e2e.conftest import Places
 from tests.e2e.rivals import (
     BUCKET_CLAIMED,
     KEY_CLAIMED,
@@ -27,7 +27,6 @@ from tests.e2e.stack import Stack, Tenant
 
 pytestmark = pytest.mark.e2e
 
-Places = Callable[[str], str]
 
 # A bucket that vanishes
 
@@ -38,8 +37,8 @@ def test_what_vanished_stays_its_holders(
 ) -> None:
     """Who waits for a bucket never gets it because the store has lost it."""
     stack = every_stack
-    holder = stack.provision(tenant_of(stack, places("never")))
-    contender = contender_for(stack, holder, places("never"))
+    holder = stack.provision(tenant_of(stack, places(stack, "never")))
+    contender = contender_for(stack, holder, places(stack, "never"))
     stack.settle(quiet=0.3)
 
     delete_bucket(stack, holder)
@@ -73,8 +72,8 @@ def test_what_vanished_stays_its_holders(
 def leaked(every_stack: Stack, places: Places) -> tuple[Tenant, Tenant]:
     """A holder, and a Secret of a stranger's with its credentials."""
     stack = every_stack
-    holder = stack.provision(tenant_of(stack, places("mine")))
-    thief = replace(holder, namespace=places("theirs"), name="thief")
+    holder = stack.provision(tenant_of(stack, places(stack, "mine")))
+    thief = replace(holder, namespace=places(stack, "theirs"), name="thief")
     with using(stack, holder):
         stack.provision(thief)
         stack.settle(quiet=0.3)
@@ -169,7 +168,7 @@ def test_the_next_owner_inherits_objects_and_no_settings(
 ) -> None:
     """A policy that opens the bucket, or rules by which objects expire, would outlive its owner."""
     stack = every_stack
-    former = stack.provision(tenant_of(stack, places("mine"), f"former-{stack.kind}"))
+    former = stack.provision(tenant_of(stack, places(stack, "mine"), f"former-{stack.kind}"))
     assert stack.s3.put(former.bucket, "kept", b"kept", as_user=former.credentials) == ""
     with stack.s3.s3(*former.credentials) as s3:
         for name in sorted(SETTINGS[stack.kind]):
@@ -180,7 +179,7 @@ def test_the_next_owner_inherits_objects_and_no_settings(
     stack.delete(former)
     stack.settle(quiet=0.3)
 
-    heir = replace(tenant_of(stack, places("theirs"), "heir"), bucket=former.bucket)
+    heir = replace(tenant_of(stack, places(stack, "theirs"), "heir"), bucket=former.bucket)
     stack.provision(heir)
 
     assert settings(stack, heir) == set()
