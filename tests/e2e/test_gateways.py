@@ -30,9 +30,9 @@ class Gateways:
     other: Store
     namespace: str
 
-    def provisioned(self) -> Tenant:
+    def provisioned(self, name: str) -> Tenant:
         """A tenant that the operator's gateway remembers."""
-        tenant = self.stack.provision(self.stack.tenant(self.namespace))
+        tenant = self.stack.provision(self.stack.tenant(self.namespace, name))
         assert self.stack.works(tenant)
         self.stack.settle(quiet=0.3)
         return tenant
@@ -71,7 +71,7 @@ def is_no_administrator(stack: Stack, tenant: Tenant) -> bool:
 
 
 def test_a_user_deleted_through_another_gateway_is_made_again(gateways: Gateways) -> None:
-    stack, tenant = gateways.stack, gateways.provisioned()
+    stack, tenant = gateways.stack, gateways.provisioned("rotated")
     gateways.other.delete_user(tenant.access_key)
     assert tenant.access_key not in gateways.other.users()
 
@@ -84,7 +84,7 @@ def test_a_user_deleted_through_another_gateway_is_made_again(gateways: Gateways
 
 
 def test_a_secret_made_again_after_that_is_ready(gateways: Gateways) -> None:
-    stack, tenant = gateways.stack, gateways.provisioned()
+    stack, tenant = gateways.stack, gateways.provisioned("first")
     stack.delete(tenant)
     stack.settle(quiet=0.3)
     gateways.other.delete_user(tenant.access_key)
