@@ -5,11 +5,13 @@ Codes and behaviour below are those of Garage 2.5.0, admin API v2.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from backends import jsonbody
 from backends.base import (
+    Answer,
     Bucket,
     Capabilities,
     Claim,
@@ -141,17 +143,14 @@ class Garage:
         """Makes the bucket with the key as its owner, in one request.
 
         Permissions come with a name of the key's own for the bucket, which is taken away again. It
-        does no harm where that is cut short: it is the name that the bucket has anyway.
+        does no harm where that is cut short: only this key knows it.
         """
-        name, user = claim.bucket, claim.user
-        answer = await self._api.post(
-            "CreateBucket",
-            deadline,
-            body={
-                "globalAlias": name,
-                "localAlias": {"accessKeyId": user, "alias": name, "allow": _FULL},
-            },
-        )
+        alias = claim.bucket
+        answer = await self._create_bucket(claim, alias, deadline)
+        if answer.code == "InvalidRequest":
+            # A key takes each such name once: not again after a bucket of that name is gone.
+            alias = f"made-{secrets.token_hex(16)}"
+            answer = await self._create_bucket(claim, alias, deadline)
         if answer.code in {"BucketAlreadyExists", "NoSuchAccessKey"}:
             return False
         made = bucket_id(document(answer))
@@ -159,10 +158,20 @@ class Garage:
             await self._api.post(
                 "RemoveBucketAlias",
                 deadline,
-                body={"bucketId": made, "accessKeyId": user, "localAlias": name},
+                body={"bucketId": made, "accessKeyId": claim.user, "localAlias": alias},
             )
         )
         return True
+
+    async def _create_bucket(self, claim: Claim, alias: str, deadline: Deadline) -> Answer:
+        return await self._api.post(
+            "CreateBucket",
+            deadline,
+            body={
+                "globalAlias": claim.bucket,
+                "localAlias": {"accessKeyId": claim.user, "alias": alias, "allow": _FULL},
+            },
+        )
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Takes all permissions from every other owner, then gives them to the claim's key.

@@ -49,7 +49,8 @@ async def reconcile(
         return await run.outcome(unseen=unseen)
     except (Refusal, StoreError) as error:
         outcome = Outcome.of(error, tuple(run.actions))
-        return replace(outcome, grant=run.grant, accepted=run.accepted)
+        grant = run.grant or takeover.outranked()
+        return replace(outcome, grant=grant, accepted=run.accepted)
 
 
 def ready_message(claim: Claim, backend: Backend) -> str:

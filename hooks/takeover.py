@@ -14,6 +14,10 @@ from backends.errors import TimedOut
 from hooks.grant import Grant, Held, Holding, Kind, Mark
 from hooks.outcome import Conflict, Reason, Refusal
 
+# Seconds after which a grant of the first version is in every list that may be used; a replica of
+# that version may still be giving some.
+_LONG_AGO = 180
+
 
 class Adoption(StrEnum):
     """ADOPTION: what may be taken over that no Secret holds.
@@ -317,6 +321,29 @@ class Takeover:
         against = standing.against(self.holding(Thing.BUCKET), self._uid)
         return next((holder for holder in against if holder.rival), None)
 
+    def outranked(self) -> Grant | None:
+        """What is left of the Secret's grant where another turned out to have the better right.
+
+        Two that were given a thing at the same moment both have it as their own. The one that is
+        told Conflict for it must not come to have it when the other is gone. None if all is left.
+        """
+        grant = self.held.grant
+        if grant is None:
+            return None
+        left = grant
+        for thing, standing in self._standings.items():
+            mine = self.holding(thing)
+            if mine is None or mine.version == 1 or not mine.own:
+                continue
+            if not any(holder.rival for holder in standing.against(mine, self._uid)):
+                continue
+            lost = replace(mine, kind=Kind.SHARED)
+            if thing is Thing.USER:
+                left = replace(left, holding=lost)
+            else:
+                left = replace(left, buckets={**left.buckets, self.claim.bucket: lost})
+        return None if left == grant else left
+
     def _known(self, thing: Thing) -> Holding | None:
         """What needs no question: it is held already, and nothing was gained."""
         mine = self.holding(thing)
@@ -334,8 +361,10 @@ class Takeover:
         if self._guard is None:
             second = int(time.time()) if mine is None else mine.second
             return Holding(second, Kind.UNGUARDED, mark or Mark.NONE)
-        if mine is not None and mine.version == 1 and thing not in self._standings:
-            # It was given long ago: ten thousand Secrets of the former version ask together.
+        old = mine is not None and mine.version == 1 and time.time() - mine.second > _LONG_AGO
+        if old and thing not in self._standings:
+            # It was given before any list that is used: ten thousand Secrets of the former version
+            # ask together.
             standing = await self._guard.standing(thing, self.claim, self.deadline, lately=True)
         else:
             standing = await self._ask(thing, self._guard)

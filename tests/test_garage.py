@@ -78,6 +78,26 @@ def test_a_secret_whose_bucket_is_hidden_by_an_alias_of_its_key_is_not_ready(
     assert secret.state == READY
 
 
+def test_a_bucket_that_its_own_key_deletes_is_made_again(
+    garage: RealSubject, store: GarageStore
+) -> None:
+    """A key takes a name of its own for a bucket once, and its owner's permissions come with it."""
+    operator = garage.operator()
+    credentials = ("again-and-again", SECRET)
+    secret = Secret.claiming("again-and-again", *credentials)
+    operator.sync(secret)
+    for _ in range(3):
+        with store.s3(*credentials) as s3:
+            s3.delete_bucket(Bucket="again-and-again")
+        operator.sync(secret)
+        assert secret.state == READY
+        assert store.put("again-and-again", "works", b"", as_user=credentials) == ""
+        with store.s3(*credentials) as s3:
+            s3.delete_object(Bucket="again-and-again", Key="works")
+    keys = store.bucket("again-and-again")["keys"]
+    assert [key["bucketLocalAliases"] for key in keys] == [[]]
+
+
 def test_a_changed_secret_changes_and_deletes_nothing(
     garage: RealSubject, store: GarageStore
 ) -> None:
@@ -191,7 +211,11 @@ def test_an_expired_key_counts_as_disabled(garage: RealSubject, store: GarageSto
 def test_a_bucket_whose_making_was_cut_short_is_gone_on_with(
     garage: RealSubject, store: GarageStore
 ) -> None:
-    store.create_bucket("cut-short")
+    """The key has it by then, and by a name of its own besides."""
+    store.create_user("cut-short-key", SECRET)
+    allow = {"read": True, "write": True, "owner": True}
+    alias = {"accessKeyId": "cut-short-key", "alias": "cut-short", "allow": allow}
+    store.call("POST", "CreateBucket", body={"globalAlias": "cut-short", "localAlias": alias})
     operator = garage.operator({"ADOPTION": "never"})
     secret = Secret.claiming("cut-short", "cut-short-key", SECRET)
     operator.sync(secret)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterable, Mapping
 
 from tests.chaos.ledger import Entry, Kind, Ledger
+from tests.e2e.holdings import given
 from tests.e2e.stack import operator_annotations
 from tests.servers.api import Object
 
@@ -41,8 +40,8 @@ def wrong_holders(ledger: Ledger, secrets: Secrets) -> list[str]:
 
 def _wrong(entry: Entry, marks: Mapping[str, str]) -> Iterable[str]:
     state = f"{marks.get('status')}/{marks.get('reason')}"
-    given = _given(marks.get("grants", ""))
-    mine = [given.get(thing) for thing in _things(entry)]
+    holdings = given(marks)
+    mine = [holdings.get(thing) for thing in _things(entry)]
     if entry.kind in {Kind.VALID, Kind.HOLDER}:
         if mine != ["own", "own"]:
             yield f"{name(entry)} is {state} and holds its user and bucket as {mine}"
@@ -50,7 +49,7 @@ def _wrong(entry: Entry, marks: Mapping[str, str]) -> Iterable[str]:
     holder = entry.holder
     if holder is None:
         return
-    if "own" in [given.get(thing) for thing in _things(holder)]:
+    if "own" in [holdings.get(thing) for thing in _things(holder)]:
         yield f"{name(entry)} has as its own what {name(holder)} holds"
     if entry.kind is Kind.CONTENDER and marks.get("status") != "Conflict":
         yield f"{name(entry)} contends for what {name(holder)} holds, and is {state}"
@@ -64,15 +63,3 @@ def _wrong(entry: Entry, marks: Mapping[str, str]) -> Iterable[str]:
 
 def _things(entry: Entry) -> tuple[tuple[str, str], tuple[str, str]]:
     return ("user", entry.tenant.access_key), ("bucket", entry.tenant.bucket)
-
-
-def _given(token: str) -> dict[tuple[str, str], str]:
-    """What a grant says of each thing; whether the operator signed it isn't looked at."""
-    version, _, rest = token.partition(".")
-    if version != "v2":
-        return {}
-    payload = rest.partition(".")[0]
-    document = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    user, _, kind, *_ = document["user"]
-    buckets = {("bucket", bucket): entry[1] for bucket, entry in document["buckets"].items()}
-    return {("user", user): kind, **buckets}

@@ -99,12 +99,13 @@ def settings(subject: RealSubject, bucket: str, who: Credentials) -> set[str]:
     found = set()
     with subject.store.s3(*who) as s3:
         for name in SETTINGS[subject.backend_name]:
-            if _is_set(GET[name], s3, bucket):
+            if is_set(GET[name], s3, bucket):
                 found.add(name)
     return found
 
 
-def _is_set(get: Call, s3: Any, bucket: str) -> bool:
+def is_set(get: Call, s3: Any, bucket: str) -> bool:
+    """Whether a setting stands on a bucket."""
     answers: list[Any] = []
     code = code_of(lambda: answers.append(get(s3, bucket)))
     # Garage 2.5.0 answers 204 where there is no website.

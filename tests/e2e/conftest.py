@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.servers.store import Store
 ALIAS = "s3.example.org:7070"
 """Another name of the store, which nobody can resolve: endpoints are only compared."""
 
-# Only namespaces that begin with `policed-` are limited.
+# Only namespaces that begin so are limited.
 POLICY = """
 rules:
   - name: policed
@@ -28,63 +29,93 @@ rules:
     access-keys: ["{namespace}.*"]
     adoption: never
     deletion: [retain, delete-user]
+  - name: those that have names of their own
+    namespaces: ["kept-*"]
+    buckets: ["{namespace}.*"]
+    access-keys: ["{namespace}.*"]
+    adoption: own-names
+  - name: those that take over what is left behind
+    namespaces: ["unowned-*"]
+    adoption: unowned
+  - name: those that take nothing over
+    namespaces: ["never-*"]
+    adoption: never
   - name: everybody else
     namespaces: ["*"]
 """
+OTHER_STORES: dict[str, Callable[[Path, Path], S3Store]] = {
+    "minio": MinioStore,
+    "garage": GarageStore,
+}
+Stacks = Callable[[str], Stack]
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
+    """Starts a store's servers when they are first asked for, and keeps them."""
+    with ExitStack() as running:
+        made: dict[str, Stack] = {}
+
+        def stack_of(kind: str) -> Stack:
+            if kind not in made:
+                directory = tmp_path_factory.mktemp(kind)
+                made[kind] = running.enter_context(_running(kind, directory))
+            return made[kind]
+
+        yield stack_of
+
+
+def _running(kind: str, directory: Path) -> AbstractContextManager[Stack]:
     programs = Programs(
         etcd=require("etcd"),
         kube_apiserver=require("kube-apiserver"),
         versitygw=require("versitygw"),
         metacontroller=require_metacontroller(),
     )
-    directory = tmp_path_factory.mktemp("stack")
     policy = directory / "policy.yaml"
     policy.write_text(POLICY)
     # At DEBUG, so that whatever could leak into a log does so here.
-    settings = {
-        "LOG_LEVEL": "DEBUG",
-        "DELETION": "on",
-        "POLICY_FILE": str(policy),
-        "S3_ENDPOINT_ALIASES": ALIAS,
-    }
-
-    def versitygw(folder: Path) -> Store:
-        # VersityGW 1.8.0 mixes accounts up in its cache, now and then: docs/backends.md.
-        return Store(programs.versitygw, folder, extra_args=["--iam-cache-disable"])
-
-    with running_stack(programs, directory, settings=settings, other=versitygw) as running:
-        yield running
-
-
-@pytest.fixture(scope="session", params=["minio", "garage"])
-def other_stack(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
-    """The same with another store in VersityGW's place."""
-    kind: str = request.param
-    stores: dict[str, Callable[[Path, Path], S3Store]] = {
-        "minio": MinioStore,
-        "garage": GarageStore,
-    }
-    programs = Programs(
-        etcd=require("etcd"),
-        kube_apiserver=require("kube-apiserver"),
-        versitygw=require("versitygw"),
-        metacontroller=require_metacontroller(),
-    )
+    settings = {"LOG_LEVEL": "DEBUG", "DELETION": "on", "POLICY_FILE": str(policy)}
+    if kind == "versitygw":
+        settings["S3_ENDPOINT_ALIASES"] = ALIAS
+    else:
+        settings["BACKEND_NAME"] = kind
     program = require(kind)
-    settings = {"LOG_LEVEL": "DEBUG", "BACKEND_NAME": kind, "DELETION": "on"}
-    with running_stack(
-        programs,
-        tmp_path_factory.mktemp(kind),
-        settings=settings,
-        other=lambda folder: stores[kind](program, folder),
-    ) as running:
-        yield running
+
+    def store(folder: Path) -> S3Store:
+        if kind == "versitygw":
+            # VersityGW 1.8.0 mixes accounts up in its cache, now and then: docs/backends.md.
+            return Store(program, folder, extra_args=["--iam-cache-disable"])
+        return OTHER_STORES[kind](program, folder)
+
+    return running_stack(programs, directory, settings=settings, other=store)
+
+
+@pytest.fixture(scope="session")
+def stack(stacks: Stacks) -> Stack:
+    return stacks("versitygw")
+
+
+@pytest.fixture(scope="session", params=OTHER_STORES)
+def other_stack(request: pytest.FixtureRequest, stacks: Stacks) -> Stack:
+    """The same with another store in VersityGW's place."""
+    return stacks(request.param)
+
+
+@pytest.fixture(scope="session", params=["versitygw", *OTHER_STORES])
+def every_stack(request: pytest.FixtureRequest, stacks: Stacks) -> Stack:
+    """The same with each store."""
+    return stacks(request.param)
+
+
+Places = Callable[[Stack, str], str]
+
+
+@pytest.fixture
+def places() -> Iterator[Places]:
+    """Makes namespaces whose names begin with a word, as the policy tells them apart."""
+    with ExitStack() as made:
+        yield lambda stack, word: made.enter_context(contextmanager(_namespace)(stack, word))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ class Gate:
     Attributes:
         port: where it listens, shut or not.
         sent: how many bytes have come from the clients so far.
+        received: how many have gone to them.
     """
 
     def __init__(self, target: int) -> None:
@@ -29,6 +30,7 @@ class Gate:
         self._listener = socket.create_server((LOOPBACK, 0))
         self.port: int = self._listener.getsockname()[1]
         self.sent = 0
+        self.received = 0
         threading.Thread(target=self._accept, name="gate", daemon=True).start()
 
     @contextlib.contextmanager
@@ -82,11 +84,13 @@ class Gate:
                     target=self._pump, args=(source, sink, source is client), daemon=True
                 ).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, sent: bool) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(_CHUNK):
-                if counted:
+                if sent:
                     self.sent += len(chunk)
+                else:
+                    self.received += len(chunk)
                 sink.sendall(chunk)
         for each in (source, sink):
             with contextlib.suppress(OSError):

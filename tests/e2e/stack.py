@@ -83,6 +83,12 @@ class Stack:
         self.sync_all()
 
     @property
+    def kind(self) -> str:
+        """The store's BACKEND_NAME."""
+        assert self.hook.process.env is not None
+        return self.hook.process.env.get("BACKEND_NAME", "versitygw")
+
+    @property
     def policy_file(self) -> Path:
         """The operator's, which is read anew when it changes."""
         assert self.hook.process.env is not None

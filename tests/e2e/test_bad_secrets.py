@@ -62,7 +62,7 @@ def test_bad_secret(stack: Stack, namespace: str, kind: str) -> None:
     names = {"BUCKET_NAME": "bucket-name", "AWS_SECRET_ACCESS_KEY": "access-secret"}
     assert names.get(key, key) in status["message"]
     assert len(status["message"]) <= 512
-    assert not {"bucket", "user", "grant"} & status.keys()
+    assert not {"bucket", "user", "grants"} & status.keys()
     assert stack.hook.store_requests() == asked
     assert len(stack.store.request_lines()) == answered
     assert stack.store.users() == users

@@ -13,6 +13,7 @@ import pytest
 
 from hooks.processes import wait_until
 from tests.e2e.application import using
+from tests.e2e.holdings import document
 from tests.e2e.stack import PREFIX, Stack, Tenant
 
 pytestmark = pytest.mark.e2e
@@ -87,7 +88,7 @@ def test_one_after_the_other(stack: Stack, rivals: Rivals) -> None:
     with using(stack, rivals.holder):
         stack.put(rivals.stranger)
         status = rivals.refused()
-    assert not {"bucket", "user", "grant"} & status.keys()
+    assert not {"bucket", "user", "grants"} & status.keys()
     assert not stack.works(rivals.stranger)
 
     stack.delete(rivals.holder)
@@ -190,12 +191,12 @@ def test_a_stale_grant_does_not_come_back_to_life(
         timeout=10,
         what="the former holder to have moved",
     )
-    given = int(stale["grant"].split(".")[1])
+    given = document(stale)["user"][1]
     wait_until(lambda: time.time() > given + 1, timeout=5, what="a second to pass")
     holder = stack.provision(replace(stack.tenant(namespace, "holder"), bucket=former.bucket))
 
     with using(stack, holder):
-        forged = {key: stale[key] for key in ("grant", "bucket", "user", "applied")}
+        forged = {key: stale[key] for key in ("grants", "bucket", "user", "applied")}
         stack.mark(former, forged)
         stack.put(former)
         stack.wait_for(former, "Conflict", "BucketClaimed")

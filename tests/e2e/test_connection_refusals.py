@@ -126,7 +126,7 @@ def refused_until_labelled(stack: Stack, namespace: str) -> None:
         seen = stack.wait_for(tenant, *PENDING, user=tenant.access_key)
         # All is done on the store, and held.
         assert stack.works(tenant)
-        assert (seen["bucket"], "grant" in seen, "applied" in seen) == (tenant.bucket, True, True)
+        assert (seen["bucket"], "grants" in seen, "applied" in seen) == (tenant.bucket, True, True)
         wait_for_the_cause(stack, tenant, "by policy")
 
         age(stack, tenant)

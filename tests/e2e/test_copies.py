@@ -112,9 +112,6 @@ def test_a_rotation_reaches_the_copy(
     assert stack.works(rotated)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the grant of a copy, which is the newer one, counts like its source's"
-)
 def test_a_copy_that_is_not_renewed_does_not_undo_a_rotation(
     stack: Stack, namespace: str, strangers_namespace: str
 ) -> None:

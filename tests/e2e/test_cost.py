@@ -5,13 +5,17 @@ What the operator asks the Kubernetes API goes through a gate that counts the by
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
+
+TOGETHER = 20
 
 
 def test_provisioning_costs_at_most_five_requests(stack: Stack, namespace: str) -> None:
@@ -25,6 +29,42 @@ def test_provisioning_costs_at_most_five_requests(stack: Stack, namespace: str) 
     assert stack.hook.store_requests() - asked <= 5 + unchanged
     assert len(stack.store.request_lines()) - answered <= 5 + unchanged
     assert stack.works(tenant)
+
+
+def lists(stack: Stack) -> int:
+    """How often Secrets were listed so far: tests that wait for one Secret list none."""
+    families = text_string_to_metric_families(stack.cluster.api.text("/metrics"))
+    wanted = {"resource": "secrets", "verb": "LIST"}.items()
+    return int(
+        sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == "apiserver_request_total" and wanted <= sample.labels.items()
+        )
+    )
+
+
+def test_a_new_secret_asks_once_for_its_user_and_once_for_its_bucket(
+    stack: Stack, namespace: str
+) -> None:
+    stack.settle()
+    before = lists(stack)
+    stack.provision(stack.tenant(namespace))
+    stack.settle()
+    assert lists(stack) - before == 2
+
+
+def test_new_secrets_that_come_together_share_what_they_ask(stack: Stack, namespace: str) -> None:
+    stack.settle()
+    before = lists(stack)
+    tenants = [stack.tenant(namespace, f"new-{number}") for number in range(TOGETHER)]
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(stack.put, tenants))
+    for tenant in tenants:
+        stack.wait_for(tenant, "Ready", timeout=30)
+    stack.settle()
+    assert lists(stack) - before < 2 * TOGETHER
 
 
 def test_unchanged_secret_costs_one_request_and_no_write(stack: Stack, namespace: str) -> None:

@@ -126,10 +126,11 @@ def test_a_full_bucket_stays_when_the_policy_is_set_back(stack: Stack, namespace
 
 @pytest.mark.parametrize("policy", [DELETE_USER, DELETE], ids=["delete-user", "delete"])
 def test_what_another_secret_uses_stays(
-    stack: Stack, namespace: str, strangers_namespace: str, policy: dict[str, str]
+    stack: Stack, namespace: str, policy: dict[str, str]
 ) -> None:
+    """One of the same namespace; a stranger that has the pair is in test_deletion_rights.py."""
     tenant = made(stack, stack.tenant(namespace), policy)
-    sharing = stack.provision(replace(tenant, namespace=strangers_namespace))
+    sharing = stack.provision(replace(tenant, name="sharing"))
     with using(stack, sharing):
         stack.delete(tenant)
         stack.wait_until_gone(tenant)

@@ -1,0 +1,82 @@
+"""Tenants of any store who want what another holds, and what they are seen to have."""
+
+from __future__ import annotations
+
+import secrets as random
+from dataclasses import replace
+
+from hooks.processes import wait_until
+from tests.e2e.holdings import given
+from tests.e2e.stack import Stack, Tenant
+from tests.servers.s3 import code_of
+
+BUCKET_CLAIMED = ("Conflict", "BucketClaimed")
+KEY_CLAIMED = ("Conflict", "AccessKeyClaimed")
+OWN = ["own", "own"]
+SHARED = ["shared", "shared"]
+
+
+def tenant_of(stack: Stack, namespace: str, name: str = "holder") -> Tenant:
+    """One whose access key has a length that every store takes."""
+    return replace(stack.tenant(namespace, name), access_key=f"user-{random.token_hex(6)}")
+
+
+def named_tenant_of(stack: Stack, namespace: str, name: str = "holder") -> Tenant:
+    """One whose names a pattern keeps for its namespace."""
+    tenant = stack.tenant(namespace, name)
+    access_key = f"{namespace}.{random.token_hex(4)}"
+    return replace(tenant, bucket=f"{namespace}.{tenant.bucket}", access_key=access_key)
+
+
+def contender_for(
+    stack: Stack, holder: Tenant, namespace: str, name: str = "contender", **fields: str
+) -> Tenant:
+    """A Secret that names the holder's bucket, and waits for it."""
+    contender = replace(tenant_of(stack, namespace, name), bucket=holder.bucket, **fields)
+    stack.put(contender)
+    stack.wait_for(contender, *BUCKET_CLAIMED)
+    return contender
+
+
+def state(stack: Stack, tenant: Tenant) -> tuple[str | None, str | None]:
+    """Status and reason as they stand on the Secret."""
+    marks = stack.annotations(tenant)
+    return marks.get("status"), marks.get("reason")
+
+
+def synced(stack: Stack, tenant: Tenant) -> tuple[str | None, str | None]:
+    """The same after one more sync of it."""
+    calls = stack.hook.syncs()
+    stack.touch(tenant)
+    wait_until(lambda: stack.hook.syncs() > calls, timeout=15, what="another sync")
+    stack.settle(quiet=0.3)
+    return state(stack, tenant)
+
+
+def holds(stack: Stack, tenant: Tenant) -> list[str | None]:
+    """How the Secret has its user and its bucket, by its grants."""
+    things = given(stack.annotations(tenant))
+    return [things.get(("user", tenant.access_key)), things.get(("bucket", tenant.bucket))]
+
+
+def rotated(stack: Stack, tenant: Tenant) -> Tenant:
+    """Other credentials for the same: a new secret, on Garage with the new access key it takes."""
+    changed = replace(tenant, secret=random.token_urlsafe(24))
+    if stack.kind != "garage":
+        return changed
+    stem = tenant.access_key.rpartition(".")
+    name = f"{stem[0]}.{random.token_hex(4)}" if stem[1] else f"user-{random.token_hex(6)}"
+    return replace(changed, access_key=name)
+
+
+def delete_bucket(stack: Stack, tenant: Tenant) -> None:
+    """By the tenant's own credentials, as an application or a thief can; it has to be empty."""
+    with stack.s3.s3(*tenant.credentials) as client:
+        assert code_of(lambda: client.delete_bucket(Bucket=tenant.bucket)) == ""
+
+
+def empty(stack: Stack, tenant: Tenant, *keys: str) -> None:
+    """Deletes these objects of the tenant's."""
+    with stack.s3.s3(*tenant.credentials) as client:
+        for key in keys:
+            client.delete_object(Bucket=tenant.bucket, Key=key)
