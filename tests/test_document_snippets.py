@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def test_every_page_of_the_docs_is_linked_from_the_readme() -> None:
 def test_the_yaml_is_what_the_tests_below_think_it_is() -> None:
     names = {name for name, _ in VALUES}
     assert {"README.md", "install.md", "operations.md", "security.md", "tenancy.md"} <= names
-    assert [name for name, _ in POLICIES].count("tenancy.md") == len(POLICIES) == 3
+    assert [name for name, _ in POLICIES].count("tenancy.md") == len(POLICIES) == 4
     for name, found in loaded():
         known = {"kind", "rules", "configMapGenerator"} & set(found)
         assert known or set(found) <= set(SCHEMA["properties"]), f"{name}: {sorted(found)}"
@@ -147,6 +148,17 @@ def test_secrets_are_accepted() -> None:
         assert "example-only-replace-me" in fields.values(), name
         shown += 1
     assert shown >= 3
+
+
+@every_document
+def test_what_is_to_be_typed_is_what_a_shell_reads(document: Document) -> None:
+    for block in document.blocks("sh"):
+        # What stands in `<…>`, without a pipe or a file, is for the reader to fill in.
+        filled = re.sub(r"<[a-z][^<>()\n]*>", "word", block)
+        ran = subprocess.run(
+            ["/bin/bash", "-n"], input=filled, text=True, capture_output=True, check=False
+        )
+        assert ran.returncode == 0, (block, ran.stderr)
 
 
 @every_document

@@ -21,8 +21,10 @@ from hooks.cli import main
 from hooks.connection import Connections
 from hooks.decorator import SyncRequest
 from hooks.events import event_for
+from hooks.fields import InvalidSecret, Value
 from hooks.grant import Grants
 from hooks.metrics import Metrics
+from hooks.names import check_access_key
 from hooks.outcome import Action, Outcome, Reason, Status
 from hooks.policyfile import Deletion
 from hooks.settings import Settings
@@ -36,7 +38,7 @@ from tests.support import PREFIX, Secret
 from tests.test_removal_matrix import Cell
 
 ROOT = Path(__file__).parent.parent
-README, OPERATIONS, CONFIGURATION, INSTALL, TENANCY, BACKENDS, SECURITY = (
+README, OPERATIONS, CONFIGURATION, INSTALL, TENANCY, BACKENDS, SECURITY, HOWTO = (
     Document(ROOT / path)
     for path in (
         "README.md",
@@ -46,6 +48,7 @@ README, OPERATIONS, CONFIGURATION, INSTALL, TENANCY, BACKENDS, SECURITY = (
         "docs/tenancy.md",
         "docs/backends.md",
         "docs/security.md",
+        "docs/howto.md",
     )
 )
 MINIMAL = {
@@ -133,8 +136,8 @@ def test_documents_name_no_variable_that_is_not_read() -> None:
     # What else is written like one.
     prefixes = {name.partition("_")[0] for name in known_variables()} - {"BACKEND", "LOG"}
     pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(prefixes)})_[A-Z_]*[A-Z](?![\w-])")
-    for document in (README, OPERATIONS, CONFIGURATION, INSTALL, TENANCY, SECURITY):
-        told = set(pattern.findall(document.prose)) - {"BUCKET_HOST", "BUCKET_PORT"}
+    for document in (README, OPERATIONS, CONFIGURATION, INSTALL, TENANCY, SECURITY, HOWTO):
+        told = set(pattern.findall(document.prose)) - {"BUCKET_HOST", "BUCKET_PORT", "NO_COLOR"}
         assert told <= known | keys, document.path.name
 
 
@@ -254,7 +257,8 @@ def test_the_deletion_table_says_what_the_matrix_of_test_removal_proves() -> Non
         ):
             if user_named not in {"either", "yes" if others in {"same", "user"} else "no"}:
                 continue
-            if bucket_named not in {"either", "yes" if others in {"same", "bucket"} else "no"}:
+            # Who names the bucket for another user is a contender, and doesn't count.
+            if bucket_named not in {"either", "yes" if others == "same" else "no"}:
                 continue
             cell = Cell(coded(policy)[0], content, "holder", others, "on")
             assert (becomes == "deleted") == (cell.wants_bucket and not cell.waits), cell
@@ -307,6 +311,40 @@ def test_operations_tells_the_same_requests_of_a_new_secret() -> None:
     told = re.findall(r"(\d+) (?:requests )?on (\w+)", OPERATIONS.section("Sizing"))
     requests = {store.lower(): int(number) for number, store in told}
     assert requests == {name: TRAITS[name].provisioning for name in REGISTRY}
+
+
+def test_operations_tells_what_the_chart_requests() -> None:
+    resources = yaml.safe_load((ROOT / "helm" / "values.yaml").read_text())["resources"]
+    requests, limits = resources["requests"], resources["limits"]
+    memory = requests["memory"].replace("Mi", " MiB"), limits["memory"].replace("Mi", " MiB")
+    told = f"({requests['cpu']} CPU and {memory[0]} requested, {memory[1]} limit, no CPU limit)"
+    assert told in " ".join(OPERATIONS.section("Sizing").split())
+    rows = HOWTO.section("Know how much memory a replica needs")
+    assert f"| {requests['memory']}, the chart's default | {limits['memory']}, " in rows
+
+
+def test_the_configuration_tells_what_an_access_key_begins_with() -> None:
+    section = " ".join(CONFIGURATION.section("The Secret").split())
+    found = re.search(
+        r"characters of `([^`]+)`, of which the first is a letter, a digit or `_`", section
+    )
+    assert found
+    for character in "aZ5" + "".join(found[1].split()[3:]):
+        value = Value("access-key", character + "x")
+        if character.isalnum() or character == "_":
+            assert check_access_key(value) == value.text
+        else:
+            assert check_access_key(Value("access-key", "x" + character))
+            with pytest.raises(InvalidSecret):
+                check_access_key(value)
+
+
+def test_what_is_not_published_yet_is_told_until_it_is() -> None:
+    heading = re.search(r"^## \[(\S+)\] - (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert heading
+    told = f"{heading[1]} is not published yet"
+    pages = README, INSTALL, Document(ROOT / "docs/image.md")
+    assert {told in page.text for page in pages} == {heading[2] == "Unreleased"}
 
 
 def test_the_installation_makes_the_secrets_that_are_mounted() -> None:

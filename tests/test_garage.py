@@ -303,10 +303,18 @@ def test_the_documented_scope_is_enough_for_the_operators_token(
     operator.sync(secret)
     assert secret.state == READY
     assert store.owner("scoped-token") == "scoped-two"
+    # Another's, whose settings go.
+    other = Secret.claiming("scoped-token", "scoped-three", SECRET)
+    operator.sync(other)
+    assert other.state == READY
+    assert store.owner("scoped-token") == "scoped-three"
+    secret = Secret.claiming("scoped-token", "scoped-two", SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
     quota = Claim("scoped-token", "scoped-two", Sensitive(SECRET), quota_bytes=1_000)
     backend = garage.connect({**garage.environ(), "S3_ADMIN_TOKEN": token}, lambda *_: None)
+    assert wait(backend.set_quota(quota, Deadline(5)))
     calls: list[Callable[[], Coroutine[Any, Any, bool]]] = [
-        lambda: backend.set_quota(quota, Deadline(5)),
         lambda: backend.delete_user("scoped-two", Deadline(5)),
         lambda: backend.delete_bucket("scoped-token", Deadline(5)),
     ]
@@ -319,7 +327,6 @@ def test_the_documented_scope_is_enough_for_the_operators_token(
     body["scope"] = [*found[1].split(","), *re.findall(r"`(\w+)`", " ".join(lines))]
     token = store.call("POST", "CreateAdminToken", body=body)["secretToken"]
     backend = garage.connect({**garage.environ(), "S3_ADMIN_TOKEN": token}, lambda *_: None)
-    assert wait(backend.set_quota(quota, Deadline(5)))
     assert wait(backend.release("scoped-token", "scoped-two", Deadline(5)))
     assert wait(backend.delete_user("scoped-two", Deadline(5)))
     assert wait(backend.delete_bucket("scoped-token", Deadline(5)))

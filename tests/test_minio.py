@@ -379,6 +379,14 @@ def test_the_documented_rights_are_enough_for_the_operator(
     operator.sync(secret)
     assert secret.state == READY
     assert store.owner("least-1") == "least-two"
+    # Another's, whose settings go.
+    taken = Secret.claiming("least-1", "least-four", SECRET)
+    operator.sync(taken)
+    assert taken.state == READY
+    assert store.owner("least-1") == "least-four"
+    secret = Secret.claiming("least-1", "least-two", OTHER_SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
     store.add_to_group("least-group", "least-one")
     store.admin().attach_policy(["readonly"], group="least-group")
     other = Secret.claiming("least-3", "least-one", SECRET)
