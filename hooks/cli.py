@@ -1,4 +1,4 @@
-"""The command line: serve, check, sync, status, detach, demo, completion."""
+"""The command line: serve, check, sync, status, grant, detach, demo, completion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from backends import REGISTRY, Backend
-from hooks import __version__, completion, detach, logs, once, overview
+from hooks import __version__, completion, detach, give, logs, once, overview
 from hooks.settings import Settings, SettingsError
 from hooks.terminal import say, say_why
 
@@ -61,7 +61,8 @@ def _run(argv: Sequence[str] | None) -> int:
             from hooks import check
 
             return asyncio.run(check.run(settings, backend))
-        return asyncio.run(once.run(settings, backend, arguments))
+        run_once = give.run if arguments.command == "grant" else once.run
+        return asyncio.run(run_once(settings, backend, arguments))
     except SettingsError as error:
         for line in str(error).splitlines():
             say(line, file=sys.stderr)
@@ -88,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("check", help="check configuration, store and admin rights")
     once.add_parser(commands)
     overview.add_parser(commands)
+    give.add_parser(commands)
     detach.add_parser(commands)
     demo = commands.add_parser("demo", help="show it all with a store of its own")
     demo.add_argument("--backend", choices=sorted(REGISTRY), default="versitygw", help="the store")

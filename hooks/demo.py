@@ -299,7 +299,10 @@ def _moved(before: Mapping[str, float], after: Mapping[str, float], name: str) -
 
 def _show_annotations(console: Console, secret: Mapping[str, Any]) -> None:
     for key, value in sorted(secret["metadata"]["annotations"].items()):
-        console.print(f"     [dim]{PREFIX}[/]{key.removeprefix(PREFIX)}: [green]{value}[/]")
+        # A grant is long, and nobody reads it.
+        room = _WIDTH - len(f"     {key}: ")
+        shown = value if len(value) <= room else value[: room - 1] + "…"
+        console.print(f"     [dim]{PREFIX}[/]{key.removeprefix(PREFIX)}: [green]{shown}[/]")
 
 
 def _show_metrics(
@@ -307,7 +310,8 @@ def _show_metrics(
 ) -> None:
     table = Table("Metric", "Now", title="Metrics that moved", title_justify="left")
     for sample, value in after.items():
-        if sample.partition("{")[0].endswith("_total") and value != before.get(sample, 0):
+        own = sample.startswith("s3_operator_") and sample.partition("{")[0].endswith("_total")
+        if own and value != before.get(sample, 0):
             table.add_row(sample, f"{value:g}")
     console.print(table)
 

@@ -50,11 +50,12 @@ _KINDS = frozenset(Kind)
 class Mark(StrEnum):
     """How a bucket was gained, where that matters afterwards.
 
-    ``adopted``: it was there before. ``wiped``: likewise, and the former owner's settings of it
-    were removed.
+    ``given``: by an administrator, and not yet taken. ``adopted``: it was there before. ``wiped``:
+    likewise, and the former owner's settings of it were removed.
     """
 
     NONE = ""
+    GIVEN = "given"
     ADOPTED = "adopted"
     WIPED = "wiped"
 

@@ -50,7 +50,7 @@ class ConflictGuard:
                     other.request.name,
                     other.request.uid,
                     held,
-                    rival=_is_rival(thing, claim, other.names),
+                    rival=is_rival(thing, claim, other.names),
                 )
                 for other in found.others
                 if (held := holding(other.held, thing, name)) is not None
@@ -87,7 +87,7 @@ class ConflictGuard:
         found = await self._others.unproven(
             thing, _name(thing, claim), users, claim.origin, deadline
         )
-        others = [other for other in found.others if _is_rival(thing, claim, other.names)]
+        others = [other for other in found.others if is_rival(thing, claim, other.names)]
         for other in others:
             mine = holding(other.held, thing, _name(thing, claim))
             if mine is not None and mine.own:
@@ -112,7 +112,7 @@ def _name(thing: Thing, claim: Claim) -> str:
     return claim.bucket if thing is Thing.BUCKET else claim.user
 
 
-def _is_rival(thing: Thing, claim: Claim, names: Mentions) -> bool:
+def is_rival(thing: Thing, claim: Claim, names: Mentions) -> bool:
     """Whether a Secret names the same thing, and not for the very same.
 
     Secrets with the same user and the same secret share it.

@@ -142,10 +142,17 @@ class Kube:
         except NotFound:
             return None
 
-    def annotate_secret(
-        self, namespace: str, name: str, uid: str, annotations: Mapping[str, str], *, timeout: float
+    def mark_secret(
+        self,
+        namespace: str,
+        name: str,
+        uid: str,
+        annotations: Mapping[str, str],
+        labels: Mapping[str, str],
+        *,
+        timeout: float,
     ) -> None:
-        """Sets annotations of a Secret, if it is still the one of that uid.
+        """Sets annotations and labels of a Secret, if it is still the one of that uid.
 
         Raises:
             NotFound: there is none.
@@ -158,7 +165,13 @@ class Kube:
             {"namespace": namespace, "name": name},
             Clock(timeout),
             ("change Secrets", "secrets"),
-            body={"metadata": {"uid": uid, "annotations": dict(annotations)}},
+            body={
+                "metadata": {
+                    "uid": uid,
+                    "annotations": dict(annotations),
+                    "labels": dict(labels),
+                }
+            },
             content_type=MERGE_PATCH,
             accept=METADATA,
         )

@@ -65,14 +65,7 @@ class Operator:
         others = None
         guard = None
         if kube is not None and settings.conflict_guard is not Switch.OFF:
-            others = Others(
-                kube,
-                keys,
-                Grants(*settings.signing_keys),
-                settings.rules.endpoint,
-                settings.rules.aliases,
-                partial(_may_have, settings.rules.policy),
-            )
+            others = others_of(settings, kube)
             guard = ConflictGuard(others)
         if settings.policy.file is not None:
             settings.policy.file.watch(metrics.policy_observer())
@@ -116,6 +109,23 @@ def connect(settings: Settings) -> Kube | None:
             ]
         )
     return kube
+
+
+def others_of(settings: Settings, kube: Kube) -> Others:
+    """The other Secrets, whether or not the conflict guard is on.
+
+    Args:
+        settings: the environment's.
+        kube: the Kubernetes API.
+    """
+    return Others(
+        kube,
+        Keys(settings.annotation_key),
+        Grants(*settings.signing_keys),
+        settings.rules.endpoint,
+        settings.rules.aliases,
+        partial(_may_have, settings.rules.policy),
+    )
 
 
 def _may_have(policy: Policy, namespace: str, thing: Thing, name: str) -> bool:

@@ -10,10 +10,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from hooks.decorator import SyncRequest
+from hooks.environment import Reader
+from hooks.grant import Grants
 from hooks.kube import Kube
 from hooks.kubecall import Object
 from hooks.kubeerrors import Forbidden, KubeError, Rejected
@@ -125,6 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
         if found.certain:
             return _no_access(str(found))
         say(f"warning: {found}", file=sys.stderr)
+    signed = _Signed.of(os.environ, keys)
     label = keys["status"]
     selector = ",".join(part for part in (label, arguments.selector) if part)
     try:
@@ -139,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
             listed = kube.secrets(
                 namespace, selector, timeout=arguments.timeout, metadata_only=True
             )
-            rows, left = _rows(listed, keys)
+            rows, left = _rows(listed, keys, signed)
         finally:
             kube.close()
     except Forbidden as error:
@@ -160,11 +164,53 @@ def run(arguments: argparse.Namespace) -> int:
             _print_table(shown, wide=arguments.output == "wide", now=datetime.now(UTC))
         where = "in any namespace" if namespace is None else f"in namespace {namespace}"
         none = f"No Secret with the label {label} {where}."
-        say(_summary(rows, left, keys) if rows or left else none, file=sys.stderr)
+        say(_summary(rows, left, keys, signed) if rows or left else none, file=sys.stderr)
     return OK if all(row.fine for row in rows) else NOT_READY
 
 
-def _rows(found: Iterable[Object], keys: Keys) -> tuple[list[Row], int]:
+class _Signed:
+    """Counts the grants that still wait for the first of the signing keys.
+
+    Args:
+        keys: names of the annotations.
+        first: the key that signs; None counts nothing.
+        every: all that verify.
+    """
+
+    def __init__(self, keys: Keys, first: Grants | None, every: Grants) -> None:
+        self._keys = keys
+        self._first = first
+        self._every = every
+        self.left = 0
+        self.void = 0
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], keys: Keys) -> Self:
+        """For SIGNING_KEY, where it is set; what is wrong with it is told."""
+        read = Reader(environ)
+        signing_keys = read.tokens("SIGNING_KEY")
+        for mistake in read.mistakes:
+            say(f"warning: {mistake}: grants aren't looked at", file=sys.stderr)
+        usable = bool(signing_keys) and not read.mistakes
+        first = Grants(signing_keys[0]) if usable else None
+        return cls(keys, first, Grants(*signing_keys))
+
+    def count(self, secret: Object) -> None:
+        """Looks at one Secret's grant."""
+        if self._first is None:
+            return
+        evidence = self._keys.evidence(SyncRequest.of(secret))
+        # One of the former version is left as it is, beside one of this version.
+        if evidence.token:
+            evidence = replace(evidence, first="")
+        elif not evidence.first:
+            return
+        if evidence.held(self._first).last is None:
+            self.left += 1
+            self.void += evidence.held(self._every).last is None
+
+
+def _rows(found: Iterable[Object], keys: Keys, signed: _Signed) -> tuple[list[Row], int]:
     """The Secrets that ask for something, and how many don't any more.
 
     The label stays where the annotation is taken off: then nobody looks after it.
@@ -177,6 +223,7 @@ def _rows(found: Iterable[Object], keys: Keys) -> tuple[list[Row], int]:
             annotations = secret["metadata"].get("annotations") or {}
             if annotations.get(keys.enabled) == "true":
                 rows.append(Row.of(secret, keys))
+                signed.count(secret)
             else:
                 left += 1
             progress.step()
@@ -185,10 +232,15 @@ def _rows(found: Iterable[Object], keys: Keys) -> tuple[list[Row], int]:
     return rows, left
 
 
-def _summary(rows: Sequence[Row], left: int, keys: Keys) -> str:
+def _summary(rows: Sequence[Row], left: int, keys: Keys, signed: _Signed) -> str:
     sentence = counted(row.status or "without a status" for row in rows)
     if left:
         sentence += f'; {secrets(left)} with a status, but without {keys.enabled}: "true", left out'
+    if signed.left:
+        unsigned = secrets(signed.left)
+        sentence += f"; {unsigned} with a grant that is not signed with SIGNING_KEY's first key"
+    if signed.void:
+        sentence += f", {signed.void} of them with none of its keys"
     return sentence
 
 

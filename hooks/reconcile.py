@@ -176,7 +176,7 @@ class _Run:
     def _is_believed(self) -> bool:
         """Whether a grant makes an accepted probe enough on a store that doesn't name owners."""
         user, bucket = map(self.takeover.holding, (Thing.USER, Thing.BUCKET))
-        if user is None or bucket is None:
+        if user is None or bucket is None or bucket.mark is Mark.GIVEN:
             return False
         # What Metacontroller's own write brings about comes too early to see anything.
         return time.time() - bucket.second < _WATCH_AFTER or not self._is_watched(bucket)
@@ -252,7 +252,7 @@ class _Run:
         if wiping:
             await self.backend.wipe(self.claim.bucket, self.deadline)
         # What is its own is put right in silence.
-        if not self.takeover.has(Thing.BUCKET):
+        if not self.takeover.has_taken:
             self.takeover.mark(Mark.WIPED if wiping else Mark.ADOPTED)
         if self.backend.capabilities.several_owners:
             await self._look_again()

@@ -5,10 +5,13 @@ from __future__ import annotations
 from backends.base import Backend, Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.deadline import Deadline
 from hooks.outcome import Outcome, Status
-from hooks.reconcile import READY
+from hooks.reconcile import READY, WIPED
 
 WOULD_BE_READY = (
     "The store would accept the Secret's credentials, and the bucket would be the user's."
+)
+WOULD_BE_WIPED = (
+    "It is another's now, whose policy and other settings of the bucket would be removed."
 )
 
 
@@ -28,7 +31,7 @@ class Rehearsal:
         self.imagined = False
         # None for what would have been deleted.
         self._users: dict[str, Claim | None] = {}
-        self._owners: dict[str, str | None] = {}
+        self._owners: dict[str, frozenset[str] | None] = {}
 
     def begin(self) -> None:
         """From here on it is about another Secret."""
@@ -44,7 +47,7 @@ class Rehearsal:
         if not self.foretells(outcome):
             return message
         if message.startswith(READY):
-            return WOULD_BE_READY + message.removeprefix(READY)
+            return WOULD_BE_READY + message.removeprefix(READY).replace(WIPED, WOULD_BE_WIPED)
         return f"It would then say: {message}"
 
     @property
@@ -91,8 +94,8 @@ class Rehearsal:
         """The store's, with the owner that it would have."""
         if name in self._owners:
             self.imagined = True
-            owner = self._owners[name]
-            return None if owner is None else Bucket(frozenset({owner}))
+            owners = self._owners[name]
+            return None if owners is None else Bucket(owners)
         return await self._backend.find_bucket(name, deadline)
 
     async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
@@ -121,7 +124,7 @@ class Rehearsal:
 
     async def change_owner(self, claim: Claim, _: Deadline) -> bool:
         """Remembers the owner."""
-        self._owners[claim.bucket] = claim.user
+        self._owners[claim.bucket] = frozenset({claim.user})
         self.imagined = True
         return True
 
@@ -129,11 +132,12 @@ class Rehearsal:
         """Leaves everything as it is."""
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
-        """Remembers the administrator as the owner."""
+        """Remembers the other owners, or the administrator where there is none."""
         found = await self.find_bucket(bucket, deadline)
         if found is None or user not in found.owners:
             return False
-        self._owners[bucket] = self.administrator
+        self._owners[bucket] = found.owners - {user} or frozenset({self.administrator})
+        self.imagined = True
         return True
 
     async def delete_user(self, name: str, deadline: Deadline) -> bool:

@@ -104,6 +104,11 @@ class Settings:
     warnings: tuple[str, ...] = ()
     """What is set and not read, and may have been meant for the operator."""
 
+    @property
+    def signing_key_is_derived(self) -> bool:
+        """Whether no SIGNING_KEY is set, so that the administrator's secret stands in."""
+        return self.signing_keys == (Grants.derived(self.connection.admin.secret),)
+
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Settings:
         """Reads the environment; an empty variable is as good as none.

@@ -100,6 +100,28 @@ class Syncer:
         self._metrics.changed(outcome.actions)
         return Result(outcome, self._answer(request, claim, outcome), seconds)
 
+    def reading(self, request: SyncRequest) -> Reading:
+        """What a Secret of this operator's asks for, by all that a sync looks at before the store.
+
+        Raises:
+            Refusal: it asks for what can't be, or it is another operator's.
+        """
+        rules = self._standing_rules()
+        if self._is_reported_on_by_another(request):
+            raise Refusal(Reason.ENDPOINT_MISMATCH, "Another operator reports on it.")
+        found = self._read(request, rules)
+        if found.endpoint is not None and rules.own_name(found.endpoint.endpoint) is None:
+            raise Refusal(Reason.ENDPOINT_MISMATCH, self._mismatch(found.endpoint))
+        check_supported(found.claim, self._backend.capabilities, found.keys)
+        self._attachments.check(request, found.claim, rules.policy)
+        return found
+
+    def _standing_rules(self) -> Rules:
+        """The rules, with one version of the policy file."""
+        if self._rules.policy.file is None:
+            return self._rules
+        return replace(self._rules, policy=self._rules.policy.standing())
+
     def timed_out(self, request: SyncRequest) -> Result:
         """The answer when :meth:`sync` is not done in time, whatever keeps it."""
         try:
@@ -114,10 +136,7 @@ class Syncer:
         """Claim and outcome; no outcome if another operator reports on the Secret."""
         if self._is_reported_on_by_another(request):
             return None, None
-        rules = self._rules
-        if rules.policy.file is not None:
-            # One version of it from here to the end.
-            rules = replace(rules, policy=rules.policy.standing())
+        rules = self._standing_rules()
         try:
             reading = self._read(request, rules)
         except InvalidSecret as error:

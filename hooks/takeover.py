@@ -180,6 +180,12 @@ class Takeover:
         mine = self.holding(thing)
         return mine is not None and mine.kind in {Kind.OWN, Kind.UNGUARDED}
 
+    @property
+    def has_taken(self) -> bool:
+        """Whether the bucket is the Secret's, and not just given by an administrator."""
+        mine = self.holding(Thing.BUCKET)
+        return self.has(Thing.BUCKET) and mine is not None and mine.mark is not Mark.GIVEN
+
     def is_anothers(self, bucket: Bucket) -> bool:
         """Whether a bucket that changes its owner was another's, who may have set it up.
 
@@ -188,7 +194,7 @@ class Takeover:
         deleted user's.
         """
         known = {self.claim.user, self.backend.administrator}
-        if self.has(Thing.BUCKET):
+        if self.has_taken:
             known |= {grant.user for grant in (self.held.grant, self.held.first) if grant}
             return bool(bucket.owners - known)
         return not bucket.owners or bool(bucket.owners - known)
@@ -323,6 +329,8 @@ class Takeover:
         if mine is None or mine.version == 1:
             return None
         mark = self._mark if thing is Thing.BUCKET else None
+        if mark is None and mine.mark is Mark.GIVEN:
+            mark = Mark.NONE  # taken: from here on it is like any other
         if mine.own:
             return mine if mark is None else replace(mine, mark=mark)
         asked = mine.kind is Kind.UNGUARDED and self._guard is not None

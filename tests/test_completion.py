@@ -18,7 +18,7 @@ from hooks import completion
 from hooks.cli import complete, main, parser
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = {"serve", "check", "sync", "status", "detach", "demo", "completion"}
+COMMANDS = {"serve", "check", "sync", "status", "grant", "detach", "demo", "completion"}
 # What is typed, and what is offered; the first are words before the one that is completed.
 CASES: list[tuple[list[str], set[str]]] = [
     (["s"], {"serve", "sync", "status"}),

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from backends.sensitive import Sensitive
+from hooks.grant import Grant, Grants, Holding, Kind
 from hooks.overview import add_parser, age, run
 from hooks.processes import LOOPBACK, free_port
 from tests.servers.accounts import account, kubeconfig, rule, secret
@@ -42,6 +44,8 @@ def call(*words: str) -> int:
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No configuration but what a test gives."""
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "ANNOTATION_KEY", "COLUMNS", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("SIGNING_KEY", "SIGNING_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
@@ -198,6 +202,59 @@ def test_problems_are_all_that_is_shown_if_asked_for(
     assert err == "4 Secrets: 1 Ready, 1 Retrying, 1 Skipped, 1 Conflict\n"
     assert call("-n", namespace, "--problems", "-o", "json") == 1
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["late", "poor"]
+
+
+def grant(cluster: Cluster, namespace: str, name: str, *, key: str, former: bool = False) -> None:
+    """Signs a Secret's grant."""
+    put(cluster, namespace, name, "Ready", bucket="a-bucket", user="a-user")
+    found = cluster.api.get("Secret", name, namespace)
+    assert found is not None
+    uid, grants = found["metadata"]["uid"], Grants(Sensitive(key))
+    own = Holding(1, Kind.OWN)
+    change = (
+        {f"{PREFIX}grant": grants.issue_first(uid, "a-bucket", "a-user", 1)}
+        if former
+        else {f"{PREFIX}grants": grants.issue(uid, Grant("a-user", own, {"a-bucket": own}), 1)}
+    )
+    cluster.api.merge("Secret", name, namespace, {"metadata": {"annotations": change}})
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_grants_that_wait_for_the_first_key_are_counted(
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name, key, former in (
+        ("new", "second", False),
+        ("old", "first", False),
+        ("older", "first", True),
+        ("lost", "none-of-them", False),
+    ):
+        grant(api_cluster, namespace, name, key=key, former=former)
+    put(api_cluster, namespace, "none", "Ready")
+    monkeypatch.setenv("SIGNING_KEY", "second\nfirst")
+    assert call("-n", namespace) == 0
+    err = capsys.readouterr().err
+    assert err == (
+        "5 Secrets: 5 Ready; 3 Secrets with a grant that is not signed with SIGNING_KEY's first "
+        "key, 1 of them with none of its keys\n"
+    )
+    # In the operator's pod it is a file; whoever has no key isn't told of any.
+    (tmp_path / "key").write_text("first\n")
+    monkeypatch.delenv("SIGNING_KEY")
+    monkeypatch.setenv("SIGNING_KEY_FILE", str(tmp_path / "key"))
+    assert call("-n", namespace) == 0
+    assert "2 Secrets with a grant that is not signed" in capsys.readouterr().err
+    (tmp_path / "key").unlink()
+    assert call("-n", namespace) == 0
+    assert "warning: SIGNING_KEY_FILE: can't be read" in capsys.readouterr().err
+    monkeypatch.delenv("SIGNING_KEY_FILE")
+    assert call("-n", namespace) == 0
+    assert capsys.readouterr().err == "5 Secrets: 5 Ready\n"
 
 
 @pytest.mark.server

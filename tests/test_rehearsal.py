@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ import yaml
 
 from hooks.cli import main
 from hooks.decorator import SyncRequest
-from hooks.rehearsal import Rehearsal
-from tests.conformance.subject import RealSubject, versitygw_subject
+from hooks.rehearsal import WOULD_BE_READY, WOULD_BE_WIPED, Rehearsal
+from tests.conformance.subject import (
+    RealSubject,
+    garage_subject,
+    minio_subject,
+    versitygw_subject,
+)
 from tests.model import Account, ModelStore
 from tests.support import PREFIX, Operator, Secret, wait
 
@@ -131,7 +137,7 @@ def _admin(store: ModelStore) -> None:
     store.accounts["user"] = Account(OTHER_SECRET, role="admin")
 
 
-@pytest.mark.parametrize("adoption", ["any", "unowned", "never"])
+@pytest.mark.parametrize("adoption", ["any", "own-names", "unowned", "never"])
 @pytest.mark.parametrize("found", [_nothing, _user, _buckets, _both, _all_there, _admin])
 def test_a_rehearsal_foretells_the_outcome_of_every_story(
     found: Callable[[ModelStore], None], adoption: str
@@ -147,6 +153,32 @@ def test_a_rehearsal_foretells_the_outcome_of_every_story(
     assert (repr(store.accounts), repr(store.owners)) == before
     done = Operator(store, environ).sync(secret).outcome
     assert foretold == done
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("start", [versitygw_subject, minio_subject, garage_subject])
+def test_a_change_of_owner_is_foretold_and_removes_no_settings(
+    start: Callable[[Path], AbstractContextManager[RealSubject]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "store").mkdir()
+    with start(tmp_path / "store") as subject:
+        for name, value in subject.environ().items():
+            monkeypatch.setenv(name, value)
+        subject.create_user("former-owner", OTHER_SECRET)
+        subject.create_bucket("taken-bucket", "former-owner")
+        file = _write(tmp_path / "secrets.yaml", _manifest("taken-bucket"))
+        assert main(["sync", "-f", file, "--dry-run", "-o", "json"]) == 0
+        (foretold,) = json.loads(capsys.readouterr().out)
+        assert subject.owner("taken-bucket") == "former-owner"
+        assert foretold["actions"] == ["create-user", "change-owner"]
+        assert foretold["message"] == f"{WOULD_BE_READY} {WOULD_BE_WIPED}"
+        assert main(["sync", "-f", file, "-o", "json"]) == 0
+        (done,) = json.loads(capsys.readouterr().out)
+        assert done["actions"] == foretold["actions"]
+        assert subject.owner("taken-bucket") == "taken-bucket"
 
 
 @pytest.mark.parametrize("adoption", ["any", "never"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,16 @@ def test_the_signing_key_outlives_the_release(release: Release) -> None:
     assert release.secrets() == {name: {"SIGNING_KEY": key}}
     release.install()
     assert release.secrets()[name]["SIGNING_KEY"] == key
+
+
+def test_a_second_signing_key_outlives_an_upgrade(release: Release) -> None:
+    release.install()
+    name = f"{release.name}-signing-key"
+    keys = f"a-new-key\n{release.secrets()[name]['SIGNING_KEY']}"
+    change = {"data": {"SIGNING_KEY": base64.b64encode(keys.encode()).decode()}}
+    release.cluster.api.merge("Secret", name, release.namespace, change)
+    release.upgrade(values=EVERYTHING)
+    assert release.secrets()[name]["SIGNING_KEY"] == keys
 
 
 def original_chart(folder: Path) -> Path:
