@@ -69,6 +69,17 @@ def rotated(stack: Stack, tenant: Tenant) -> Tenant:
     return replace(changed, access_key=name)
 
 
+def rotate(stack: Stack, tenant: Tenant) -> Tenant:
+    """Gives the Secret other credentials, and waits until the store takes them."""
+    changed = rotated(stack, tenant)
+    stack.put(changed)
+    what = f"{tenant.name}'s new credentials to work"
+    wait_until(lambda: stack.works(changed), timeout=30, what=what)
+    stack.wait_for(changed, "Ready", user=changed.access_key)
+    stack.settle(quiet=0.3)
+    return changed
+
+
 def delete_bucket(stack: Stack, tenant: Tenant) -> None:
     """By the tenant's own credentials, as an application or a thief can; it has to be empty."""
     with stack.s3.s3(*tenant.credentials) as client:
