@@ -96,7 +96,7 @@ chart-readme: setup ## the values table of helm/README.md, from helm/values.yaml
 
 actionlint: setup ## the workflows, their scripts and the Dockerfile
 	@$(RUN) -m tests.servers build actionlint helm
-	$(BIN)/pytest tests/test_workflows.py tests/test_github.py tests/test_dockerfile.py
+	$(BIN)/pytest tests/delivery/test_workflows.py tests/delivery/test_github.py tests/delivery/test_dockerfile.py
 
 audit: setup ## what is known of the locked packages' weaknesses
 	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock

@@ -12,8 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.delivery.test_dockerfile import BUILD, FINAL, IGNORED, PREFIX, ROOT
 from tests.dockerfile import Instruction, Stage
-from tests.test_dockerfile import BUILD, FINAL, IGNORED, PREFIX, ROOT
 from tests.tools import missing
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"

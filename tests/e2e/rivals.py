@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets as random
 from dataclasses import replace
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.holdings import given
 from tests.e2e.stack import Stack, Tenant
 from tests.servers.s3 import code_of

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import pytest
 
-from backends.sensitive import Sensitive
-from hooks.grant import Grants
+from backends.wire.sensitive import Sensitive
+from hooks.contract.grant import Grants
 from tests.e2e.application import using
 from tests.e2e.conftest import Places
 from tests.e2e.holdings import given

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.chaos.balancer import Balancer
 from tests.e2e.application import using
 from tests.e2e.calls import call

@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from hooks.status import name_hash
-from hooks.takeover import Adoption, Thing
+from hooks.contract.status import name_hash
+from hooks.tenancy.takeover import Adoption, Thing
 from tests.model import ADMINISTRATOR, Account, ModelStore
 from tests.properties.cluster import Secrets, Seen, Slot
 

@@ -13,7 +13,7 @@ from minio.credentials.providers import StaticProvider
 from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 
-from hooks.processes import LOOPBACK, answers, minio
+from hooks.commands.processes import LOOPBACK, answers, minio
 from tests.servers.s3 import S3Store
 
 POLICY = "s3-resource-operator-bucket-"

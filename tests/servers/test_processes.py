@@ -1,4 +1,4 @@
-"""`hooks.processes`, on real child processes."""
+"""`hooks.commands.processes`, on real child processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.processes import Process, ProcessError, answers, free_port, wait_until
+from hooks.commands.processes import Process, ProcessError, answers, free_port, wait_until
 
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPS
