@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.base import Claim
+from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import Pattern, shown_ranges
 from hooks.claim.policyfile import SIZE_LIMIT, Deletion, PolicyError, Rule, parse
-from hooks.tenancy.takeover import Adoption
 
 log = logging.getLogger(__name__)
 

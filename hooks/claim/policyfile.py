@@ -50,8 +50,8 @@ from typing import TypeVar
 
 import yaml
 
+from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import Pattern, id_range, role
-from hooks.tenancy.takeover import Adoption
 
 T = TypeVar("T")
 

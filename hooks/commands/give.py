@@ -20,6 +20,7 @@ from backends.base import Bucket, Claim, Gap, Probe, User
 from backends.errors import StoreError
 from backends.wire.deadline import Deadline
 from hooks import logs
+from hooks.claim.adoption import Adoption
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubeerrors import Conflict, Forbidden, KubeError, NotFound
 from hooks.contract.decorator import SyncRequest
@@ -31,7 +32,7 @@ from hooks.settings.settings import Settings
 from hooks.sync.operator import Operator, others_of
 from hooks.tenancy.guard import is_rival
 from hooks.tenancy.others import Other, holding
-from hooks.tenancy.takeover import Adoption, Rights, Takeover, Thing
+from hooks.tenancy.takeover import Rights, Takeover, Thing
 from hooks.terminal import printable, say, say_why
 
 OK = 0

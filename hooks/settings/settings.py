@@ -12,6 +12,7 @@ from pathlib import Path
 from backends import REGISTRY
 from backends.base import Connection, Credentials
 from backends.wire.sensitive import Sensitive
+from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import LARGEST_ID, Pattern, id_range, role
 from hooks.claim.endpoint import Endpoint
 from hooks.claim.policy import Policy, PolicyFile
@@ -19,7 +20,6 @@ from hooks.claim.policyfile import PolicyError
 from hooks.claim.secret import Rules
 from hooks.contract.grant import Grants
 from hooks.settings.environment import Reader
-from hooks.tenancy.takeover import Adoption
 
 _ANNOTATION_KEY = re.compile(
     r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"

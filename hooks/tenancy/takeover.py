@@ -5,32 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Protocol
 
 from backends.base import Backend, Bucket, Claim
 from backends.errors import TimedOut
 from backends.wire.deadline import Deadline
+from hooks.claim.adoption import Adoption
 from hooks.contract.grant import Grant, Held, Holding, Kind, Mark
 from hooks.contract.outcome import Conflict, Reason, Refusal
 
 # Seconds after which a grant of the first version is in every list that may be used; a replica of
 # that version may still be giving some.
 _LONG_AGO = 180
-
-
-class Adoption(StrEnum):
-    """ADOPTION: what may be taken over that no Secret holds.
-
-    ``any``: everything. ``own-names``: everything whose name a pattern keeps for the Secret's
-    namespace, and of the rest what ``unowned`` allows. ``unowned``: a bucket whose owner is gone
-    from the store. ``never``: nothing.
-    """
-
-    ANY = "any"
-    OWN_NAMES = "own-names"
-    UNOWNED = "unowned"
-    NEVER = "never"
 
 
 class Thing(Enum):

@@ -13,10 +13,10 @@ import pytest
 
 from backends.base import Claim
 from backends.wire.sensitive import Sensitive
+from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import Pattern
 from hooks.claim.policy import Forbidden, Policy, PolicyFile
 from hooks.claim.policyfile import PolicyError
-from hooks.tenancy.takeover import Adoption
 from tests.claim.test_policyfile import EXAMPLE, rule
 
 CLAIM = Claim("team-a.data", "team-a.app", Sensitive("hunter2"))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from hooks.claim import policyfile
+from hooks.claim.adoption import Adoption
 from hooks.claim.policyfile import SIZE_LIMIT, Deletion, PolicyError, parse
-from hooks.tenancy.takeover import Adoption
 
 EXAMPLE = """
 rules:

@@ -18,6 +18,7 @@ from backends.wire.sensitive import Sensitive
 from backends.wire.trust import ca_bundle
 from hooks.attachments.connection import Connections
 from hooks.claim import fieldkeys
+from hooks.claim.adoption import Adoption
 from hooks.claim.fields import InvalidSecret, Value
 from hooks.claim.names import check_access_key
 from hooks.claim.policyfile import Deletion
@@ -29,7 +30,6 @@ from hooks.contract.outcome import Action, Outcome, Reason, Status
 from hooks.contract.status import Keys, Scribe
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
-from hooks.tenancy.takeover import Adoption
 from tests.authority import Authority
 from tests.conformance.traits import TRAITS
 from tests.manifests import NAME, Recorder, mounted_files

@@ -14,13 +14,14 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from backends.wire.sensitive import Sensitive
+from hooks.claim.adoption import Adoption
 from hooks.claim.secret import InvalidSecret, read
 from hooks.commands.demo import apply_answer
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import Grants
 from hooks.contract.status import REST
 from hooks.sync.syncer import Result
-from hooks.tenancy.takeover import Adoption, Thing
+from hooks.tenancy.takeover import Thing
 from tests.model import ADMINISTRATOR, Account
 from tests.properties.cluster import Secrets, Seen, Slot
 from tests.properties.contract import check_answer, told

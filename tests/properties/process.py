@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 
 from backends import errors
+from hooks.claim.adoption import Adoption
 from hooks.cluster.kubeerrors import Unavailable
 from hooks.contract.decorator import SyncRequest
 from hooks.metrics import Metrics
@@ -22,7 +23,6 @@ from hooks.sync import finalizer, reconcile, syncer
 from hooks.sync.operator import Operator
 from hooks.sync.syncer import Result
 from hooks.tenancy import others, takeover
-from hooks.tenancy.takeover import Adoption
 from tests.properties.cluster import ENDPOINT, Secrets
 from tests.properties.stepwise import StepwiseStore
 from tests.support import ENVIRON

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hooks.claim.adoption import Adoption
 from hooks.settings.settings import Settings, SettingsError
-from hooks.tenancy.takeover import Adoption
 from tests.authority import Authority
 
 REQUIRED = {

@@ -13,6 +13,7 @@ import pytest
 from backends.base import Bucket, Claim, Gap, Probe
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
+from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import Pattern
 from hooks.claim.policy import Policy
 from hooks.claim.policyfile import parse
@@ -24,7 +25,7 @@ from hooks.contract.status import Keys
 from hooks.sync.syncer import Result
 from hooks.tenancy.guard import ConflictGuard
 from hooks.tenancy.others import Others
-from hooks.tenancy.takeover import Adoption, Rights, Takeover
+from hooks.tenancy.takeover import Rights, Takeover
 from tests.model import ADMINISTRATOR, Account, ModelStore
 from tests.properties.cluster import Secrets, Seen, Slot
 from tests.support import PREFIX, Operator, encode, wait
