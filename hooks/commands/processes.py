@@ -28,10 +28,19 @@ class ProcessError(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback TCP port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
+    """A loopback TCP port that nothing listens on, and that nobody else is given for a minute.
+
+    A connection that has just ended keeps the kernel from handing the port out once more, and lets
+    a server listen on it that asks for SO_REUSEADDR, as all do that may be started again.
+    """
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, 0))
+        listener.listen(1)
+        port: int = listener.getsockname()[1]
+        with socket.create_connection((LOOPBACK, port), timeout=10):
+            # Whose side closes first has the port to wait with.
+            listener.accept()[0].close()
         return port
 
 
