@@ -60,7 +60,9 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins))
     (wheel,) = dist.glob("*.whl")
     python = folder / "venv" / "bin" / "python"
-    options = ["--quiet", "--disable-pip-version-check", "--constraint", str(constraints)]
+    # What is imported is compiled then: all of it takes longer than everything else here.
+    options = ["--quiet", "--disable-pip-version-check", "--no-compile"]
+    options += ["--constraint", str(constraints)]
     subprocess.run([python, "-m", "pip", "install", *options, wheel], check=True)  # noqa: S603
     return folder / "venv" / "bin"
 
