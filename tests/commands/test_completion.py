@@ -31,7 +31,11 @@ CASES: list[tuple[list[str], set[str]]] = [
     (["detach", "--d"], {"--dry-run", "--delete-controller"}),
     (["demo", "--backend", "m"], {"minio"}),
 ]
-every_case = pytest.mark.parametrize(("words", "expected"), CASES, ids=lambda case: str(case))
+every_case = pytest.mark.parametrize(
+    ("words", "expected"),
+    CASES,
+    ids=lambda case: ",".join(sorted(case) if isinstance(case, set) else case),
+)
 
 
 def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
