@@ -81,6 +81,17 @@ class Holding:
         """Whether it is the Secret's alone."""
         return self.kind is Kind.OWN
 
+    def keeps_out(self, *, beside: bool) -> bool:
+        """Whether another Secret can't have it as its own meanwhile.
+
+        What is shared within a namespace is that namespace's, also when the one Secret that had it
+        as its own is gone: so it keeps out the others, and none of those beside it.
+
+        Args:
+            beside: whether the other one is in the same namespace.
+        """
+        return self.own or (self.kind is Kind.SHARED_WITHIN and not beside)
+
     def rank(self, uid: str) -> tuple[int, int, str]:
         """Of two that own one thing the one of the higher rank is right.
 

@@ -61,7 +61,7 @@ class Taking(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Another live Secret that has a valid ``own`` for a thing and still names it.
+    """Another live Secret that holds a thing and still names it, see `Holding.keeps_out`.
 
     Args:
         namespace: where it is.
@@ -85,7 +85,7 @@ class Standing:
 
     Args:
         second: when that was so, by the Kubernetes API's clock in Unix time.
-        holders: all other live Secrets that have it as their own.
+        holders: all other live Secrets that keep others from having it as their own.
     """
 
     second: int
@@ -98,10 +98,13 @@ class Standing:
             mine: how it holds the thing.
             uid: the Secret's.
         """
-        if mine is None or not mine.own:
+        if mine is None or not mine.keeps_out(beside=False):
             return self.holders
         return tuple(
-            holder for holder in self.holders if holder.holding.rank(holder.uid) > mine.rank(uid)
+            holder
+            for holder in self.holders
+            if (holder.holding.own and not mine.own)
+            or holder.holding.rank(holder.uid) > mine.rank(uid)
         )
 
 
@@ -169,6 +172,7 @@ class Takeover:
         self._rights = rights
         self.deadline = deadline
         self._guard = guard
+        self._namespace = claim.origin.partition("/")[0]
         self._standings: dict[Thing, Standing] = {}
         self._gained: set[Thing] = set()
         self._mark: Mark | None = None
@@ -339,9 +343,13 @@ class Takeover:
         left = grant
         for thing, standing in self._standings.items():
             mine = self.holding(thing)
-            if mine is None or mine.version == 1 or not mine.own:
+            if mine is None or mine.version == 1 or not mine.keeps_out(beside=False):
                 continue
-            if not any(holder.rival for holder in standing.against(mine, self._uid)):
+            # What is shared within a namespace stays so while another of it is the holder.
+            if not any(
+                holder.rival and (mine.own or holder.namespace != self._namespace)
+                for holder in standing.against(mine, self._uid)
+            ):
                 continue
             lost = replace(mine, kind=Kind.SHARED)
             if thing is Thing.USER:
@@ -380,8 +388,7 @@ class Takeover:
         if not against:
             second = mine.second if mine is not None and mine.own else standing.second
             return Holding(second, Kind.OWN, mark or Mark.NONE)
-        namespace = self.claim.origin.partition("/")[0]
-        within = all(holder.namespace == namespace for holder in against)
+        within = all(holder.namespace == self._namespace for holder in against)
         return Holding(standing.second, Kind.SHARED_WITHIN if within else Kind.SHARED)
 
     async def _ask(self, thing: Thing, guard: Guard) -> Standing:

@@ -22,6 +22,7 @@ from hooks.kubeerrors import Unavailable
 from hooks.others import Others
 from hooks.policy import Policy
 from hooks.policyfile import parse
+from hooks.settings import Settings
 from hooks.status import Keys
 from hooks.syncer import Result
 from hooks.takeover import Adoption, Rights, Takeover
@@ -261,6 +262,53 @@ def test_what_was_shared_within_a_namespace_is_whoevers_is_left(adoption: str) -
     assert ground.put(BESIDE, user="another", secret=OTHER_SECRET).state == READY
     assert ground.store.owners == {"bucket": "another"}
     assert ground.kinds(BESIDE) == ("own", "own")
+
+
+@pytest.mark.parametrize("adoption", ["any", "own-names", "unowned", "never"])
+@pytest.mark.parametrize("vanished", ["nothing", "bucket", "user"])
+def test_what_is_shared_within_a_namespace_is_kept_from_all_others(
+    adoption: str, vanished: str
+) -> None:
+    ground = Ground(adoption)
+    leaked(ground, BESIDE)
+    del ground.kube.documents[HOLDER]
+    assert ground.sync(BESIDE).state == READY
+    if vanished == "bucket":
+        ground.store.owners.clear()
+    elif vanished == "user":
+        ground.store.accounts.clear()
+    other: Slot = ("theirs", "other")
+    assert ground.put(STRANGER, user="stranger").state == BUCKET_CLAIMED
+    assert ground.put(other, bucket="other", secret=OTHER_SECRET).state == KEY_CLAIMED
+    # Nor do they come to share it as their own.
+    if vanished == "nothing":
+        assert ground.put(("theirs", "third")).state == READY
+        assert ground.kinds(("theirs", "third")) == ("shared", "shared")
+    assert ground.sync(BESIDE).state == READY
+    assert ground.store.owners == {"bucket": "user"}
+    assert ground.store.accounts == {"user": Account(SECRET)}
+
+
+def test_what_was_shared_within_a_namespace_ends_with_a_newer_holder() -> None:
+    ground = Ground("never")
+    leaked(ground, BESIDE)
+    del ground.kube.documents[HOLDER]
+    # An administrator gives the bucket to another namespace.
+    ground.kube.put(
+        STRANGER,
+        "uid-of-the-stranger",
+        {"bucket-name": "bucket", "access-key": "stranger", "access-secret": OTHER_SECRET},
+    )
+    given = Holding(ground.now, Kind.OWN)
+    grants = Grants(*Settings.load(ground.operator.environ).signing_keys)
+    grant = Grant("stranger", given, {"bucket": given})
+    ground.annotate(STRANGER, grants=grants.issue("uid-of-the-stranger", grant, ground.now))
+    assert ground.sync(STRANGER).state == READY
+    assert ground.sync(BESIDE).state == BUCKET_CLAIMED
+    assert ground.kinds(BESIDE) == ("shared-within", "shared")
+    del ground.kube.documents[STRANGER]
+    assert ground.sync(BESIDE).state == ("Conflict", "BucketOwned")
+    assert ground.store.owners == {"bucket": "stranger"}
 
 
 def test_what_was_shared_is_the_namespaces_whose_name_it_is() -> None:
