@@ -320,6 +320,8 @@ class Takeover:
             ]
         except (Refusal, TimedOut):
             return None
+        if bucket.own and before[1] is None and self._is_borrowed(user):
+            bucket = replace(bucket, kind=Kind.SHARED)
         return Grant(self.claim.user, user, {self.claim.bucket: bucket})
 
     async def lost(self) -> Holder | None:
@@ -357,6 +359,18 @@ class Takeover:
             else:
                 left = replace(left, buckets={**left.buckets, self.claim.bucket: lost})
         return None if left == grant else left
+
+    def _is_borrowed(self, user: Holding) -> bool:
+        """Whether a bucket that was there is the Secret's only by another's access key and secret.
+
+        That one may have been given the bucket, and its Secret be gone: who has got hold of the
+        pair can use what it opens, and comes to own none of it.
+        """
+        return (
+            user.kind is Kind.SHARED
+            and Thing.BUCKET not in self._gained
+            and not self._rights.keeps(Thing.BUCKET, self.claim.bucket)
+        )
 
     def _known(self, thing: Thing) -> Holding | None:
         """What needs no question: it is held already, and nothing was gained."""

@@ -213,6 +213,27 @@ def test_a_leaked_pair_ends_with_the_holders_rotation() -> None:
     assert ground.store.accounts["user"].secret == OTHER_SECRET
 
 
+@pytest.mark.parametrize("adoption", ["own-names", "unowned", "never"])
+def test_a_leaked_pair_makes_nobody_the_owner_of_the_users_other_buckets(adoption: str) -> None:
+    ground = Ground(adoption)
+    ground.put(HOLDER)
+    ground.put(BESIDE, bucket="archive")
+    del ground.kube.documents[BESIDE]
+    assert ground.put(STRANGER, bucket="archive").state == READY
+    assert ground.kinds(STRANGER) == ("shared", "shared")
+    assert ground.put(STRANGER, bucket="archive", user="stranger").state == (
+        "Conflict",
+        "BucketOwned",
+    )
+    assert ground.store.owners["archive"] == "user"
+    # What it makes is its own.
+    assert ground.put(STRANGER, bucket="made").state == READY
+    assert ground.kinds(STRANGER) == ("shared", "own")
+    # In the holder's namespace it is the tenant's own.
+    assert ground.put(BESIDE, bucket="archive").state == READY
+    assert ground.kinds(BESIDE) == ("shared-within", "own")
+
+
 @pytest.mark.parametrize("slot", [STRANGER, BESIDE])
 def test_who_shares_configures_nothing_and_is_told(slot: Slot) -> None:
     ground = Ground(environ={"ALLOWED_ROLES": "user,userplus"})
