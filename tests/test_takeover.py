@@ -480,6 +480,22 @@ def test_a_former_grant_is_converted_with_its_second_and_stays_for_a_roll_back()
     assert ground.seen(HOLDER).annotations["grant"] == former
 
 
+def test_a_former_grant_gives_nothing_back_that_was_given_up_since() -> None:
+    ground = Ground("any")
+    ground.put(STRANGER, user="stranger", secret=OTHER_SECRET)
+    ground.former(STRANGER, 1_700_000_000)
+    assert ground.sync(STRANGER).state == READY
+    assert ground.put(STRANGER, "another", "stranger", OTHER_SECRET).state == READY
+    assert ground.put(HOLDER).state == READY
+    ground.adoption = "never"
+    ground.start()
+    # Neither beside the one that has it by now, nor when that one is gone.
+    assert ground.put(STRANGER, "bucket", "stranger", OTHER_SECRET).state == BUCKET_CLAIMED
+    del ground.kube.documents[HOLDER]
+    assert ground.sync(STRANGER).state == ("Conflict", "BucketOwned")
+    assert ground.store.owners["bucket"] == "user"
+
+
 def test_before_it_is_converted_a_former_grant_lets_its_holder_rotate_and_rename() -> None:
     ground = Ground("never")
     ground.put(HOLDER)
