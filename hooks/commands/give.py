@@ -289,10 +289,11 @@ class _Giver:
                 others += [each for each in unproven.others if each.request.origin not in origins]
             for other in others:
                 held = holding(other.held, thing, name)
-                own = held if held is not None and held.own else None
+                beside = other.request.namespace == claim.origin.partition("/")[0]
+                kept = held if held is not None and held.keeps_out(beside=beside) else None
                 rival = is_rival(thing, claim, other.names)
-                if own or (rival and await self._confirms(thing, claim, other, owners)):
-                    found.append(_Claimant(thing, other, own, rival))
+                if kept or (rival and await self._confirms(thing, claim, other, owners)):
+                    found.append(_Claimant(thing, other, kept, rival))
         return second, found
 
     async def _confirms(

@@ -81,6 +81,17 @@ class Holding:
         """Whether it is the Secret's alone."""
         return self.kind is Kind.OWN
 
+    def keeps_out(self, *, beside: bool) -> bool:
+        """Whether another Secret can't have it as its own meanwhile.
+
+        What is shared within a namespace is that namespace's, also when the one Secret that had it
+        as its own is gone: so it keeps out the others, and none of those beside it.
+
+        Args:
+            beside: whether the other one is in the same namespace.
+        """
+        return self.own or (self.kind is Kind.SHARED_WITHIN and not beside)
+
     def rank(self, uid: str) -> tuple[int, int, str]:
         """Of two that own one thing the one of the higher rank is right.
 
@@ -225,7 +236,7 @@ class Held:
 
     Args:
         grant: of the second version.
-        first: of the first; it counts for what the other doesn't name.
+        first: of the first, if it was given later; it counts for what the other doesn't name.
     """
 
     grant: Grant | None = None
@@ -281,7 +292,12 @@ class Evidence:
             buckets: what a grant of the first version may be for, besides the annotation's.
             users: likewise.
         """
-        return Held(grants.read(self.token, self.uid), self._first(grants, buckets, users))
+        grant, first = grants.read(self.token, self.uid), self._first(grants, buckets, users)
+        if grant is not None and first is not None and first.signed <= grant.signed:
+            # What it names and the later one doesn't was given up since. After a roll-back the one
+            # of the first version is the later one.
+            first = None
+        return Held(grant, first)
 
     def _first(self, grants: Grants, buckets: Set[str], users: Set[str]) -> Grant | None:
         if not self.first:

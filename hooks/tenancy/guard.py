@@ -90,7 +90,8 @@ class ConflictGuard:
         others = [other for other in found.others if is_rival(thing, claim, other.names)]
         for other in others:
             mine = holding(other.held, thing, _name(thing, claim))
-            if mine is not None and mine.own:
+            beside = other.request.namespace == claim.origin.partition("/")[0]
+            if mine is not None and mine.keeps_out(beside=beside):
                 raise _claimed(thing, claim, other)
         if thing is Thing.BUCKET:
             for other in others:

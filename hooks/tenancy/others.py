@@ -146,6 +146,8 @@ class Others:
     ) -> Found:
         """Those that have a valid ``own`` for a thing and still name it.
 
+        Of another namespace those, too, that share it within theirs, see `Holding.keeps_out`.
+
         Args:
             thing: what it is.
             name: its name.
@@ -257,7 +259,7 @@ class Others:
         candidates = [
             (request, held)
             for request, held in self._granted(listing)
-            if any(_owns(held, thing, name) for name in names)
+            if any(_keeps(held, thing, name) for name in names)
         ]
         return self._answers(questions, candidates, listing.second, until)
 
@@ -268,7 +270,7 @@ class Others:
             slots: dict[tuple[Thing, str], list[Slot]] = {}
             listing = self._list(until, selector=self._keys["status"])
             for request, held in self._granted(listing):
-                for key in _owned(held):
+                for key in _kept(held):
                     slots.setdefault(key, []).append((request.namespace, request.name))
             lately = self._lately = _Lately(began + _LATELY, listing.second, slots)
         candidates: dict[Slot, tuple[SyncRequest, Held]] = {}
@@ -301,7 +303,8 @@ class Others:
             asked = [
                 (question, found)
                 for question, found in zip(questions, others, strict=True)
-                if request.origin != question.origin and _owns(held, question.thing, question.name)
+                if request.origin != question.origin
+                and _keeps(held, question.thing, question.name, _is_beside(request, question))
             ]
             other = self._read(request, held, until) if asked else None
             if other is None:
@@ -349,7 +352,7 @@ class Others:
             # In Conflict and Invalid the former version took away the names that its grant was for.
             proven = self._keys.evidence(request).held(self._grants, {name}, question.owners)
         mine = holding(proven, thing, name)
-        if mine is not None and mine.own:
+        if mine is not None and mine.keeps_out(beside=_is_beside(request, question)):
             return proven
         if mine is not None and mine.kind is not Kind.UNGUARDED:
             return None
@@ -457,15 +460,19 @@ def _is_annotated(secret: Mapping[str, object], key: str) -> bool:
     return isinstance(annotations, dict) and key in annotations
 
 
-def _owned(held: Held) -> Iterator[tuple[Thing, str]]:
+def _kept(held: Held) -> Iterator[tuple[Thing, str]]:
     for grant in (held.grant, held.first):
         if grant is None:
             continue
-        if _owns(held, Thing.USER, grant.user):
+        if _keeps(held, Thing.USER, grant.user):
             yield Thing.USER, grant.user
         for bucket in grant.buckets:
-            if _owns(held, Thing.BUCKET, bucket):
+            if _keeps(held, Thing.BUCKET, bucket):
                 yield Thing.BUCKET, bucket
+
+
+def _is_beside(request: SyncRequest, question: _Question) -> bool:
+    return request.namespace == question.origin.partition("/")[0]
 
 
 def holding(held: Held, thing: Thing, name: str) -> Holding | None:
@@ -473,9 +480,9 @@ def holding(held: Held, thing: Thing, name: str) -> Holding | None:
     return held.bucket(name) if thing is Thing.BUCKET else held.user(name)
 
 
-def _owns(held: Held, thing: Thing, name: str) -> bool:
+def _keeps(held: Held, thing: Thing, name: str, beside: bool = False) -> bool:
     found = holding(held, thing, name)
-    return found is not None and found.own
+    return found is not None and found.keeps_out(beside=beside)
 
 
 def _unguarded(held: Held) -> bool:

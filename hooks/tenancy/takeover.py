@@ -48,7 +48,7 @@ class Taking(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Another live Secret that has a valid ``own`` for a thing and still names it.
+    """Another live Secret that holds a thing and still names it, see `Holding.keeps_out`.
 
     Args:
         namespace: where it is.
@@ -72,7 +72,7 @@ class Standing:
 
     Args:
         second: when that was so, by the Kubernetes API's clock in Unix time.
-        holders: all other live Secrets that have it as their own.
+        holders: all other live Secrets that keep others from having it as their own.
     """
 
     second: int
@@ -85,10 +85,13 @@ class Standing:
             mine: how it holds the thing.
             uid: the Secret's.
         """
-        if mine is None or not mine.own:
+        if mine is None or not mine.keeps_out(beside=False):
             return self.holders
         return tuple(
-            holder for holder in self.holders if holder.holding.rank(holder.uid) > mine.rank(uid)
+            holder
+            for holder in self.holders
+            if (holder.holding.own and not mine.own)
+            or holder.holding.rank(holder.uid) > mine.rank(uid)
         )
 
 
@@ -156,6 +159,7 @@ class Takeover:
         self._rights = rights
         self.deadline = deadline
         self._guard = guard
+        self._namespace = claim.origin.partition("/")[0]
         self._standings: dict[Thing, Standing] = {}
         self._gained: set[Thing] = set()
         self._mark: Mark | None = None
@@ -303,6 +307,8 @@ class Takeover:
             ]
         except (Refusal, TimedOut):
             return None
+        if bucket.own and before[1] is None and self._is_borrowed(user):
+            bucket = replace(bucket, kind=Kind.SHARED)
         return Grant(self.claim.user, user, {self.claim.bucket: bucket})
 
     async def lost(self) -> Holder | None:
@@ -326,9 +332,13 @@ class Takeover:
         left = grant
         for thing, standing in self._standings.items():
             mine = self.holding(thing)
-            if mine is None or mine.version == 1 or not mine.own:
+            if mine is None or mine.version == 1 or not mine.keeps_out(beside=False):
                 continue
-            if not any(holder.rival for holder in standing.against(mine, self._uid)):
+            # What is shared within a namespace stays so while another of it is the holder.
+            if not any(
+                holder.rival and (mine.own or holder.namespace != self._namespace)
+                for holder in standing.against(mine, self._uid)
+            ):
                 continue
             lost = replace(mine, kind=Kind.SHARED)
             if thing is Thing.USER:
@@ -336,6 +346,18 @@ class Takeover:
             else:
                 left = replace(left, buckets={**left.buckets, self.claim.bucket: lost})
         return None if left == grant else left
+
+    def _is_borrowed(self, user: Holding) -> bool:
+        """Whether a bucket that was there is the Secret's only by another's access key and secret.
+
+        That one may have been given the bucket, and its Secret be gone: who has got hold of the
+        pair can use what it opens, and comes to own none of it.
+        """
+        return (
+            user.kind is Kind.SHARED
+            and Thing.BUCKET not in self._gained
+            and not self._rights.keeps(Thing.BUCKET, self.claim.bucket)
+        )
 
     def _known(self, thing: Thing) -> Holding | None:
         """What needs no question: it is held already, and nothing was gained."""
@@ -367,8 +389,7 @@ class Takeover:
         if not against:
             second = mine.second if mine is not None and mine.own else standing.second
             return Holding(second, Kind.OWN, mark or Mark.NONE)
-        namespace = self.claim.origin.partition("/")[0]
-        within = all(holder.namespace == namespace for holder in against)
+        within = all(holder.namespace == self._namespace for holder in against)
         return Holding(standing.second, Kind.SHARED_WITHIN if within else Kind.SHARED)
 
     async def _ask(self, thing: Thing, guard: Guard) -> Standing:

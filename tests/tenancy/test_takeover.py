@@ -22,6 +22,7 @@ from hooks.commands.demo import apply_answer
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import Grant, Grants, Held, Holding, Kind
 from hooks.contract.status import Keys
+from hooks.settings.settings import Settings
 from hooks.sync.syncer import Result
 from hooks.tenancy.guard import ConflictGuard
 from hooks.tenancy.others import Others
@@ -213,6 +214,27 @@ def test_a_leaked_pair_ends_with_the_holders_rotation() -> None:
     assert ground.store.accounts["user"].secret == OTHER_SECRET
 
 
+@pytest.mark.parametrize("adoption", ["own-names", "unowned", "never"])
+def test_a_leaked_pair_makes_nobody_the_owner_of_the_users_other_buckets(adoption: str) -> None:
+    ground = Ground(adoption)
+    ground.put(HOLDER)
+    ground.put(BESIDE, bucket="archive")
+    del ground.kube.documents[BESIDE]
+    assert ground.put(STRANGER, bucket="archive").state == READY
+    assert ground.kinds(STRANGER) == ("shared", "shared")
+    assert ground.put(STRANGER, bucket="archive", user="stranger").state == (
+        "Conflict",
+        "BucketOwned",
+    )
+    assert ground.store.owners["archive"] == "user"
+    # What it makes is its own.
+    assert ground.put(STRANGER, bucket="made").state == READY
+    assert ground.kinds(STRANGER) == ("shared", "own")
+    # In the holder's namespace it is the tenant's own.
+    assert ground.put(BESIDE, bucket="archive").state == READY
+    assert ground.kinds(BESIDE) == ("shared-within", "own")
+
+
 @pytest.mark.parametrize("slot", [STRANGER, BESIDE])
 def test_who_shares_configures_nothing_and_is_told(slot: Slot) -> None:
     ground = Ground(environ={"ALLOWED_ROLES": "user,userplus"})
@@ -262,6 +284,53 @@ def test_what_was_shared_within_a_namespace_is_whoevers_is_left(adoption: str) -
     assert ground.put(BESIDE, user="another", secret=OTHER_SECRET).state == READY
     assert ground.store.owners == {"bucket": "another"}
     assert ground.kinds(BESIDE) == ("own", "own")
+
+
+@pytest.mark.parametrize("adoption", ["any", "own-names", "unowned", "never"])
+@pytest.mark.parametrize("vanished", ["nothing", "bucket", "user"])
+def test_what_is_shared_within_a_namespace_is_kept_from_all_others(
+    adoption: str, vanished: str
+) -> None:
+    ground = Ground(adoption)
+    leaked(ground, BESIDE)
+    del ground.kube.documents[HOLDER]
+    assert ground.sync(BESIDE).state == READY
+    if vanished == "bucket":
+        ground.store.owners.clear()
+    elif vanished == "user":
+        ground.store.accounts.clear()
+    other: Slot = ("theirs", "other")
+    assert ground.put(STRANGER, user="stranger").state == BUCKET_CLAIMED
+    assert ground.put(other, bucket="other", secret=OTHER_SECRET).state == KEY_CLAIMED
+    # Nor do they come to share it as their own.
+    if vanished == "nothing":
+        assert ground.put(("theirs", "third")).state == READY
+        assert ground.kinds(("theirs", "third")) == ("shared", "shared")
+    assert ground.sync(BESIDE).state == READY
+    assert ground.store.owners == {"bucket": "user"}
+    assert ground.store.accounts == {"user": Account(SECRET)}
+
+
+def test_what_was_shared_within_a_namespace_ends_with_a_newer_holder() -> None:
+    ground = Ground("never")
+    leaked(ground, BESIDE)
+    del ground.kube.documents[HOLDER]
+    # An administrator gives the bucket to another namespace.
+    ground.kube.put(
+        STRANGER,
+        "uid-of-the-stranger",
+        {"bucket-name": "bucket", "access-key": "stranger", "access-secret": OTHER_SECRET},
+    )
+    given = Holding(ground.now, Kind.OWN)
+    grants = Grants(*Settings.load(ground.operator.environ).signing_keys)
+    grant = Grant("stranger", given, {"bucket": given})
+    ground.annotate(STRANGER, grants=grants.issue("uid-of-the-stranger", grant, ground.now))
+    assert ground.sync(STRANGER).state == READY
+    assert ground.sync(BESIDE).state == BUCKET_CLAIMED
+    assert ground.kinds(BESIDE) == ("shared-within", "shared")
+    del ground.kube.documents[STRANGER]
+    assert ground.sync(BESIDE).state == ("Conflict", "BucketOwned")
+    assert ground.store.owners == {"bucket": "stranger"}
 
 
 def test_what_was_shared_is_the_namespaces_whose_name_it_is() -> None:
@@ -410,6 +479,22 @@ def test_a_former_grant_is_converted_with_its_second_and_stays_for_a_roll_back()
     assert ground.kinds(HOLDER) == ("own", "own")
     assert ground.told(HOLDER)["user"][1] == 1_600_000_000
     assert ground.seen(HOLDER).annotations["grant"] == former
+
+
+def test_a_former_grant_gives_nothing_back_that_was_given_up_since() -> None:
+    ground = Ground("any")
+    ground.put(STRANGER, user="stranger", secret=OTHER_SECRET)
+    ground.former(STRANGER, 1_700_000_000)
+    assert ground.sync(STRANGER).state == READY
+    assert ground.put(STRANGER, "another", "stranger", OTHER_SECRET).state == READY
+    assert ground.put(HOLDER).state == READY
+    ground.adoption = "never"
+    ground.start()
+    # Neither beside the one that has it by now, nor when that one is gone.
+    assert ground.put(STRANGER, "bucket", "stranger", OTHER_SECRET).state == BUCKET_CLAIMED
+    del ground.kube.documents[HOLDER]
+    assert ground.sync(STRANGER).state == ("Conflict", "BucketOwned")
+    assert ground.store.owners["bucket"] == "user"
 
 
 def test_before_it_is_converted_a_former_grant_lets_its_holder_rotate_and_rename() -> None:
