@@ -106,7 +106,7 @@ image: ## the container image, for this machine; needs docker
 		--build-arg VERSION="$$(sed -n 's/^__version__ = "\([^"]*\)".*/\1/p' hooks/__init__.py)" \
 		--build-arg REVISION="$$(git rev-parse HEAD)" .
 
-kind: setup ## end to end on the kind cluster e2e, with make image's; needs docker
+kind: setup ## end to end on the kind cluster e2e, with the image; needs docker
 	@$(RUN) -m tests.servers build $(BACKEND)
 	@BACKEND=$(BACKEND) IMAGE=$(IMAGE) STORE="$$($(RUN) -m tests.servers path $(BACKEND))" \
 		.github/e2e/run.sh
