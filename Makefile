@@ -6,6 +6,9 @@ RUN := $(BIN)/python
 STORES := versitygw minio garage
 # The store of `make demo`, `make bench` and `make kind`.
 BACKEND ?= versitygw
+# How many processes run the tests, each with servers of its own; a file stays in one.
+WORKERS ?= 2
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 # What `make bench GUARD=1` compares this build with.
 BASE ?= 84ac7d1
 # What `make image` builds and `make kind` runs.
@@ -41,10 +44,10 @@ servers: setup ## build the servers of the tests that are missing
 	$(RUN) -m tests.servers build $(SERVERS)
 
 unit: setup ## the tests that need no server
-	$(BIN)/pytest -m "not server and not e2e"
+	$(PYTEST) -m "not server and not e2e"
 
 test: setup servers ## all tests, against real servers, with coverage
-	$(BIN)/pytest --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 
 demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage
 	@$(RUN) -m tests.servers build $(BACKEND)
@@ -89,14 +92,14 @@ chart: setup ## the chart: lint, templates, schemas, alerts, real upgrades
 	@$(RUN) -m tests.servers build helm kubeconform promtool etcd kube-apiserver kubectl versitygw
 	"$$($(RUN) -m tests.servers path helm)" lint --strict helm
 	$(RUN) -m tests.chart.readme --check
-	$(BIN)/pytest tests/chart
+	$(PYTEST) tests/chart
 
 chart-readme: setup ## the values table of helm/README.md, from helm/values.yaml
 	$(RUN) -m tests.chart.readme
 
 actionlint: setup ## the workflows, their scripts and the Dockerfile
 	@$(RUN) -m tests.servers build actionlint helm
-	$(BIN)/pytest tests/test_workflows.py tests/test_github.py tests/test_dockerfile.py
+	$(BIN)/pytest tests/delivery/test_workflows.py tests/delivery/test_github.py tests/delivery/test_dockerfile.py
 
 audit: setup ## what is known of the locked packages' weaknesses
 	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock

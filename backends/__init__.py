@@ -25,9 +25,9 @@ class Entry:
 
 
 REGISTRY: Mapping[str, Entry] = {
-    "versitygw": Entry("backends.versitygw", "VersityGW"),
-    "minio": Entry("backends.minio", "MinIO"),
-    "garage": Entry("backends.garage", "Garage"),
+    "versitygw": Entry("backends.versitygw.backend", "VersityGW"),
+    "minio": Entry("backends.minio.backend", "MinIO"),
+    "garage": Entry("backends.garage.backend", "Garage"),
 }
 """Every store by the name that BACKEND_NAME takes."""
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from backends.deadline import Deadline
-from backends.proxies import Proxies
-from backends.sensitive import Sensitive
-from backends.trust import CaBundle
+from backends.wire.deadline import Deadline
+from backends.wire.proxies import Proxies
+from backends.wire.sensitive import Sensitive
+from backends.wire.trust import CaBundle
 
 Observer = Callable[[str, str, float], None]
 """Called after each request with the operation, the HTTP status or what took its place

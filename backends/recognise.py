@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backends import jsonbody, xmlbody
 from backends.base import Answer, Connection
-from backends.deadline import Deadline
 from backends.errors import StoreError
-from backends.pool import HttpPool
+from backends.wire import jsonbody, xmlbody
+from backends.wire.deadline import Deadline
+from backends.wire.pool import HttpPool
 
 TITLES: Mapping[str, str] = {"versitygw": "VersityGW", "minio": "MinIO", "garage": "Garage"}
 """What people call the stores that can be recognised, by BACKEND_NAME."""

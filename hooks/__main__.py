@@ -1,6 +1,6 @@
 """``python -m hooks`` is the same as the ``s3-resource-operator`` command."""
 
-from hooks.cli import main
+from hooks.commands.cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

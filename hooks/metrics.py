@@ -18,7 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from backends.base import Observer
 from hooks import __version__
-from hooks.outcome import Action, Outcome, Reason, Status
+from hooks.contract.outcome import Action, Outcome, Reason, Status
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 INTERNAL_ERROR = "InternalError"

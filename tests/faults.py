@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from hooks.processes import LOOPBACK
+from hooks.commands.processes import LOOPBACK
 
 GARBAGE = b"<AccessControlPolicy><Owner><ID>"
 HTML = b"<html><body>It works!</body></html>"

@@ -12,8 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.delivery.test_dockerfile import BUILD, FINAL, IGNORED, PREFIX, ROOT
 from tests.dockerfile import Instruction, Stage
-from tests.test_dockerfile import BUILD, FINAL, IGNORED, PREFIX, ROOT
 from tests.tools import missing
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -143,6 +143,9 @@ def build(image: Image) -> None:
     work = image.root / "src"
     work.mkdir()
     copy_python(image.local)
+    # Both stages have the same base: the second's is put aside as it was.
+    base = image.root / "base"
+    shutil.copytree(image.local, base, symlinks=True)
     for step in BUILD.instructions:
         if step.name == "RUN":
             run_step(image, BUILD, step, work)
@@ -153,5 +156,5 @@ def build(image: Image) -> None:
     # The last stage begins with a new base, and takes the prefix.
     for folder in (work, image.local):
         shutil.rmtree(folder)
-    copy_python(image.local)
+    base.rename(image.local)
     run_step(image, FINAL, FINAL.one("RUN"), image.root)

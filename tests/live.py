@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from backends.base import Backend
-from hooks.decorator import SyncRequest
-from hooks.kube import Kube
-from hooks.syncer import Result
+from hooks.cluster.kube import Kube
+from hooks.contract.decorator import SyncRequest
+from hooks.sync.syncer import Result
 from tests.servers.accounts import rule
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hooks.settings import Settings
+from hooks.settings.settings import Settings
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 KUSTOMIZATION = MANIFESTS / "kustomization.yaml"

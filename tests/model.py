@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
-from backends.deadline import Deadline
 from backends.errors import NotEmpty, Unsupported
+from backends.wire.deadline import Deadline
 
 ADMINISTRATOR = "operator-admin"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from hooks.kube import Kube
+from hooks.cluster.kube import Kube
 from tests.live import Hooks, Live
 from tests.model import ModelStore
 from tests.servers.cluster import Cluster

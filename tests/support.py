@@ -11,14 +11,14 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from backends.base import Backend
-from hooks import operator
-from hooks.decorator import SyncRequest
-from hooks.demo import apply_answer
-from hooks.grant import Grants
-from hooks.kube import Kube
+from hooks.cluster.kube import Kube
+from hooks.commands.demo import apply_answer
+from hooks.contract.decorator import SyncRequest
+from hooks.contract.grant import Grants
 from hooks.metrics import Metrics
-from hooks.settings import Settings
-from hooks.syncer import Result
+from hooks.settings.settings import Settings
+from hooks.sync import operator
+from hooks.sync.syncer import Result
 
 T = TypeVar("T")
 

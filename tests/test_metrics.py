@@ -9,8 +9,8 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from hooks import __version__
+from hooks.contract.outcome import Action, Outcome, Reason, Status
 from hooks.metrics import Metrics
-from hooks.outcome import Action, Outcome, Reason, Status
 
 LABELS = {
     "s3_operator_secrets_processed_total": {"status"},

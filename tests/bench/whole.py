@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.bench.figures import Figures, Usage
 from tests.bench.stores import Stores
 from tests.e2e.stack import PREFIX, Programs, Stack, Tenant, running_stack

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from urllib3.exceptions import HTTPError
 
-from hooks.processes import ProcessError
+from hooks.commands.processes import ProcessError
 from tests.chaos.report import print_report
 from tests.chaos.run import Run
 from tests.chaos.world import running_world

@@ -8,7 +8,7 @@ import itertools
 import threading
 from collections.abc import Iterator, Sequence
 
-from hooks.processes import LOOPBACK
+from hooks.commands.processes import LOOPBACK
 
 _CHUNK = 64 * 1024
 

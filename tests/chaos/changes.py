@@ -12,7 +12,7 @@ from functools import partial
 
 import urllib3
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.chaos.attacks import Attacks
 from tests.chaos.ledger import Entry, Kind, Ledger
 from tests.chaos.world import NAMESPACES, World

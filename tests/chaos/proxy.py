@@ -14,7 +14,7 @@ from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from hooks.processes import LOOPBACK
+from hooks.commands.processes import LOOPBACK
 from tests.faults import ANSWERS, ERROR, answer, forward, reset
 
 Answer = tuple[int, bytes]

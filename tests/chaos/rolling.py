@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from hooks.processes import LOOPBACK
+from hooks.commands.processes import LOOPBACK
 from tests.chaos.changes import Tenants
 from tests.chaos.ledger import Entry
 from tests.chaos.world import World

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.chaos import disruptions, proxy, rolling
 from tests.chaos.audit import Auditor, not_settled, secrets_of
 from tests.chaos.changes import Tenants

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hooks.processes import LOOPBACK, free_port
+from hooks.commands.processes import LOOPBACK, free_port
 from tests.chaos.balancer import Balancer
 
 

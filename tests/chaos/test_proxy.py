@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from hooks.processes import LOOPBACK
+from hooks.commands.processes import LOOPBACK
 from tests.chaos import proxy
 from tests.chaos.proxy import ChaosProxy
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import urllib3
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.chaos.balancer import Balancer
 from tests.chaos.proxy import ChaosProxy
 from tests.e2e.gate import Gate

@@ -13,7 +13,7 @@ from typing import Any
 import urllib3
 import yaml
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.chart.rendering import CHART, Document, HelmError
 from tests.servers.api import ApiError
 from tests.servers.cluster import Cluster

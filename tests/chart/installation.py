@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.chart.cluster import CONTROLLERS, Release
 from tests.chart.operator import Operator
 from tests.servers.api import Object

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hooks.processes import LOOPBACK, Process, answers, free_port
+from hooks.commands.processes import LOOPBACK, Process, answers, free_port
 from tests.chart.cluster import Release
 from tests.chart.jobs import KEPT, log_in
 from tests.servers.api import Object

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from hooks import __version__
-from hooks.policyfile import parse
-from hooks.settings import Settings, Switch
+from hooks.claim.policyfile import parse
+from hooks.settings.settings import Settings, Switch
 from tests.authority import Authority
 from tests.chart.rendering import (
     CHART,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hooks.settings import Settings
+from hooks.settings.settings import Settings
 from tests.chart.rendering import Document, ci, of_kind, one, render
 from tests.chart.test_ci_values import load_settings as chart_settings
 from tests.manifests import MANIFESTS, NAME, kustomization, load, load_settings

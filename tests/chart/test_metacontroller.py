@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.authority import Authority
 from tests.chart.cluster import Release, prepare
 from tests.chart.installation import NAMESPACE, PREFIX, Installation

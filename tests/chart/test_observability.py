@@ -13,8 +13,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from hooks.contract.outcome import Action, Outcome, Reason, Status
 from hooks.metrics import INTERNAL_ERROR, Metrics
-from hooks.outcome import Action, Outcome, Reason, Status
 from tests.chart.rendering import CHART
 from tests.servers.require import require
 

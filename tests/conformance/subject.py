@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from backends import REGISTRY
 from backends.base import Backend, Observer
 from hooks.metrics import Metrics
-from hooks.settings import Settings
+from hooks.settings.settings import Settings
 from tests.conformance.traits import TRAITS, Traits
 from tests.faults import FaultProxy
 from tests.model import ADMINISTRATOR, Account, ModelStore

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from backends.base import Backend, Claim
-from backends.deadline import Deadline
 from backends.errors import Rejected, StoreError, Unsupported
-from backends.sensitive import Sensitive
-from hooks.outcome import Action
-from hooks.rehearsal import Rehearsal
+from backends.wire.deadline import Deadline
+from backends.wire.sensitive import Sensitive
+from hooks.commands.rehearsal import Rehearsal
+from hooks.contract.outcome import Action
 from tests.conformance.subject import ModelSubject, RealSubject, Subject
 from tests.conformance.traits import NOT_SUPPORTED, READY, having, lacking
 from tests.servers.garage import GarageStore

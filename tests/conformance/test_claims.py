@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hooks.outcome import Action
+from hooks.contract.outcome import Action
 from tests.conformance.subject import Subject
 from tests.conformance.traits import NOT_SUPPORTED, READY, TRAITS, cases, having, lacking
 from tests.support import PREFIX, Secret

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from backends.base import Backend, Claim, Gap
-from backends.deadline import Deadline
 from backends.errors import NotEmpty, StoreError, TimedOut, Unavailable, Unsupported
-from backends.sensitive import Sensitive
-from hooks.outcome import Outcome, Reason
-from hooks.rehearsal import Rehearsal
+from backends.wire.deadline import Deadline
+from backends.wire.sensitive import Sensitive
+from hooks.commands.rehearsal import Rehearsal
+from hooks.contract.outcome import Outcome, Reason
 from tests.conformance.subject import RealSubject, Subject
 from tests.conformance.traits import having
 from tests.support import wait

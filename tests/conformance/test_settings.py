@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backends.deadline import Deadline
+from backends.wire.deadline import Deadline
 from tests.conformance.subject import RealSubject
 from tests.conformance.traits import READY
 from tests.servers.s3 import Credentials, code_of

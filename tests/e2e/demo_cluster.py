@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from hooks.processes import ProcessError, wait_until
+from hooks.commands.processes import ProcessError, wait_until
 from tests.e2e.stack import Programs, Stack, Tenant, running_stack
 from tests.servers.api import Object
 from tests.servers.build import BuildError, build

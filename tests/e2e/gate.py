@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
-from hooks.processes import LOOPBACK
+from hooks.commands.processes import LOOPBACK
 
 _CHUNK = 64 * 1024
 

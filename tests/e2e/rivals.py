@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets as random
 from dataclasses import replace
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.holdings import given
 from tests.e2e.stack import Stack, Tenant
 from tests.servers.s3 import code_of
@@ -67,6 +67,17 @@ def rotated(stack: Stack, tenant: Tenant) -> Tenant:
     stem = tenant.access_key.rpartition(".")
     name = f"{stem[0]}.{random.token_hex(4)}" if stem[1] else f"user-{random.token_hex(6)}"
     return replace(changed, access_key=name)
+
+
+def rotate(stack: Stack, tenant: Tenant) -> Tenant:
+    """Gives the Secret other credentials, and waits until the store takes them."""
+    changed = rotated(stack, tenant)
+    stack.put(changed)
+    what = f"{tenant.name}'s new credentials to work"
+    wait_until(lambda: stack.works(changed), timeout=30, what=what)
+    stack.wait_for(changed, "Ready", user=changed.access_key)
+    stack.settle(quiet=0.3)
+    return changed
 
 
 def delete_bucket(stack: Stack, tenant: Tenant) -> None:

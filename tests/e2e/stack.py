@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hooks.events import COMPONENT
-from hooks.processes import wait_until
+from hooks.cluster.events import COMPONENT
+from hooks.commands.processes import wait_until
 from tests.e2e.gate import Gate
 from tests.e2e.operator import operators_kubeconfig
 from tests.servers.api import Object

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.application import using
 from tests.e2e.holdings import document
 from tests.e2e.stack import PREFIX, Stack, Tenant

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.stack import PREFIX, Stack, Tenant
 from tests.e2e.test_connection_secret import (
     ASKS,

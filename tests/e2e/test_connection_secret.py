@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.stack import PREFIX, Stack, Tenant
 from tests.servers.api import Object
 from tests.servers.cluster import METACONTROLLER_USER

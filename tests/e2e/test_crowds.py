@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.calls import call
 from tests.e2e.conftest import Places
 from tests.e2e.rivals import BUCKET_CLAIMED, contender_for, state, tenant_of

@@ -1,4 +1,6 @@
-"""Deletion policies through Metacontroller's finalizer; every cell is in tests/test_removal.py."""
+"""Deletion policies through Metacontroller's finalizer; every cell is in
+tests/sync/test_removal.py.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from dataclasses import replace
 
 import pytest
 
-from hooks.detach import DEFAULT_CONTROLLER
-from hooks.processes import wait_until
+from hooks.commands.detach import DEFAULT_CONTROLLER
+from hooks.commands.processes import wait_until
 from tests.e2e.application import using
 from tests.e2e.stack import Stack, Tenant
 from tests.servers.hook import ROOT

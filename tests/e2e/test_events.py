@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.stack import Stack
 from tests.servers.require import require
 

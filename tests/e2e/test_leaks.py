@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.leaks import leaks, places_of
 from tests.e2e.stack import Stack
 from tests.e2e.test_bad_secrets import BAD, bad_data

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.e2e.conftest import ALIAS
 from tests.e2e.stack import ENABLED, PREFIX, Stack
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import pytest
 
-from backends.sensitive import Sensitive
-from hooks.grant import Grants
+from backends.wire.sensitive import Sensitive
+from hooks.contract.grant import Grants
 from tests.e2e.application import using
 from tests.e2e.conftest import Places
 from tests.e2e.holdings import given
@@ -25,6 +25,7 @@ from tests.e2e.rivals import (
     contender_for,
     holds,
     named_tenant_of,
+    rotate,
     rotated,
     state,
     synced,
@@ -180,9 +181,7 @@ def test_a_former_versions_grant_is_taken_over_and_kept(every_stack: Stack, plac
     version = stack.resource_version(holder)
     stack.settled_sync()
     assert stack.resource_version(holder) == version
-    new = rotated(stack, holder)
-    stack.put(new)
-    stack.wait_for(new, "Ready", user=new.access_key)
+    new = rotate(stack, holder)
     assert holds(stack, new) == OWN
     assert synced(stack, contender) == BUCKET_CLAIMED
 
@@ -198,9 +197,7 @@ def test_of_two_former_grants_the_older_one_counts(every_stack: Stack, places: P
     stack.settled_sync()
     assert holds(stack, holder) == OWN
     assert "own" not in given(stack.annotations(thief)).values()
-    new = rotated(stack, holder)
-    stack.put(new)
-    stack.wait_for(new, "Ready", user=new.access_key)
+    new = rotate(stack, holder)
     assert synced(stack, thief)[0] == "Conflict"
     assert not stack.works(thief)
     assert stack.works(new)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from backends.capabilities import CAPABILITIES
-from hooks.processes import answers, wait_until
+from hooks.commands.processes import answers, wait_until
 from tests.e2e.leaks import leaks
 from tests.e2e.stack import Stack, Tenant, operator_annotations
 from tests.servers.garage import GarageStore

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hooks.processes import answers, wait_until
+from hooks.commands.processes import answers, wait_until
 from tests.e2e.stack import Stack, Tenant, operator_annotations
 
 pytestmark = pytest.mark.e2e

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks.processes import wait_until
+from hooks.commands.processes import wait_until
 from tests.chaos.balancer import Balancer
 from tests.e2e.application import using
 from tests.e2e.calls import call
@@ -111,7 +111,13 @@ def test_two_that_adopt_one_bucket_at_once_leave_one_owner(
                 for one, two in pairs
             )
 
-        wait_until(decided, timeout=90, what="one owner for each bucket", interval=0.5)
+        def decided_in_the_end() -> bool:
+            # Who has lost it is told at its next sync, which the periodic one is otherwise.
+            if not decided():
+                replicas.sync_all()
+            return decided()
+
+        wait_until(decided_in_the_end, timeout=90, what="one owner for each bucket", interval=0.5)
         replicas.sync_all()
         assert decided()
         for one, two in pairs:

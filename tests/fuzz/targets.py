@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backends import jsonbody, xmlbody
 from backends.errors import ServerFault, error_for
-from backends.sensitive import Sensitive
-from hooks import policyfile
-from hooks.decorator import NotAHookRequest, SyncRequest
-from hooks.grant import Evidence, Grant, Grants, Holding, Kind
+from backends.wire import jsonbody, xmlbody
+from backends.wire.sensitive import Sensitive
+from hooks.claim import policyfile
+from hooks.claim.policyfile import PolicyError
+from hooks.contract.decorator import NotAHookRequest, SyncRequest
+from hooks.contract.grant import Evidence, Grant, Grants, Holding, Kind
 from hooks.metrics import Metrics
-from hooks.operator import Operator
-from hooks.policyfile import PolicyError
-from hooks.settings import Settings
+from hooks.settings.settings import Settings
+from hooks.sync.operator import Operator
 from tests.properties.contract import check_answer
 from tests.properties.stepwise import StepwiseStore
 from tests.support import ENVIRON, PREFIX

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hooks.kube import Kube, Listing
-from hooks.kubecall import Object
-from hooks.kubeerrors import KubeError
-from hooks.secret import Names, read_names
+from hooks.claim.secret import Names, read_names
+from hooks.cluster.kube import Kube, Listing
+from hooks.cluster.kubecall import Object
+from hooks.cluster.kubeerrors import KubeError
 from tests.support import PREFIX, encode
 
 ENDPOINT = "http://127.0.0.1:1"
@@ -22,8 +22,8 @@ Slot = tuple[str, str]
 class Secrets(Kube):
     """The API's Secrets in memory; what is told of them is as true as the real one's.
 
-    The real API is in tests/test_guard.py: here a fault or another Secret can come between any
-    two steps, thousands of times.
+    The real API is in tests/tenancy/test_guard.py: here a fault or another Secret can come between
+    any two steps, thousands of times.
     """
 
     def __init__(self, second: Callable[[], int] = lambda: 0) -> None:

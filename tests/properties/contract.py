@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any, NoReturn
 
-from hooks.outcome import Reason
+from hooks.contract.outcome import Reason
 from tests.support import PREFIX
 
 ANNOTATIONS = frozenset(

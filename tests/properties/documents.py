@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as some
 
-from hooks import fieldkeys as fields
+from hooks.claim import fieldkeys as fields
 from tests.support import PREFIX
 
 CANARY = "Kanarienvogel"

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from backends.sensitive import Sensitive
-from hooks.decorator import SyncRequest
-from hooks.demo import apply_answer
-from hooks.grant import Grants
-from hooks.secret import InvalidSecret, read
-from hooks.status import REST
-from hooks.syncer import Result
-from hooks.takeover import Adoption, Thing
+from backends.wire.sensitive import Sensitive
+from hooks.claim.adoption import Adoption
+from hooks.claim.secret import InvalidSecret, read
+from hooks.commands.demo import apply_answer
+from hooks.contract.decorator import SyncRequest
+from hooks.contract.grant import Grants
+from hooks.contract.status import REST
+from hooks.sync.syncer import Result
+from hooks.tenancy.takeover import Thing
 from tests.model import ADMINISTRATOR, Account
 from tests.properties.cluster import Secrets, Seen, Slot
 from tests.properties.contract import check_answer, told

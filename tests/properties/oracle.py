@@ -13,8 +13,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from hooks.status import name_hash
-from hooks.takeover import Adoption, Thing
+from hooks.claim.adoption import Adoption
+from hooks.contract.status import name_hash
+from hooks.tenancy.takeover import Thing
 from tests.model import ADMINISTRATOR, Account, ModelStore
 from tests.properties.cluster import Secrets, Seen, Slot
 

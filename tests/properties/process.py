@@ -14,14 +14,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 
 from backends import errors
-from hooks import finalizer, others, reconcile, syncer, takeover
-from hooks.decorator import SyncRequest
-from hooks.kubeerrors import Unavailable
+from hooks.claim.adoption import Adoption
+from hooks.cluster.kubeerrors import Unavailable
+from hooks.contract.decorator import SyncRequest
 from hooks.metrics import Metrics
-from hooks.operator import Operator
-from hooks.settings import Settings
-from hooks.syncer import Result
-from hooks.takeover import Adoption
+from hooks.settings.settings import Settings
+from hooks.sync import finalizer, reconcile, syncer
+from hooks.sync.operator import Operator
+from hooks.sync.syncer import Result
+from hooks.tenancy import others, takeover
 from tests.properties.cluster import ENDPOINT, Secrets
 from tests.properties.stepwise import StepwiseStore
 from tests.support import ENVIRON

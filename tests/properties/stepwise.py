@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from backends.base import Claim
-from backends.deadline import Deadline
+from backends.wire.deadline import Deadline
 from tests.model import ModelStore
 
 

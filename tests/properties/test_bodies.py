@@ -13,14 +13,14 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 from starlette.testclient import TestClient
 
-from hooks.app import hook_app
-from hooks.decorator import NotAHookRequest, SyncRequest
+from hooks.contract.decorator import NotAHookRequest, SyncRequest
+from hooks.contract.status import Keys
 from hooks.metrics import Metrics
-from hooks.operator import Operator
-from hooks.places import Places
-from hooks.reconcile import WIPED
-from hooks.settings import Settings
-from hooks.status import Keys
+from hooks.serving.app import hook_app
+from hooks.serving.places import Places
+from hooks.settings.settings import Settings
+from hooks.sync.operator import Operator
+from hooks.sync.reconcile import WIPED
 from tests.model import Account, ModelStore
 from tests.properties import documents
 from tests.properties.contract import check_answer, told

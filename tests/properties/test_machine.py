@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from hypothesis.stateful import run_state_machine_as_test
 
-from hooks.takeover import Adoption
+from hooks.claim.adoption import Adoption
 from tests.properties.events import SECRETS, SLOTS
 from tests.properties.machine import KEYS, Reconciling
 from tests.properties.profile import tries

@@ -13,18 +13,15 @@ from xml.etree.ElementTree import Element
 from hypothesis import assume, given
 from hypothesis import strategies as some
 
-from backends import jsonbody, xmlbody
 from backends.base import Claim, Connection, Credentials
 from backends.errors import ServerFault, error_for, own_words
-from backends.sensitive import Sensitive
-from backends.signing import SignedClient
-from hooks.allowed import ROLES
-from hooks.decorator import SyncRequest
-from hooks.endpoint import normalise
-from hooks.grant import Evidence, Grant, Grants, Holding, Kind, Mark
-from hooks.outcome import Outcome, Reason, Status
-from hooks.policyfile import PolicyError, parse
-from hooks.secret import (
+from backends.wire import jsonbody, xmlbody
+from backends.wire.sensitive import Sensitive
+from backends.wire.signing import SignedClient
+from hooks.claim.allowed import ROLES
+from hooks.claim.endpoint import normalise
+from hooks.claim.policyfile import PolicyError, parse
+from hooks.claim.secret import (
     InvalidSecret,
     Mentions,
     Rules,
@@ -33,8 +30,11 @@ from hooks.secret import (
     read_mentions,
     read_names,
 )
-from hooks.settings import Settings
-from hooks.status import Keys, Scribe
+from hooks.contract.decorator import SyncRequest
+from hooks.contract.grant import Evidence, Grant, Grants, Holding, Kind, Mark
+from hooks.contract.outcome import Outcome, Reason, Status
+from hooks.contract.status import Keys, Scribe
+from hooks.settings.settings import Settings
 from tests.properties import documents
 from tests.properties.contract import check_answer
 from tests.properties.profile import tries

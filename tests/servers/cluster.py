@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from hooks.processes import LOOPBACK, Process, free_port
+from hooks.commands.processes import LOOPBACK, Process, free_port
 from tests.servers.api import Api
 from tests.servers.certificates import rsa_key_pair, serving_certificate
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 
-from hooks.processes import LOOPBACK, answers, free_port, garage
+from hooks.commands.processes import LOOPBACK, answers, free_port, garage
 from tests.servers.s3 import Credentials, S3Store
 
 _FULL = {"read": True, "write": True, "owner": True}

@@ -13,7 +13,7 @@ from pathlib import Path
 import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 
-from hooks.processes import LOOPBACK, Process, answers, free_port
+from hooks.commands.processes import LOOPBACK, Process, answers, free_port
 from tests.servers.s3 import S3Store
 
 ROOT = Path(__file__).parents[2]

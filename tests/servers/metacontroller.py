@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hooks.processes import LOOPBACK, Process, answers, free_port, wait_until
+from hooks.commands.processes import LOOPBACK, Process, answers, free_port, wait_until
 from tests.servers.api import ApiError
 from tests.servers.cluster import Cluster
 from tests.servers.require import MetacontrollerFiles

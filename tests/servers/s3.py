@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from hooks.processes import LOOPBACK, Process, free_port
+from hooks.commands.processes import LOOPBACK, Process, free_port
 
 Credentials = tuple[str, str]
 

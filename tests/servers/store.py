@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from defusedxml.ElementTree import fromstring
 
-from hooks.processes import Process, answers, versitygw
+from hooks.commands.processes import Process, answers, versitygw
 from tests.servers.s3 import S3Store
 
 REGION = S3Store.region

@@ -1,8 +1,10 @@
-"""`hooks.processes`, on real child processes."""
+"""`hooks.commands.processes`, on real child processes."""
 
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -10,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from hooks.processes import Process, ProcessError, answers, free_port, wait_until
+from hooks.commands.processes import (
+    LOOPBACK,
+    Process,
+    ProcessError,
+    answers,
+    free_port,
+    wait_until,
+)
 
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPS
@@ -32,6 +41,19 @@ def test_wait_until_names_what_it_waited_for() -> None:
 
 def test_free_port_has_no_listener() -> None:
     assert not answers(free_port())
+
+
+def test_a_free_port_is_given_once_and_can_be_listened_on() -> None:
+    # As many as would all but surely meet again, in two programs at once.
+    code = "from hooks.processes import free_port; print(*(free_port() for _ in range(500)))"
+    programs = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)  # noqa: S603
+        for _ in range(2)
+    ]
+    ports = [int(port) for each in programs for port in each.communicate()[0].split()]
+    assert len(ports) == len(set(ports)) == 1000
+    with socket.create_server((LOOPBACK, ports[0])):
+        assert ports[0] not in {free_port() for _ in range(100)}
 
 
 def test_context_ends_the_program(tmp_path: Path) -> None:

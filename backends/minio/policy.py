@@ -1,0 +1,62 @@
+"""MinIO's policies: the one that gives a bucket away, and what others give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from backends.wire import jsonbody
+
+
+def full_use(bucket: str) -> dict[str, Any]:
+    """Everything on one bucket and its objects, nothing elsewhere."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:*"],
+                "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            }
+        ],
+    }
+
+
+def same(policy: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two policies are the same; MinIO gives lists back in an order of its own."""
+    try:
+        return bool(_sorted(policy) == _sorted(other))
+    except RecursionError:
+        # No policy has lists in lists that deep.
+        return False
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return sorted((_sorted(item) for item in value), key=repr)
+    return value
+
+
+def grants_administration(policy: Mapping[str, Any]) -> bool:
+    """Whether a policy, as MinIO gives it back, allows any action of the admin API.
+
+    Raises:
+        ServerFault: it is no policy.
+    """
+    for statement in jsonbody.mappings(policy, "Statement"):
+        # What allows all but something hardly ever leaves out all of administration.
+        broad = bool(statement.get("NotAction"))
+        if statement.get("Effect") == "Allow" and (
+            broad or any(map(_administers, jsonbody.texts(statement, "Action")))
+        ):
+            return True
+    return False
+
+
+def _administers(action: str) -> bool:
+    """Whether an action, or a pattern of some, is one of the admin API's."""
+    start = re.split(r"[*?]", action)[0]
+    return start.startswith("admin:") or (start != action and "admin:".startswith(start))

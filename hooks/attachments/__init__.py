@@ -1,0 +1,1 @@
+"""The Secrets beside an annotated one, and what stands in them; nothing is done on a store."""

@@ -1,0 +1,1 @@
+"""From a Secret's data to a claim, by the rules; nothing asks a store or Kubernetes."""

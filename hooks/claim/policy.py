@@ -1,0 +1,359 @@
+"""What the namespaces may ask for: BUCKET_NAME_PATTERN, ACCESS_KEY_PATTERN and POLICY_FILE.
+
+Both patterns hold for every namespace, and the file's rules (see :mod:`hooks.claim.policyfile`) on
+top of them. They only ever narrow what the other settings allow; a rule's adoption alone takes the
+place of a setting.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.base import Claim
+from hooks.claim.adoption import Adoption
+from hooks.claim.allowed import Pattern, shown_ranges
+from hooks.claim.policyfile import SIZE_LIMIT, Deletion, PolicyError, Rule, parse
+
+log = logging.getLogger(__name__)
+
+Observer = Callable[[bool], None]
+"""Called with whether the policy file, as it stands, is the one in force."""
+
+# How often the file is looked at, in seconds.
+_INTERVAL = 1.0
+_TOLD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """What a claim asks for in vain.
+
+    Args:
+        field: the Secret's field; empty if it is the namespace.
+        problem: the rest of the sentence; names nothing but the rule, and what it allows this
+            namespace.
+    """
+
+    field: str
+    problem: str
+
+
+class Policy:
+    """Decides for one namespace at a time; safe to use from many threads, and never waits.
+
+    Args:
+        buckets: patterns for the buckets of all namespaces; none allows every name.
+        access_keys: the same for users.
+        file: the rules; without them every namespace may ask for what the settings allow.
+        rules: those of a file that is not looked at again.
+    """
+
+    def __init__(
+        self,
+        buckets: Sequence[Pattern] = (),
+        access_keys: Sequence[Pattern] = (),
+        file: PolicyFile | None = None,
+        *,
+        rules: tuple[Rule, ...] | None = None,
+    ) -> None:
+        self._buckets = tuple(buckets)
+        self._access_keys = tuple(access_keys)
+        self._standing = rules
+        self.file = file
+
+    def __repr__(self) -> str:
+        path = self.file and self.file.path
+        return f"Policy({self._buckets!r}, {self._access_keys!r}, {path!r})"
+
+    def standing(self) -> Policy:
+        """The policy as it is now: what becomes of the file later doesn't change it."""
+        if self.file is None:
+            return self
+        return Policy(self._buckets, self._access_keys, rules=self.file.rules)
+
+    def forbids(self, namespace: str, claim: Claim) -> Forbidden | None:
+        """The first thing that the namespace may not ask for, None if it may ask for all."""
+        for field, name, patterns, setting in (
+            ("bucket", claim.bucket, self._buckets, "BUCKET_NAME_PATTERN"),
+            ("access-key", claim.user, self._access_keys, "ACCESS_KEY_PATTERN"),
+        ):
+            if patterns and not _match(patterns, name, namespace):
+                return Forbidden(
+                    field, f"is not allowed by {setting}: {_shown(patterns, namespace)}"
+                )
+        rules = self._rules()
+        if rules is None:
+            return None
+        rule = _rule(rules, namespace)
+        if rule is None:
+            return Forbidden("", "No rule of the operator's policy is for this namespace")
+        return _forbidden(rule, namespace, claim)
+
+    def keeps_bucket(self, namespace: str, name: str) -> bool:
+        """Whether a pattern keeps a bucket's name for this namespace."""
+        return self._keeps(namespace, name, self._buckets, lambda rule: rule.buckets)
+
+    def keeps_access_key(self, namespace: str, name: str) -> bool:
+        """The same for a user's name."""
+        return self._keeps(namespace, name, self._access_keys, lambda rule: rule.access_keys)
+
+    def may_have_bucket(self, namespace: str, name: str) -> bool:
+        """Whether a Secret there may name a bucket."""
+        return self._may_have(namespace, name, self._buckets, lambda rule: rule.buckets)
+
+    def may_have_access_key(self, namespace: str, name: str) -> bool:
+        """Whether a Secret there may name a user."""
+        return self._may_have(namespace, name, self._access_keys, lambda rule: rule.access_keys)
+
+    def _may_have(
+        self,
+        namespace: str,
+        name: str,
+        patterns: Sequence[Pattern],
+        of: Callable[[Rule], Sequence[Pattern] | None],
+    ) -> bool:
+        if patterns and not _match(patterns, name, namespace):
+            return False
+        rules = self._rules()
+        if rules is None:
+            return True
+        rule = _rule(rules, namespace)
+        if rule is None:
+            return False
+        allowed = of(rule)
+        return allowed is None or _match(allowed, name, namespace)
+
+    def _keeps(
+        self,
+        namespace: str,
+        name: str,
+        patterns: Sequence[Pattern],
+        of: Callable[[Rule], Sequence[Pattern] | None],
+    ) -> bool:
+        """A pattern keeps a name for the one namespace that can have it by that pattern.
+
+        One fixed name does in a rule for one fixed namespace: for stores whose names have no dot.
+        """
+        rule = _rule(self._rules() or (), namespace)
+        ruled = tuple((rule and of(rule)) or ())
+        alone = rule is not None and len(rule.namespaces) == 1 and rule.namespaces[0].is_one_name
+        return any(
+            pattern.allows(name, namespace)
+            and (
+                pattern.is_of_one_namespace or (pattern.is_one_name and alone and pattern in ruled)
+            )
+            for pattern in (*patterns, *ruled)
+        )
+
+    def adoption_for(self, namespace: str) -> Adoption | None:
+        """What takes the place of ADOPTION there; None if nothing does."""
+        rules = self._rules()
+        if rules is None:
+            return None
+        rule = _rule(rules, namespace)
+        return rule.adoption if rule else Adoption.NEVER
+
+    def deletion_allowed(self, namespace: str, policy: str) -> bool:
+        """Whether a Secret there may name a deletion policy; any may name ``retain``."""
+        rules = self._rules()
+        if policy == Deletion.RETAIN or rules is None:
+            return policy in set(Deletion)
+        rule = _rule(rules, namespace)
+        if rule is None:
+            return False
+        return policy in (set(Deletion) if rule.deletion is None else rule.deletion)
+
+    def forbids_marks(
+        self, namespace: str, labels: Collection[str], annotations: Collection[str]
+    ) -> Forbidden | None:
+        """The first of the keys that a connection Secret there may not have; None if it may.
+
+        Args:
+            namespace: the Secret's.
+            labels: keys of labels.
+            annotations: keys of annotations.
+        """
+        if not labels and not annotations:
+            return None
+        rule = _rule(self._rules() or (), namespace)
+        if rule is None:
+            return None
+        for field, keys, patterns in (
+            ("connection-labels", labels, rule.connection_labels),
+            ("connection-annotations", annotations, rule.connection_annotations),
+        ):
+            for key in keys if patterns is not None else ():
+                if not _match(patterns or (), key, namespace):
+                    by = f"is not allowed by rule {rule.name} of the operator's policy"
+                    return Forbidden(field, f"{by}: {_shown(patterns or (), namespace)}")
+        return None
+
+    def _rules(self) -> tuple[Rule, ...] | None:
+        return self._standing if self.file is None else self.file.rules
+
+
+class PolicyFile:
+    """The rules of a file that may change, as a mounted ConfigMap does.
+
+    It is looked at when it is asked for rules, once a second at most, and read anew in a thread
+    of its own: the rules so far hold until the new ones are there, and stay if those can't be
+    used, which is told once a change.
+
+    Args:
+        path: the file, or a symbolic link to it.
+        clock: seconds, from whenever.
+
+    Raises:
+        PolicyError: it can't be used.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._observer: Observer | None = None
+        self._valid = True
+        self._seen, self._rules = _load(path)
+        self._next_look = clock() + _INTERVAL
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in force."""
+        if self._clock() >= self._next_look and self._lock.acquire(blocking=False):
+            started = False
+            try:
+                self._next_look = self._clock() + _INTERVAL
+                if _fingerprint(self.path) != self._seen:
+                    threading.Thread(target=self._reload, name="policy-file", daemon=True).start()
+                    started = True
+            finally:
+                # The thread gives it back when it is done.
+                if not started:
+                    self._lock.release()
+        return self._rules
+
+    @property
+    def valid(self) -> bool:
+        """Whether what stands in the file is in force."""
+        return self._valid
+
+    def refresh(self) -> None:
+        """Looks at the file now and, if it has changed, waits until it is read."""
+        with self._lock:
+            if _fingerprint(self.path) != self._seen:
+                self._take()
+
+    def watch(self, observer: Observer) -> None:
+        """Has the observer called now and after every change of the file, from any thread."""
+        with self._lock:
+            self._observer = observer
+            observer(self._valid)
+
+    def _reload(self) -> None:
+        try:
+            self._take()
+        finally:
+            self._lock.release()
+
+    def _take(self) -> None:
+        """Reads the changed file; the caller holds the lock."""
+        seen = _fingerprint(self.path)
+        try:
+            self._seen, self._rules = _load(self.path)
+        except PolicyError as error:
+            # Not read again until it changes, however it is broken.
+            self._seen = seen
+            self._valid = False
+            told = error.mistakes[:_TOLD]
+            more = len(error.mistakes) - len(told)
+            log.error(
+                "The policy file can't be used, the rules so far stay in force: %s%s",
+                "; ".join(told),
+                f"; and {more} more" if more else "",
+            )
+        else:
+            self._valid = True
+            log.info("The policy file has changed: %d rules are in force.", len(self._rules))
+        if self._observer:
+            self._observer(self._valid)
+
+
+_Fingerprint = tuple[int, ...] | None
+
+
+def _load(path: Path) -> tuple[_Fingerprint, tuple[Rule, ...]]:
+    """The file's rules, and what to know the file again by."""
+    try:
+        # Not to wait for whoever writes to a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise PolicyError(["is not a regular file"])
+            content = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise PolicyError([f"can't be read ({error.strerror})"]) from None
+    if len(content) > SIZE_LIMIT:
+        raise PolicyError([f"has more than {SIZE_LIMIT // 1024} KiB"])
+    try:
+        text = content.decode()
+    except ValueError:
+        raise PolicyError(["is not UTF-8 text"]) from None
+    # Taken before reading: what is written meanwhile differs from it, and is read again.
+    return _identity(status), parse(text)
+
+
+def _fingerprint(path: Path) -> _Fingerprint:
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return None
+
+
+def _identity(status: os.stat_result) -> _Fingerprint:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+def _rule(rules: tuple[Rule, ...], namespace: str) -> Rule | None:
+    return next((rule for rule in rules if rule.is_for(namespace)), None)
+
+
+def _forbidden(rule: Rule, namespace: str, claim: Claim) -> Forbidden | None:
+    by = f"is not allowed by rule {rule.name} of the operator's policy"
+    for field, name, patterns in (
+        ("bucket", claim.bucket, rule.buckets),
+        ("access-key", claim.user, rule.access_keys),
+    ):
+        if patterns is not None and not _match(patterns, name, namespace):
+            return Forbidden(field, f"{by}: {_shown(patterns, namespace)}")
+    if rule.roles is not None and claim.role is not None and claim.role not in rule.roles:
+        return Forbidden("role", f"{by}: {', '.join(rule.roles)}")
+    for field, number, ranges in (
+        ("user-id", claim.user_id, rule.user_ids),
+        ("group-id", claim.group_id, rule.group_ids),
+    ):
+        if ranges is None or number is None or any(number in ids for ids in ranges):
+            continue
+        return Forbidden(field, f"{by}: {shown_ranges(ranges)}")
+    return None
+
+
+def _match(patterns: Sequence[Pattern], name: str, namespace: str) -> bool:
+    return any(pattern.allows(name, namespace) for pattern in patterns)
+
+
+def _shown(patterns: Sequence[Pattern], namespace: str) -> str:
+    return ", ".join(pattern.shown(namespace) for pattern in patterns)

@@ -1,0 +1,1 @@
+"""The Kubernetes API, asked on rare paths only; nothing of what a Secret claims."""

@@ -1,0 +1,56 @@
+"""The `check` command: whether the operator and its store are set up for one another."""
+
+from __future__ import annotations
+
+from backends import Backend
+from backends.errors import CredentialsRejected, StoreError, TimedOut, Unavailable
+from backends.wire.deadline import Deadline
+from hooks.settings.settings import Settings
+from hooks.sync.recogniser import Recogniser
+from hooks.terminal import say
+
+OK = 0
+FAILED = 1
+
+
+async def run(settings: Settings, backend: Backend) -> int:
+    """Prints one line for each thing that was looked at, and returns the exit code.
+
+    Args:
+        settings: the environment's.
+        backend: the store; closed at the end.
+    """
+    endpoint = settings.connection.endpoint
+    say(f"ok      configuration: {settings.backend_name} at {endpoint}")
+    try:
+        failed = await _failure(backend, Deadline(settings.sync_timeout))
+    finally:
+        await backend.close()
+    if failed == "connectivity":
+        return FAILED
+    # Asked in any case: the S3 API and the admin API may be those of two stores.
+    recogniser = Recogniser(settings.backend_name, settings.connection)
+    other = await recogniser.mistake(Deadline(settings.sync_timeout))
+    if other:
+        say(f"FAILED  store: {other}")
+    return FAILED if failed or other else OK
+
+
+async def _failure(backend: Backend, deadline: Deadline) -> str:
+    """What failed, after telling it; empty if nothing did."""
+    try:
+        await backend.check(deadline)
+    except (Unavailable, TimedOut) as error:
+        say(f"FAILED  connectivity: {error}")
+        return "connectivity"
+    except CredentialsRejected as error:
+        say("ok      connectivity")
+        say(f"FAILED  admin rights: {error}")
+        return "admin rights"
+    except StoreError as error:
+        say("ok      connectivity")
+        say(f"FAILED  admin API: {error}")
+        return "admin API"
+    say("ok      connectivity")
+    say("ok      admin rights")
+    return ""

@@ -1,0 +1,330 @@
+"""The whole story in a few seconds: a real store, the hook server, one Secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.exceptions
+import urllib3
+from botocore.config import Config
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
+
+from backends.capabilities import CAPABILITIES
+from hooks.commands.demostore import DEMO_STORES, DemoStore, Running
+from hooks.commands.processes import LOOPBACK, Process, ProcessError, answers, free_port
+
+PREFIX = "s3-resource-operator.io/"
+_BUCKET = "my-app-backups"
+_USER = "my-app-user"
+_OBJECT = b"hello from the Secret's own user"
+_WIDTH = 110
+
+
+class DemoError(Exception):
+    """Something was not as it should have been."""
+
+
+def demo(backend: str, binary: str | None, picture: str | None) -> int:
+    """Runs the demo on free loopback ports in a folder of its own, and cleans up.
+
+    Args:
+        backend: the store's name.
+        binary: path of the store's program; None looks at its variable and PATH.
+        picture: where to save what was shown, as SVG.
+
+    Returns:
+        The exit code.
+    """
+    console = Console(record=True, width=_WIDTH, highlight=False, emoji=False)
+    store = DEMO_STORES[backend]
+    found = store.find(binary)
+    if found is None:
+        console.print(
+            f"{store.title} is missing: set {store.variable}, or run `make demo "
+            f"BACKEND={backend}`, which builds it."
+        )
+        return 1
+    started = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="s3-resource-operator-") as folder:
+            _run(console, store, found, Path(folder))
+    except (DemoError, ProcessError, OSError, urllib3.exceptions.HTTPError) as error:
+        console.print(f"[red]failed:[/] {error}")
+        return 1
+    except botocore.exceptions.BotoCoreError as error:
+        console.print(f"[red]failed:[/] the store: {error}")
+        return 1
+    console.print(f"Done in {time.monotonic() - started:.1f} s; everything is cleaned up.")
+    if picture:
+        Path(picture).parent.mkdir(parents=True, exist_ok=True)
+        Path(picture).write_text(_svg(console), encoding="utf-8")
+    return 0
+
+
+def example_secret(access_secret: str) -> dict[str, Any]:
+    """The README's Secret as Kubernetes has it once it is applied."""
+    data = {"bucket-name": _BUCKET, "access-key": _USER, "access-secret": access_secret}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": "my-app-s3-credentials",
+            "namespace": "default",
+            "uid": "ce43fd9e-6870-42f9-9f15-94948d720094",
+            "annotations": {f"{PREFIX}enabled": "true"},
+        },
+        "type": "Opaque",
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
+
+
+def apply_answer(secret: dict[str, Any], answer: Mapping[str, Any]) -> bool:
+    """Writes a hook's answer on a Secret as Metacontroller does; whether that changed it."""
+    before = json.dumps(secret, sort_keys=True)
+    for kind in ("annotations", "labels"):
+        values = secret["metadata"].setdefault(kind, {})
+        for key, value in answer.get(kind, {}).items():
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+        if not values:
+            del secret["metadata"][kind]
+    return json.dumps(secret, sort_keys=True) != before
+
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+@dataclass
+class _Hook:
+    port: int
+    ops_port: int
+    token: str = field(repr=False)
+    pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
+
+    def sync(self, secret: Mapping[str, Any]) -> dict[str, Any]:
+        """Posts a Secret exactly as Metacontroller does."""
+        response = self.pool.request(
+            "POST",
+            f"http://{LOOPBACK}:{self.port}/sync",
+            json={
+                "controller": {
+                    "apiVersion": "metacontroller.k8s.io/v1alpha1",
+                    "kind": "DecoratorController",
+                    "metadata": {"name": "s3-resource-operator"},
+                },
+                "object": secret,
+                "attachments": {},
+                "related": {},
+                "finalizing": False,
+            },
+            headers={"Authorization": f"Bearer {self.token}"},
+        )
+        if response.status != 200:
+            raise DemoError(f"the hook answered {response.status}")
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def metrics(self) -> dict[str, float]:
+        """All samples, by name and labels."""
+        response = self.pool.request("GET", f"http://{LOOPBACK}:{self.ops_port}/metrics")
+        samples = {}
+        for family in text_string_to_metric_families(response.data.decode()):
+            for sample in family.samples:
+                labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
+                samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return samples
+
+
+def _run(console: Console, store: DemoStore, binary: Path, folder: Path) -> None:
+    running = store.start(binary, folder)
+    hook = _Hook(free_port(), free_port(), secrets.token_urlsafe(24))
+    with running.process:
+        console.print(f"[bold]1[/]  {store.title} starts on {running.endpoint}")
+        with _hook_server(folder, running, hook):
+            console.print(f"[bold]2[/]  the hook server starts on {LOOPBACK}:{hook.port}")
+            before = hook.metrics()
+            _tell(console, hook, store, running.endpoint)
+            _show_metrics(console, before, hook.metrics())
+
+
+def _hook_server(folder: Path, running: Running, hook: _Hook) -> Process:
+    process = Process(
+        [sys.executable, "-m", "hooks", "serve"],
+        log=folder / "hook.log",
+        env={
+            # No setting of the user's shell, and no cluster of the user's kubeconfig.
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            "CONFLICT_GUARD": "off",
+            "KUBERNETES_EVENTS": "off",
+            **running.environ,
+            "HOOK_PORT": str(hook.port),
+            "METRICS_HOST": LOOPBACK,
+            "METRICS_PORT": str(hook.ops_port),
+            "HOOK_TOKEN": hook.token,
+        },
+        name="hook server",
+    )
+    process.start()
+    process.wait_for(
+        lambda: answers(hook.ops_port, "/readyz", status=200), timeout=15, what="it is ready"
+    )
+    return process
+
+
+def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> None:
+    first = secrets.token_urlsafe(24)
+    secret = example_secret(first)
+    console.print(
+        f"[bold]3[/]  a Secret asks for bucket [cyan]{_BUCKET}[/] and user [cyan]{_USER}[/]; after "
+        "the hook call it says:"
+    )
+    apply_answer(secret, hook.sync(secret))
+    _require_state(secret, "Ready", "Provisioned")
+    _show_annotations(console, secret)
+
+    s3 = _s3(endpoint, store.region, _USER, first)
+    s3.put_object(Bucket=_BUCKET, Key="hello.txt", Body=_OBJECT)
+    _require(_read(s3) == _OBJECT, "the object is another")
+    console.print(
+        f"[bold]4[/]  the Secret's own credentials wrote and read [cyan]s3://{_BUCKET}/hello.txt[/]"
+    )
+
+    before = hook.metrics()
+    changed = apply_answer(secret, hook.sync(secret))
+    requests = _moved(before, hook.metrics(), "s3_operator_backend_requests_total")
+    _require(not changed, "the second sync changed the Secret")
+    _require(requests == 1, f"the second sync cost {requests:g} requests")
+    console.print(
+        "[bold]5[/]  the same Secret again: 1 request to the store, nothing written, "
+        "no annotation changed"
+    )
+
+    second = secrets.token_urlsafe(24)
+    _edit(secret, "access-secret", second)
+    apply_answer(secret, hook.sync(secret))
+    if CAPABILITIES[store.name].rotation:
+        _require_state(secret, "Ready", "Provisioned")
+        refused = _refusal(s3)
+        body = _read(_s3(endpoint, store.region, _USER, second))
+        _require(refused == "SignatureDoesNotMatch", f"the former secret got {refused or 'in'}")
+        console.print(
+            "[bold]6[/]  access-secret rotated: the former one is refused "
+            f"([red]{refused}[/]), the new one reads {len(body)} bytes"
+        )
+        return
+    _require_state(secret, "Invalid", "NotSupported")
+    _require(_read(s3) == _OBJECT, "the former secret reads another object")
+    console.print(
+        "[bold]6[/]  access-secret changed: [red]Invalid/NotSupported[/], and the former one works "
+        f"on. The Secret says:\n     {secret['metadata']['annotations'][PREFIX + 'message']}"
+    )
+    _edit(secret, "access-key", f"{_USER}-2")
+    apply_answer(secret, hook.sync(secret))
+    _require_state(secret, "Ready", "Provisioned")
+    refused = _refusal(s3)
+    body = _read(_s3(endpoint, store.region, f"{_USER}-2", second))
+    _require(refused == "AccessDenied", f"the former access key got {refused or 'in'}")
+    console.print(
+        f"[bold]7[/]  access-key changed as well: the former one is refused ([red]{refused}[/]), "
+        f"the new one reads {len(body)} bytes"
+    )
+
+
+def _edit(secret: dict[str, Any], key: str, value: str) -> None:
+    secret["data"][key] = base64.b64encode(value.encode()).decode()
+
+
+def _s3(endpoint: str, region: str, access_key: str, access_secret: str) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=access_secret,
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"total_max_attempts": 1},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+def _read(s3: Any) -> bytes:
+    body: bytes = s3.get_object(Bucket=_BUCKET, Key="hello.txt")["Body"].read()
+    return body
+
+
+def _refusal(s3: Any) -> str:
+    """The S3 error code of a read, empty if it went well."""
+    try:
+        _read(s3)
+    except botocore.exceptions.ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def _require_state(secret: Mapping[str, Any], status: str, reason: str) -> None:
+    annotations = secret["metadata"]["annotations"]
+    found = (annotations.get(f"{PREFIX}status"), annotations.get(f"{PREFIX}reason"))
+    _require(found == (status, reason), f"the Secret is {found[0]}/{found[1]}")
+
+
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise DemoError(problem)
+
+
+def _moved(before: Mapping[str, float], after: Mapping[str, float], name: str) -> float:
+    return sum(
+        value - before.get(sample, 0) for sample, value in after.items() if sample.startswith(name)
+    )
+
+
+def _show_annotations(console: Console, secret: Mapping[str, Any]) -> None:
+    for key, value in sorted(secret["metadata"]["annotations"].items()):
+        # A grant is long, and nobody reads it.
+        room = _WIDTH - len(f"     {key}: ")
+        shown = value if len(value) <= room else value[: room - 1] + "…"
+        console.print(f"     [dim]{PREFIX}[/]{key.removeprefix(PREFIX)}: [green]{shown}[/]")
+
+
+def _show_metrics(
+    console: Console, before: Mapping[str, float], after: Mapping[str, float]
+) -> None:
+    # Names and labels on lines of their own: a table of them is wider than most terminals.
+    console.print("Metrics that moved")
+    last = ""
+    for sample, value in after.items():
+        name, _, labels = sample.partition("{")
+        own = name.startswith("s3_operator_") and name.endswith("_total")
+        if not own or value == before.get(sample, 0):
+            continue
+        if not labels:
+            console.print(f"     {name}: [green]{value:g}[/]")
+        else:
+            if name != last:
+                console.print(f"     {name}")
+            console.print(f"       {labels.removesuffix('}')}: [green]{value:g}[/]")
+        last = name
+
+
+def _svg(console: Console) -> str:
+    picture = console.export_svg(title="s3-resource-operator demo", clear=False)
+    # Without the web fonts that rich names: a picture loads nothing from elsewhere.
+    return re.sub(r"@font-face \{.*?\}\n", "", picture, flags=re.DOTALL)

@@ -1,0 +1,511 @@
+"""The `grant` command: an administrator gives a Secret the bucket and the user that it names.
+
+It writes nothing on the store. It signs the grant; the operator then does at the Secret's next sync
+what it does for every Secret that holds what it names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from backends import Backend
+from backends.base import Bucket, Claim, Gap, Probe, User
+from backends.errors import StoreError
+from backends.wire.deadline import Deadline
+from hooks import logs
+from hooks.claim.adoption import Adoption
+from hooks.cluster.kube import Kube
+from hooks.cluster.kubeerrors import Conflict, Forbidden, KubeError, NotFound
+from hooks.contract.decorator import SyncRequest
+from hooks.contract.grant import Grant, Grants, Held, Holding, Kind, Mark
+from hooks.contract.outcome import Reason, Refusal
+from hooks.contract.status import Keys, name_hash
+from hooks.metrics import Metrics
+from hooks.settings.settings import Settings
+from hooks.sync.operator import Operator, others_of
+from hooks.tenancy.guard import is_rival
+from hooks.tenancy.others import Other, holding
+from hooks.tenancy.takeover import Rights, Takeover, Thing
+from hooks.terminal import printable, say, say_why
+
+OK = 0
+FAILED = 1
+NO_ACCESS = 2
+
+# For all that is asked, of the store and of the Kubernetes API.
+_SECONDS = 60.0
+_ACCOUNT = frozenset({Gap.NO_USER, Gap.WRONG_SECRET})
+
+
+class _Refused(Exception):
+    """Nothing is given; the text says why."""
+
+
+class _NoAccess(Exception):
+    """The cluster can't be asked, or the settings can't be the operator's."""
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command to an argument parser's subparsers."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "grant",
+        help="give a Secret the bucket and the user that it names",
+        description="Gives a Secret the bucket and the user that it names, whatever ADOPTION says "
+        "and whoever holds them, after showing what the store and the other Secrets say. The "
+        "settings have to be the operator's, SIGNING_KEY above all. Exit code 0: given, or there "
+        "was nothing to give; 1: it was not; 2: the configuration can't be used, the cluster can't "
+        "be asked, or this account may not change Secrets.",
+    )
+    parser.add_argument("secret", type=_slot, metavar="NAMESPACE/NAME", help="the Secret")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="only show what would be")
+    how.add_argument(
+        "--print",
+        action="store_true",
+        dest="printed",
+        help="change nothing, print the kubectl command that does, for an account that may",
+    )
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="also where another Secret loses it by that"
+    )
+    parser.add_argument("--context", help="of the kubeconfig, instead of its current one")
+
+
+def _slot(text: str) -> tuple[str, str]:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name or "/" in name:
+        raise argparse.ArgumentTypeError("must be the namespace and the name: team/app")
+    return namespace, name
+
+
+async def run(settings: Settings, backend: Backend, arguments: argparse.Namespace) -> int:
+    """Shows what is so, gives, says what follows, and returns the exit code.
+
+    Args:
+        settings: the environment's.
+        backend: the store; closed at the end.
+        arguments: the command's.
+    """
+    logs.configure("ERROR", "text")
+    kube = None
+    try:
+        kube = Kube.load(context=arguments.context)
+        if kube is None:
+            raise _NoAccess(
+                "No Kubernetes configuration was found: set KUBECONFIG, or run it in the "
+                "operator's pod."
+            )
+        return await _Giver(settings, backend, kube, arguments).run()
+    except (_NoAccess, KubeError) as error:
+        return say_why(str(error), NO_ACCESS)
+    except Refusal as error:
+        unasked = error.reason is Reason.GUARD_UNAVAILABLE
+        return say_why(f"{error.reason}: {error}", NO_ACCESS if unasked else FAILED)
+    except StoreError as error:
+        return say_why(f"The store can't be asked: {error}", FAILED)
+    except _Refused as error:
+        return say_why(f"Nothing was given. {error}", FAILED)
+    finally:
+        await backend.close()
+        if kube:
+            kube.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the store says.
+
+    Args:
+        probe: to the Secret's own credentials.
+        user: the user, None if there is none.
+        bucket: the bucket, None if there is none.
+        remains: whether buckets still name the missing user as their owner.
+    """
+
+    probe: Probe
+    user: User | None
+    bucket: Bucket | None
+    remains: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimant:
+    """Another live Secret that has a word in it.
+
+    Args:
+        thing: the bucket or the user.
+        other: the Secret.
+        holding: how it holds the thing; None if it has no grant, but the store says that it is its.
+        rival: whether the two can't both have it.
+    """
+
+    thing: Thing
+    other: Other
+    holding: Holding | None
+    rival: bool
+
+
+class _Giver:
+    def __init__(
+        self, settings: Settings, backend: Backend, kube: Kube, arguments: argparse.Namespace
+    ) -> None:
+        self._settings = settings
+        self._backend = backend
+        self._kube = kube
+        self._arguments = arguments
+        self._keys = Keys(settings.annotation_key)
+        self._grants = Grants(*settings.signing_keys)
+        self._others = others_of(settings, kube)
+        self._syncer = Operator.build(settings, backend, Metrics(), kube).syncer
+        self._deadline = Deadline(_SECONDS)
+        # With --print, standard output is a shell's.
+        self._say = partial(say, file=sys.stderr if arguments.printed else sys.stdout)
+
+    async def run(self) -> int:
+        request = await self._secret()
+        claim = self._syncer.reading(request).claim
+        await asyncio.to_thread(self._check_key)
+        self._say(self._named(request, claim))
+        held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
+        view = await self._view(claim)
+        for line in _told(claim, view):
+            self._say(f"store   {line}")
+        self._check_user(claim, held, view)
+        second, claimants = await self._claimants(claim, view)
+        for claimant in claimants:
+            self._say(f"others  {_says(claimant)}")
+        if not claimants:
+            self._say("others  no other live Secret holds either of them")
+        grant = _grant(claim, view, second, claimants)
+        if self._has_it_all(claim, request, held, claimants):
+            self._say("It holds both already: there is nothing to give.")
+            return OK
+        for line in self._follows(request, claim, held, view, claimants, grant):
+            self._say(f"then    {line}")
+        if self._arguments.dry_run:
+            self._say("Dry run, nothing was written.")
+            return OK
+        self._confirm(request, claimants)
+        token = self._grants.issue(request.uid, grant, second)
+        if self._arguments.printed:
+            print(self._command(request, claim, token))
+            return OK
+        return await self._write(request, claim, grant, token)
+
+    async def _secret(self) -> SyncRequest:
+        """The Secret, which asks for something."""
+        namespace, name = self._arguments.secret
+        found = await asyncio.to_thread(self._kube.secret, namespace, name, timeout=self._left)
+        if found is None:
+            raise _Refused(f"There is no Secret {namespace}/{name}.")
+        request = SyncRequest.of(found)
+        if request.deleting:
+            raise _Refused(f"{request.origin} is being deleted.")
+        if not self._keys.enables(request):
+            raise _Refused(f'{request.origin} has no annotation {self._keys.enabled}: "true".')
+        return request
+
+    def _check_key(self) -> None:
+        """Looks whether the grants that there are were signed with one of these keys.
+
+        A grant that the operator can't verify would be none, and nobody would see why.
+        """
+        if self._settings.signing_key_is_derived:
+            say(
+                "warning: SIGNING_KEY is not set: the grant is only good if the operator has none "
+                "either, and this very secret of the store's administrator",
+                file=sys.stderr,
+            )
+        foreign = 0
+        selector = self._keys["status"]
+        secrets = self._kube.secrets(None, selector, timeout=self._left, metadata_only=True)
+        for secret in secrets:
+            request = SyncRequest.of(secret)
+            evidence = self._keys.evidence(request)
+            if evidence.held(self._grants).grant is not None:
+                return
+            # Another store's operator has a key of its own.
+            if self._settings.rules.is_own(self._keys.observed(request, "endpoint")):
+                signed = self._grants.signed_by_another(evidence.token, evidence.uid)
+                foreign += signed is not None
+        if foreign:
+            raise _NoAccess(
+                f"None of the {foreign} grants in the cluster was signed with this SIGNING_KEY: it "
+                "has to be the operator's."
+            )
+
+    def _named(self, request: SyncRequest, claim: Claim) -> str:
+        status, reason = (self._keys.observed(request, name) for name in ("status", "reason"))
+        now = f"it is {status}/{reason}" if status else "it was not answered yet"
+        return f"{request.origin} names the bucket {claim.bucket} and the user {claim.user}; {now}."
+
+    async def _view(self, claim: Claim) -> _View:
+        probe = await self._backend.probe(claim, self._deadline)
+        user = await self._backend.find_user(claim.user, self._deadline)
+        bucket = await self._backend.find_bucket(claim.bucket, self._deadline)
+        remains = user is None and await self._backend.owns_buckets(claim.user, self._deadline)
+        return _View(probe, user, bucket, remains)
+
+    def _check_user(self, claim: Claim, held: Held, view: _View) -> None:
+        """An administrator's or a disabled user is nobody's to be given."""
+        mine = held.user(claim.user)
+        if view.user is None:
+            return
+        if view.user.admin and not (claim.role == "admin" and mine is not None and mine.own):
+            raise _Refused(
+                f"{Reason.ADMIN_USER}: the user {claim.user} is an administrator on the store."
+            )
+        if view.user.disabled:
+            raise _Refused(
+                f"{Reason.USER_DISABLED}: the user {claim.user} was disabled on the store; it has "
+                "to be enabled there first."
+            )
+
+    async def _claimants(self, claim: Claim, view: _View) -> tuple[int, list[_Claimant]]:
+        """Those that have the bucket or the user, and the second of the Kubernetes API's answer."""
+        found: list[_Claimant] = []
+        second = 0
+        for thing, name, owners in (
+            (Thing.BUCKET, claim.bucket, view.bucket.owners if view.bucket else frozenset()),
+            (Thing.USER, claim.user, frozenset({claim.user}) if view.user else frozenset()),
+        ):
+            holders = await self._others.holders(thing, name, claim.origin, self._deadline)
+            others = list(holders.others)
+            second = max(second, holders.second)
+            if owners:
+                # Those without a grant, whom only the store confirms.
+                origins = {other.request.origin for other in others}
+                unproven = await self._others.unproven(
+                    thing, name, owners, claim.origin, self._deadline
+                )
+                second = max(second, unproven.second)
+                others += [each for each in unproven.others if each.request.origin not in origins]
+            for other in others:
+                held = holding(other.held, thing, name)
+                own = held if held is not None and held.own else None
+                rival = is_rival(thing, claim, other.names)
+                if own or (rival and await self._confirms(thing, claim, other, owners)):
+                    found.append(_Claimant(thing, other, own, rival))
+        return second, found
+
+    async def _confirms(
+        self, thing: Thing, claim: Claim, other: Other, owners: frozenset[str]
+    ) -> bool:
+        """Whether the store says that a thing is another Secret's."""
+        if thing is Thing.BUCKET:
+            return not owners.isdisjoint(other.names.users)
+        for secret in other.names.secrets - {claim.secret}:
+            probe = await self._backend.probe(
+                Claim(claim.bucket, claim.user, secret), self._deadline
+            )
+            if probe.gap not in _ACCOUNT:
+                return True
+        return False
+
+    def _has_it_all(
+        self, claim: Claim, request: SyncRequest, held: Held, claimants: list[_Claimant]
+    ) -> bool:
+        """Whether it holds both, and nobody holds one with a better right."""
+        for thing, mine in (
+            (Thing.BUCKET, held.bucket(claim.bucket)),
+            (Thing.USER, held.user(claim.user)),
+        ):
+            if mine is None or not mine.own or mine.version == 1:
+                return False
+            for each in claimants:
+                theirs = each.holding
+                if each.thing is not thing or theirs is None:
+                    continue
+                if theirs.rank(each.other.request.uid) > mine.rank(request.uid):
+                    return False
+        return True
+
+    def _follows(
+        self,
+        request: SyncRequest,
+        claim: Claim,
+        held: Held,
+        view: _View,
+        claimants: list[_Claimant],
+        grant: Grant,
+    ) -> list[str]:
+        """What comes of it at the next syncs."""
+        lines = []
+        if view.user is None:
+            whose = ", and the buckets that still name it are its" if view.remains else ""
+            lines.append(f"the user {claim.user} is made{whose}")
+        elif view.probe.gap is Gap.WRONG_SECRET:
+            lines.append(
+                f"the user {claim.user} gets this Secret's secret; the one that it has now is "
+                "accepted no longer"
+            )
+        if view.bucket is None:
+            lines.append(f"the bucket {claim.bucket} is made")
+        elif not view.bucket.is_owned_by(claim.user):
+            takeover = Takeover(
+                claim,
+                request.uid,
+                Held(grant, held.first),
+                self._backend,
+                Rights(Adoption.NEVER),
+                self._deadline,
+            )
+            settings = (
+                "its policy and other settings are removed"
+                if takeover.is_anothers(view.bucket)
+                else "its settings stay"
+            )
+            lines.append(
+                f"the bucket {claim.bucket} is {claim.user}'s; its objects stay, {settings}"
+            )
+        for each in _losers(claimants):
+            reason = (
+                Reason.BUCKET_CLAIMED if each.thing is Thing.BUCKET else Reason.ACCESS_KEY_CLAIMED
+            )
+            lines.append(
+                f"{each.other.request.origin} becomes {reason.status}/{reason} at its next sync "
+                "after that"
+            )
+        return lines or [f"nothing changes on the store: {request.origin} holds what it uses"]
+
+    def _confirm(self, request: SyncRequest, claimants: list[_Claimant]) -> None:
+        """Asks whoever sits there, where it takes something away from a live Secret."""
+        if self._arguments.yes or not claimants:
+            return
+        names = ", ".join(sorted({each.other.request.origin for each in claimants}))
+        if not sys.stdin.isatty():
+            raise _Refused(f"It is taken away from {names}: --yes does it all the same.")
+        question = f"Take it away from {names} and give it to {request.origin}? [y/N] "
+        print(printable(question), end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise _Refused("It was not confirmed.")
+
+    async def _write(self, request: SyncRequest, claim: Claim, grant: Grant, token: str) -> int:
+        try:
+            await asyncio.to_thread(
+                self._kube.mark_secret,
+                request.namespace,
+                request.name,
+                request.uid,
+                {self._keys["grants"]: token},
+                self._labels(claim),
+                timeout=self._left,
+            )
+        except Forbidden as error:
+            say(f"{error} Whoever may can run this:", file=sys.stderr)
+            print(self._command(request, claim, token))
+            return NO_ACCESS
+        except (NotFound, Conflict) as error:
+            raise _Refused(
+                f"{request.origin} was deleted or made again meanwhile: run it again."
+            ) from error
+        # Another may have been given it between the look and the write.
+        for thing, name in ((Thing.BUCKET, claim.bucket), (Thing.USER, claim.user)):
+            mine = grant.buckets[claim.bucket] if thing is Thing.BUCKET else grant.holding
+            found = await self._others.holders(thing, name, claim.origin, self._deadline)
+            for other in found.others:
+                theirs = holding(other.held, thing, name)
+                if theirs is not None and theirs.rank(other.request.uid) > mine.rank(request.uid):
+                    raise _Refused(
+                        f"{other.request.origin} was given the {thing.value} {name} at the same "
+                        "time: run it again."
+                    )
+        self._say(f"Given: {request.origin} holds the bucket and the user from now on.")
+        return OK
+
+    def _labels(self, claim: Claim) -> dict[str, str]:
+        """Those by which others find it as the holder."""
+        return {
+            self._keys["bucket-hash"]: name_hash(claim.bucket),
+            self._keys["user-hash"]: name_hash(claim.user),
+        }
+
+    def _command(self, request: SyncRequest, claim: Claim, token: str) -> str:
+        """What gives it, for a shell. The grant is no secret, and good for this one Secret only."""
+        where = [request.name, "--namespace", request.namespace]
+        if self._arguments.context:
+            where += ["--context", self._arguments.context]
+        labels = self._labels(claim)
+        lines = []
+        # A Secret that was answered has them.
+        if any(request.labels.get(key) != value for key, value in labels.items()):
+            marks = [f"{key}={value}" for key, value in labels.items()]
+            lines.append(["kubectl", "label", "secret", *where, "--overwrite", *marks])
+        mark = f"{self._keys['grants']}={token}"
+        lines.append(["kubectl", "annotate", "secret", *where, "--overwrite", mark])
+        return " && ".join(map(shlex.join, lines))
+
+    @property
+    def _left(self) -> float:
+        return self._deadline.remaining()
+
+
+def _grant(claim: Claim, view: _View, second: int, claimants: list[_Claimant]) -> Grant:
+    """Newer than all others, whatever their clock was."""
+    newest = max((each.holding.second for each in claimants if each.holding), default=0)
+    second = max(second, newest + 1)
+    owned = view.bucket is not None and view.bucket.is_owned_by(claim.user)
+    mark = Mark.NONE if view.bucket is None or owned else Mark.GIVEN
+    return Grant(
+        claim.user,
+        Holding(second, Kind.OWN),
+        {claim.bucket: Holding(second, Kind.OWN, mark)},
+        signed=second,
+    )
+
+
+def _told(claim: Claim, view: _View) -> list[str]:
+    """What the store says, in words."""
+    if view.user is None:
+        user = "does not exist"
+    elif view.user.uncertain:
+        user = "is known and stands in no list: an administrator's, or deleted a moment ago"
+    else:
+        words = [
+            word
+            for word, true in (
+                ("an administrator's", view.user.admin),
+                ("disabled", view.user.disabled),
+            )
+            if true
+        ]
+        user = f"exists{', and is ' if words else ''}{' and '.join(words)}"
+    if view.bucket is None:
+        bucket = "does not exist"
+    elif not view.bucket.owners:
+        bucket = "exists and is nobody's"
+    else:
+        bucket = f"is owned by {', '.join(sorted(view.bucket.owners))}"
+    return [
+        f"the bucket {claim.bucket} {bucket}",
+        f"the user {claim.user} {user}",
+        f"the Secret's own credentials are answered with: {view.probe.gap.value}",
+    ]
+
+
+def _says(claimant: _Claimant) -> str:
+    """One other Secret, in words."""
+    thing = f"the {claimant.thing.value}"
+    beside = "" if claimant.rival else ", with the same access key and secret"
+    if claimant.holding is None:
+        how = f"names {thing} without a grant, and the store says that it is its"
+    else:
+        since = datetime.fromtimestamp(claimant.holding.second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        how = f"holds {thing} since {since}, and names it"
+    return f"{claimant.other.request.origin} {how}{beside}"
+
+
+def _losers(claimants: list[_Claimant]) -> list[_Claimant]:
+    """One line for each Secret that loses something: its bucket's before its user's."""
+    losers: dict[str, _Claimant] = {}
+    for each in claimants:
+        if each.rival:
+            losers.setdefault(each.other.request.origin, each)
+    return list(losers.values())

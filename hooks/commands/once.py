@@ -1,0 +1,171 @@
+"""The `sync` command: does for the Secrets of manifests once what the hook does for a cluster's."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from backends import Backend
+from hooks import logs
+from hooks.commands import manifest
+from hooks.commands.rehearsal import Rehearsal
+from hooks.contract.decorator import SyncRequest
+from hooks.contract.outcome import Status
+from hooks.contract.status import Keys
+from hooks.metrics import Metrics
+from hooks.settings.settings import Settings
+from hooks.sync.operator import Operator, connect
+from hooks.sync.syncer import Result
+from hooks.terminal import (
+    STATUS_COLOURS,
+    Cell,
+    Progress,
+    counted,
+    print_table,
+    say,
+    say_why,
+    secrets,
+)
+
+OK = 0
+FAILED = 1
+
+# Skipped is nobody's: no operator has answered for it, mostly since the endpoint is mistyped.
+_FINE = frozenset({None, Status.READY.value})
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command to an argument parser's subparsers."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "sync",
+        help="do for Secret manifests once what the hook does for Secrets",
+        description="Does for the annotated Secrets in files once what the hook does for a "
+        "cluster's. Secrets without the annotation are passed over. Exit code 0: every Secret is "
+        "Ready, or another operator reports on it; 1: some are not, or a file can't be used; 2: "
+        "the configuration can't be used.",
+    )
+    parser.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="YAML or JSON file, - for stdin",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="write nothing, say what would be")
+    parser.add_argument(
+        "--problems", action="store_true", help="show only the Secrets that need a look"
+    )
+    parser.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="for people or programs"
+    )
+
+
+async def run(settings: Settings, backend: Backend, arguments: argparse.Namespace) -> int:
+    """Does it, prints what came of it, and returns the exit code.
+
+    Args:
+        settings: the environment's.
+        backend: the store; closed at the end.
+        arguments: the command's.
+    """
+    logs.configure("ERROR", "text")
+    kube = None
+    keys = Keys(settings.annotation_key)
+    rehearsal = Rehearsal(backend) if arguments.dry_run else None
+    rows: list[dict[str, Any]] = []
+    try:
+        kube = connect(settings)
+        operator = Operator.build(settings, rehearsal or backend, Metrics(), kube)
+        # All files are read before anything is done for the first.
+        read = [SyncRequest.of(secret) for secret in manifest.read(arguments.file)]
+        asked = [request for request in read if keys.enabled in request.annotations]
+        progress = Progress(len(asked), "looked at" if rehearsal else "done")
+        try:
+            for request in asked:
+                if rehearsal:
+                    rehearsal.begin()
+                result = await operator.syncer.sync(request)
+                rows.append(_row(request, result, keys, rehearsal))
+                progress.step()
+        finally:
+            progress.clear()
+    except manifest.ManifestError as error:
+        return say_why(str(error), FAILED)
+    finally:
+        await backend.close()
+        if kube:
+            kube.close()
+    shown = [row for row in rows if row["status"] not in _FINE] if arguments.problems else rows
+    if arguments.output == "json":
+        print(json.dumps(shown, indent=2))
+    else:
+        if shown:
+            _print_table(shown, dry_run=arguments.dry_run)
+        passed = len(read) - len(asked)
+        say(_summary(rows, passed, keys, dry_run=arguments.dry_run), file=sys.stderr)
+    return OK if all(row["status"] in _FINE for row in rows) else FAILED
+
+
+def _row(
+    request: SyncRequest, result: Result, keys: Keys, rehearsal: Rehearsal | None
+) -> dict[str, Any]:
+    outcome = result.outcome
+    row: dict[str, Any] = {
+        "secret": request.origin,
+        "status": outcome.status.value if outcome else None,
+        "reason": outcome.reason.value if outcome else None,
+        "message": outcome.message if outcome else _why_not(request, keys),
+        "actions": [action.value for action in outcome.actions] if outcome else [],
+        "dryRun": rehearsal is not None,
+    }
+    if rehearsal is None:
+        return {**row, "response": result.response.document()}
+    # An answer would say what isn't so, under a grant for what was never given.
+    if outcome is None:
+        return {**row, "wouldBe": False}
+    return {**row, "message": rehearsal.told(outcome), "wouldBe": rehearsal.foretells(outcome)}
+
+
+def _why_not(request: SyncRequest, keys: Keys) -> str:
+    """Why nothing was done for a Secret."""
+    if request.deleting:
+        return "is being deleted"
+    if not keys.enables(request):
+        return f'{keys.enabled} is not exactly "true": left alone'
+    return "not this operator's"
+
+
+def _print_table(rows: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
+    print_table(
+        ["SECRET", "STATUS", "REASON", "WOULD DO" if dry_run else "DONE", "MESSAGE"],
+        [
+            (
+                row["secret"],
+                Cell(_status(row), STATUS_COLOURS.get(row["status"], "")),
+                row["reason"],
+                ", ".join(row["actions"]) or "nothing",
+                row["message"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def _status(row: dict[str, Any]) -> str:
+    if row["status"] is None:
+        return "-"
+    return f"would be {row['status']}" if row.get("wouldBe") else str(row["status"])
+
+
+def _summary(rows: Sequence[dict[str, Any]], passed: int, keys: Keys, *, dry_run: bool) -> str:
+    alone = "left alone"
+    sentence = counted(alone if row["status"] is None else _status(row) for row in rows)
+    if not rows:
+        sentence = f"No Secret with the annotation {keys.enabled}"
+    if passed:
+        sentence += f"; {secrets(passed)} without it passed over"
+    return f"Dry run, nothing was written. {sentence}" if dry_run else sentence

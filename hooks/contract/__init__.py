@@ -1,0 +1,1 @@
+"""The words that people and Metacontroller rely on; nothing is decided here."""

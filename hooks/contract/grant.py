@@ -1,0 +1,340 @@
+"""Grants and the applied digest: what the operator gave a Secret, proven without state.
+
+A grant holds the names of what was given inside its signature, so no annotation that a tenant can
+edit decides what it is for. The first version's (``…/grant``) named nothing and was verified
+against annotations; it counts until a Secret has one of the second (``…/grants``).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from backends.base import Claim
+from backends.wire.sensitive import Sensitive
+
+# Sorted and without blanks, so that the same grant has the same bytes; a JSON list, so that no two
+# tuples of fields have.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_FIRST = re.compile(r"v1\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{43})")
+# Sixteen buckets of the longest names fit in well.
+_SECOND = re.compile(r"v2\.([A-Za-z0-9_-]{1,8192})\.([A-Za-z0-9_-]{43})")
+STORE = "default"
+"""The one store of an operator, as a grant names it."""
+
+
+class Kind(StrEnum):
+    """What holding a thing comes to.
+
+    ``own``: nobody else does. ``shared``: another has it as its own, and this one has the same user
+    and secret: it may use it. ``shared-within``: the same, and all those are in its own namespace.
+    ``unguarded``: given while other Secrets were not looked at.
+    """
+
+    OWN = "own"
+    SHARED = "shared"
+    SHARED_WITHIN = "shared-within"
+    UNGUARDED = "unguarded"
+
+
+_KINDS = frozenset(Kind)
+
+
+class Mark(StrEnum):
+    """How a bucket was gained, where that matters afterwards.
+
+    ``given``: by an administrator, and not yet taken. ``adopted``: it was there before. ``wiped``:
+    likewise, and the former owner's settings of it were removed.
+    """
+
+    NONE = ""
+    GIVEN = "given"
+    ADOPTED = "adopted"
+    WIPED = "wiped"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One thing that a Secret holds.
+
+    Args:
+        second: when it was given, in Unix time.
+        kind: what that comes to.
+        mark: how a bucket was gained.
+        version: of the grant that says so.
+    """
+
+    second: int
+    kind: Kind
+    mark: Mark = Mark.NONE
+    version: int = 2
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the Secret's alone."""
+        return self.kind is Kind.OWN
+
+    def rank(self, uid: str) -> tuple[int, int, str]:
+        """Of two that own one thing the one of the higher rank is right.
+
+        The newer was given when nobody held it: an older one must not come back to life. Grants of
+        the first version were given without asking, so of two the older one counts, and neither
+        against one of the second. The uid decides between two of the same second, in one way for
+        both.
+
+        Args:
+            uid: of the Secret that holds it.
+        """
+        return (2, self.second, uid) if self.version > 1 else (1, -self.second, uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """All that a Secret was given.
+
+    Args:
+        user: the user's name.
+        holding: how the Secret holds the user.
+        buckets: how it holds each bucket.
+        signed: when it was signed, in Unix time; not part of what was given.
+        current: whether the key that signs today signed it.
+    """
+
+    user: str
+    holding: Holding
+    buckets: Mapping[str, Holding]
+    signed: int = field(default=0, compare=False)
+    current: bool = field(default=True, compare=False)
+
+
+class Grants:
+    """Issues and verifies grants.
+
+    Args:
+        keys: SIGNING_KEY, one or several: the first signs, all verify.
+    """
+
+    def __init__(self, *keys: Sensitive) -> None:
+        self._keys = [key.reveal().encode() for key in keys]
+
+    @classmethod
+    def derived(cls, credential: Sensitive) -> Sensitive:
+        """The key used when none is set: it changes with the operator's own credential."""
+        derived = hmac.new(
+            credential.reveal().encode(), b"s3-resource-operator grant key v1", hashlib.sha256
+        )
+        return Sensitive(derived.hexdigest())
+
+    def issue(self, uid: str, grant: Grant, now: int) -> str:
+        """``v2.<payload>.<signature>``; the payload is base64url of canonical JSON.
+
+        Args:
+            uid: the Secret's, which a Secret made again doesn't have.
+            grant: what it was given.
+            now: the time, in Unix seconds.
+        """
+        document = {
+            "store": STORE,
+            "uid": uid,
+            "signed": now,
+            "user": [grant.user, *_entry(grant.holding)],
+            "buckets": {name: _entry(holding) for name, holding in grant.buckets.items()},
+        }
+        payload = _base64(_encode(document).encode())
+        return f"v2.{payload}.{self._sign(self._keys[0], 'grants', payload)}"
+
+    def read(self, token: str, uid: str) -> Grant | None:
+        """What a grant says; None if it isn't one for this Secret."""
+        match = _SECOND.fullmatch(token)
+        if not match or not uid:
+            return None
+        for number, key in enumerate(self._keys):
+            expected = self._sign(key, "grants", match[1])
+            if hmac.compare_digest(match[2], expected):
+                return _grant(_document(match[1]), uid, current=number == 0)
+        return None
+
+    def signed_by_another(self, token: str, uid: str) -> int | None:
+        """When a grant says that it was signed which none of the keys verifies, in Unix time.
+
+        It proves nothing: another replica with other keys may have written it, or anybody.
+        """
+        match = _SECOND.fullmatch(token)
+        if not match or not uid or self.read(token, uid) is not None:
+            return None
+        document = _document(match[1])
+        signed = document.get("signed")
+        if document.get("uid") != uid or not isinstance(signed, int):
+            return None
+        return signed
+
+    def issue_first(self, uid: str, bucket: str, user: str, seconds: int) -> str:
+        """``v1.<seconds>.<signature>``: what versions before grants of the second kind issued."""
+        return f"v1.{seconds}.{self._sign(self._keys[0], 'grant', uid, bucket, user, seconds)}"
+
+    def issued_at(self, token: str, uid: str, bucket: str, user: str) -> int | None:
+        """When a grant of the first version was given, in Unix seconds; None if it isn't one."""
+        match = _FIRST.fullmatch(token)
+        if not match or not uid:
+            return None
+        seconds = int(match[1])
+        for key in self._keys:
+            expected = self._sign(key, "grant", uid, bucket, user, seconds)
+            if hmac.compare_digest(match[2], expected):
+                return seconds
+        return None
+
+    def applied(self, claim: Claim) -> str:
+        """Digest of what a probe can't see, so that it is written once.
+
+        Keyed, so that nobody can tell the operator that something was written which wasn't. What
+        a bucket has counts together with its name; a claim without has the digest that it had
+        before buckets could have anything.
+        """
+        return self._applied(self._keys[0], claim)
+
+    def is_applied(self, text: str, claim: Claim) -> bool:
+        """Whether a digest is the claim's, under any of the keys."""
+        # As bytes: an annotation may hold any text, which can't be compared otherwise.
+        told = text.encode(errors="surrogatepass")
+        return any(
+            hmac.compare_digest(self._applied(key, claim).encode(), told) for key in self._keys
+        )
+
+    def _applied(self, key: bytes, claim: Claim) -> str:
+        fields: list[object] = [claim.user, sorted(claim.attributes.items())]
+        if claim.bucket_attributes:
+            fields += [claim.bucket, sorted(claim.bucket_attributes.items())]
+        return self._sign(key, "applied", *fields)[:22]
+
+    @staticmethod
+    def _sign(key: bytes, *fields: object) -> str:
+        return _base64(hmac.digest(key, _encode(fields).encode(), "sha256"))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a Secret's valid grants say that it holds.
+
+    Args:
+        grant: of the second version.
+        first: of the first; it counts for what the other doesn't name.
+    """
+
+    grant: Grant | None = None
+    first: Grant | None = None
+
+    def user(self, name: str) -> Holding | None:
+        """How it holds a user, None if it doesn't."""
+        for grant in (self.grant, self.first):
+            if grant is not None and grant.user == name:
+                return grant.holding
+        return None
+
+    def bucket(self, name: str) -> Holding | None:
+        """How it holds a bucket, None if it doesn't."""
+        for grant in (self.grant, self.first):
+            if grant is not None and name in grant.buckets:
+                return grant.buckets[name]
+        return None
+
+    @property
+    def last(self) -> Grant | None:
+        """The one that counts first."""
+        return self.grant or self.first
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A Secret's own grants, and the names that one of the first version may be for.
+
+    Args:
+        uid: the Secret's.
+        token: its ``grants`` annotation, as observed.
+        first: its ``grant`` annotation.
+        bucket: the bucket annotation: what was last provisioned, maybe another than claimed.
+        user: the user annotation.
+
+    Annotations are only candidates: a signature over them decides.
+    """
+
+    uid: str
+    token: str = ""
+    first: str = ""
+    bucket: str = ""
+    user: str = ""
+
+    def held(
+        self, grants: Grants, buckets: Set[str] = frozenset(), users: Set[str] = frozenset()
+    ) -> Held:
+        """What they prove.
+
+        Args:
+            grants: verifies.
+            buckets: what a grant of the first version may be for, besides the annotation's.
+            users: likewise.
+        """
+        return Held(grants.read(self.token, self.uid), self._first(grants, buckets, users))
+
+    def _first(self, grants: Grants, buckets: Set[str], users: Set[str]) -> Grant | None:
+        if not self.first:
+            return None
+        for bucket in sorted({self.bucket, *buckets}):
+            for user in sorted({self.user, *users}):
+                seconds = grants.issued_at(self.first, self.uid, bucket, user)
+                if seconds is not None:
+                    holding = Holding(seconds, Kind.OWN, version=1)
+                    return Grant(user, holding, {bucket: holding}, signed=seconds)
+        return None
+
+
+def _entry(holding: Holding) -> list[object]:
+    entry: list[object] = [holding.second, holding.kind.value]
+    return [*entry, holding.mark.value] if holding.mark else entry
+
+
+def _document(payload: str) -> Mapping[str, Any]:
+    try:
+        document = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _grant(document: Mapping[str, Any], uid: str, *, current: bool) -> Grant | None:
+    """A payload that one of the keys has signed; None if it is another Secret's or store's.
+
+    It may be of a later version of this operator, which has more kinds of things: what isn't known
+    here is passed over.
+    """
+    if document.get("uid") != uid or document.get("store") != STORE:
+        return None
+    try:
+        user, *entry = document["user"]
+        buckets = {
+            name: _holding(entry)
+            for name, entry in document["buckets"].items()
+            if entry[1] in _KINDS
+        }
+        return Grant(user, _holding(entry), buckets, document["signed"], current)
+    except (LookupError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _holding(entry: Sequence[Any]) -> Holding:
+    second, kind, *marks = entry
+    known = {mark.value for mark in Mark}
+    return Holding(
+        int(second), Kind(kind), Mark(marks[0]) if marks and marks[0] in known else Mark.NONE
+    )
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

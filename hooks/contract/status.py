@@ -1,0 +1,249 @@
+"""An outcome written as the annotations and labels of the contract.
+
+Nothing here changes from one try to the next while the outcome stays the same: every change
+of an annotation makes Metacontroller sync again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from backends.base import Claim
+from hooks.contract.decorator import SyncRequest, SyncResponse
+from hooks.contract.grant import Evidence, Grant, Grants
+from hooks.contract.outcome import Outcome, Reason, Status
+
+_MESSAGE_LENGTH = 512
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_TIME_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_SHORTEST_RETRY = 2.0
+_LONGEST_RETRY = 300.0
+# What ends without the operator's doing, and is asked for again soon: the Secret that holds it
+# is deleted, the Secret of that name is, the bucket is emptied, a quota is raised.
+_SOON = {
+    Reason.BUCKET_CLAIMED: 30.0,
+    Reason.ACCESS_KEY_CLAIMED: 30.0,
+    Reason.CONNECTION_SECRET_TAKEN: 30.0,
+    Reason.BUCKET_NOT_EMPTY: 60.0,
+    Reason.CONNECTION_SECRET_REFUSED: 60.0,
+}
+# Who waits for another's things looks ever more seldom: many who do must not keep anybody busy.
+_CLAIMED = frozenset({Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED})
+REST = 600
+"""Seconds for which a grant that another key has signed is left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names of the annotations and labels, all under one prefix.
+
+    Args:
+        enabled: ANNOTATION_KEY; its part up to ``/`` is the prefix.
+    """
+
+    enabled: str
+    _prefix: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_prefix", self.enabled.partition("/")[0] + "/")
+
+    def __getitem__(self, name: str) -> str:
+        return self._prefix + name
+
+    def enables(self, request: SyncRequest) -> bool:
+        """Whether the Secret asks for anything: only the exact word does."""
+        return request.annotations.get(self.enabled) == "true"
+
+    def observed(self, request: SyncRequest, name: str) -> str:
+        """An annotation of ours as it stands on the Secret, empty if it doesn't."""
+        return request.annotations.get(self[name], "")
+
+    def last_transition(self, request: SyncRequest) -> datetime | None:
+        """When the status last changed, None if the annotation doesn't say."""
+        return _parse_time(self.observed(request, "last-transition-time"))
+
+    def evidence(self, request: SyncRequest) -> Evidence:
+        """The Secret's grants and the names that they may be for."""
+        return Evidence(
+            uid=request.uid,
+            token=self.observed(request, "grants"),
+            first=self.observed(request, "grant"),
+            bucket=self.observed(request, "bucket"),
+            user=self.observed(request, "user"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Writes answers.
+
+    Args:
+        keys: the annotations' names.
+        grants: issues the grant of a Secret that becomes Ready.
+        endpoint: the store's normalised endpoint.
+    """
+
+    keys: Keys
+    grants: Grants
+    endpoint: str
+
+    def answer(
+        self,
+        request: SyncRequest,
+        outcome: Outcome,
+        claim: Claim | None,
+        now: datetime,
+        endpoint: str | None = None,
+    ) -> SyncResponse:
+        """The annotations and labels for an outcome.
+
+        Args:
+            request: the Secret as observed.
+            outcome: how the sync ended.
+            claim: what the Secret asks for; None if it can't be read.
+            now: the time, with a zone.
+            endpoint: the store's name in the Secret's own words, normalised; None if it has none.
+                Another operator, which doesn't know all names of this store, sees by it that the
+                Secret is answered for.
+        """
+        since = self._since(request, outcome, now)
+        annotations = {
+            "status": outcome.status.value,
+            "reason": outcome.reason.value,
+            "message": _one_line(outcome.message),
+            "last-transition-time": since.strftime(_TIME),
+            "endpoint": None if outcome.status is Status.SKIPPED else endpoint or self.endpoint,
+            **self._holdings(request, outcome, claim, now),
+        }
+        labels: dict[str, str | None] = {
+            "status": outcome.status.value,
+            **self._hashes(request, outcome, claim),
+        }
+        elapsed = (now - since).total_seconds()
+        return SyncResponse(
+            annotations=self._named(annotations),
+            labels=self._named(labels),
+            resync_after=outcome.again or resync_after(outcome.reason, elapsed, request.uid),
+        )
+
+    def _hashes(
+        self, request: SyncRequest, outcome: Outcome, claim: Claim | None
+    ) -> dict[str, str | None]:
+        """The look-up labels: of what is claimed, or of what is held where that can't be read."""
+        bucket = user = None
+        if outcome.status is Status.INVALID:
+            grant = outcome.grant or self.keys.evidence(request).held(self.grants).last
+            if grant is not None:
+                bucket, user = next(iter(grant.buckets), None), grant.user
+        elif claim is not None and outcome.status is not Status.SKIPPED:
+            bucket, user = claim.bucket, claim.user
+        return {
+            "bucket-hash": None if bucket is None else name_hash(bucket),
+            "user-hash": None if user is None else name_hash(user),
+        }
+
+    def _named(self, values: Mapping[str, str | None]) -> dict[str, str | None]:
+        return {self.keys[name]: value for name, value in values.items()}
+
+    def _since(self, request: SyncRequest, outcome: Outcome, now: datetime) -> datetime:
+        """When the status became what it is."""
+        if self.keys.observed(request, "status") == outcome.status:
+            observed = self.keys.last_transition(request)
+            if observed is not None:
+                return observed
+        return now
+
+    def _holdings(
+        self, request: SyncRequest, outcome: Outcome, claim: Claim | None, now: datetime
+    ) -> dict[str, str | None]:
+        """What the Secret was given."""
+        kept = {
+            name: self.keys.observed(request, name) or None
+            for name in ("bucket", "user", "grants", "applied")
+        }
+        if outcome.status is Status.SKIPPED:
+            return {**kept, "bucket": None, "user": None}
+        seconds = int(now.timestamp())
+        if is_anothers(self.keys, self.grants, request, seconds):
+            return kept
+        # Also where the store took user and bucket, and then refused a quota.
+        kept["grants"] = self._token(request, outcome.grant, seconds) or kept["grants"]
+        if not outcome.reason.provisioned or claim is None:
+            return kept
+        applied = kept["applied"]
+        if outcome.applied and not (applied and self.grants.is_applied(applied, claim)):
+            applied = self.grants.applied(claim)
+        return {**kept, "bucket": claim.bucket, "user": claim.user, "applied": applied}
+
+    def _token(self, request: SyncRequest, grant: Grant | None, now: int) -> str | None:
+        """A new text of a grant; None where the one that is there will do."""
+        if grant is None or not request.uid:
+            return None
+        before = self.keys.evidence(request).held(self.grants).grant
+        if before == grant and (before.current or now - before.signed < REST):
+            return None
+        return self.grants.issue(request.uid, grant, now)
+
+
+def is_anothers(keys: Keys, grants: Grants, request: SyncRequest, now: int) -> bool:
+    """Whether another replica has just signed the Secret's grant with keys that aren't known here.
+
+    Then it is left alone for a while, and what was applied is taken as applied: two replicas with
+    different keys would else write over one another for ever.
+
+    Args:
+        keys: the annotations' names.
+        grants: verifies.
+        request: the Secret.
+        now: the time, in Unix seconds.
+    """
+    token = keys.observed(request, "grants")
+    signed = grants.signed_by_another(token, request.uid) if token else None
+    return signed is not None and -60 < now - signed < REST
+
+
+def name_hash(name: str) -> str:
+    """What a look-up label holds: names may be longer than a label, or of other characters."""
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
+    """Seconds until the next try, None to wait for a change or the periodic sync.
+
+    Args:
+        reason: why the sync ended as it did.
+        elapsed: seconds since the status became what it is: the only memory of the tries.
+        uid: the Secret's; spreads the tries of many Secrets after one outage.
+    """
+    spread = 0.8 + 0.4 * (zlib.crc32(uid.encode()) % 1000) / 1000
+    grown = round(min(max(elapsed / 2 * spread, _SHORTEST_RETRY), _LONGEST_RETRY), 1)
+    if reason in _CLAIMED:
+        return max(grown, _SOON[reason])
+    if reason in _SOON:
+        return _SOON[reason]
+    if reason.status is Status.RETRYING:
+        return grown
+    if reason.status is Status.CONFLICT:
+        return _LONGEST_RETRY
+    return None
+
+
+def _parse_time(text: str) -> datetime | None:
+    if not _TIME_TEXT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _one_line(message: str) -> str:
+    message = " ".join(message.split())
+    if len(message) <= _MESSAGE_LENGTH:
+        return message
+    return message[: _MESSAGE_LENGTH - 1] + "…"

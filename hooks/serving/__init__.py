@@ -1,0 +1,1 @@
+"""Who may call, how many at a time, and how it ends; nothing of what a Secret means."""

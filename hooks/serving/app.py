@@ -1,0 +1,134 @@
+"""The two Starlette applications: what Metacontroller calls, and what probes and Prometheus do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from backends.wire.sensitive import Sensitive
+from hooks import metrics as prometheus
+from hooks.contract.decorator import NotAHookRequest, SyncRequest
+from hooks.logs import request_id
+from hooks.metrics import Metrics
+from hooks.serving.auth import BearerTokens
+from hooks.serving.places import Busy, Places
+from hooks.sync.operator import Operator
+from hooks.sync.syncer import Result
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 4 * 1024 * 1024
+_BUSY = PlainTextResponse("busy", status_code=429, headers={"Retry-After": "1"})
+
+
+class Readiness:
+    """Whether the process takes calls: from the listeners being up to the drain."""
+
+    def __init__(self) -> None:
+        self.ready = False
+
+
+Hook = Callable[[SyncRequest], Awaitable[Result]]
+
+
+def hook_app(
+    operator: Operator,
+    places: Places,
+    metrics: Metrics,
+    *,
+    tokens: Sequence[Sensitive],
+    timeout: float,
+) -> Starlette:
+    """What Metacontroller calls.
+
+    Args:
+        operator: does the work.
+        places: how many calls are served at a time.
+        metrics: counted into.
+        tokens: bearer tokens, any of which is accepted; none accepts everybody.
+        timeout: seconds until an answer is given, whatever the store does.
+    """
+
+    async def answer(
+        request: Request, hook: Hook, timed_out: Callable[[SyncRequest], Result]
+    ) -> Response:
+        try:
+            shown = SyncRequest.parse(await _body(request))
+        except NotAHookRequest as error:
+            metrics.refused(400)
+            return PlainTextResponse(f"not a hook request: {error}", status_code=400)
+        try:
+            with places.take():
+                async with asyncio.timeout(timeout):
+                    result = await hook(shown)
+        except Busy:
+            metrics.refused(429)
+            return _BUSY
+        except TimeoutError:
+            result = timed_out(shown)
+        operator.reporter.record(shown, result)
+        return Response(result.response.encode(), media_type="application/json")
+
+    def route(path: str, hook: Hook, timed_out: Callable[[SyncRequest], Result]) -> Route:
+        async def serve(request: Request) -> Response:
+            with request_id(secrets.token_hex(8)), metrics.sync_duration.time():
+                try:
+                    return await answer(request, hook, timed_out)
+                except HTTPException as error:
+                    metrics.refused(error.status_code)
+                    raise
+                except ClientDisconnect:
+                    return Response(status_code=400)
+                except Exception:
+                    # Metacontroller quotes the body in an Event, so there is nothing in it.
+                    metrics.internal_error()
+                    log.exception("a hook call failed for a reason that is a bug of this operator")
+                    return PlainTextResponse("internal error", status_code=500)
+
+        return Route(path, serve, methods=["POST"], max_body_size=BODY_LIMIT)
+
+    syncer, finalizer = operator.syncer, operator.finalizer
+    return Starlette(
+        routes=[
+            route("/sync", syncer.sync, syncer.timed_out),
+            route("/finalize", finalizer.finalize, finalizer.timed_out),
+        ],
+        middleware=[Middleware(BearerTokens, tokens=tokens, refused=metrics.refused)],
+    )
+
+
+async def _body(request: Request) -> bytes:
+    """A request's body, which the request doesn't keep: a mebibyte for each call that waits."""
+    return b"".join([chunk async for chunk in request.stream()])
+
+
+def ops_app(metrics: Metrics, readiness: Readiness) -> Starlette:
+    """What the kubelet and Prometheus call; none of it asks the store."""
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "healthy"})
+
+    async def readyz(_: Request) -> Response:
+        if readiness.ready:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready"}, status_code=503)
+
+    def scrape(_: Request) -> Response:
+        return Response(metrics.render(), media_type=prometheus.CONTENT_TYPE)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", scrape),
+        ]
+    )

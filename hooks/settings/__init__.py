@@ -1,0 +1,1 @@
+"""The variables that set the operator; nothing acts on them here."""

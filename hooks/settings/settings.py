@@ -1,0 +1,268 @@
+"""The environment read into settings, with every mistake told at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+
+from backends import REGISTRY
+from backends.base import Connection, Credentials
+from backends.wire.sensitive import Sensitive
+from hooks.claim.adoption import Adoption
+from hooks.claim.allowed import LARGEST_ID, Pattern, id_range, role
+from hooks.claim.endpoint import Endpoint
+from hooks.claim.policy import Policy, PolicyFile
+from hooks.claim.policyfile import PolicyError
+from hooks.claim.secret import Rules
+from hooks.contract.grant import Grants
+from hooks.settings.environment import Reader
+
+_ANNOTATION_KEY = re.compile(
+    r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+)
+_ALL_IDS = f"1-{LARGEST_ID}"
+_OWN_ANNOTATIONS = frozenset(
+    {
+        "status",
+        "reason",
+        "message",
+        "endpoint",
+        "keys",
+        "bucket",
+        "user",
+        "last-transition-time",
+        "grant",
+        "applied",
+        "connection-secret",
+        "connection-format",
+        "connection-labels",
+        "connection-annotations",
+        "deletion-policy",
+    }
+)
+
+
+class SettingsError(Exception):
+    """The configuration can't be used.
+
+    Args:
+        mistakes: one sentence each, beginning with the variable's name, without any value
+            that may be a credential.
+    """
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(["The configuration can't be used:", *mistakes]))
+        self.mistakes = mistakes
+
+
+class Switch(StrEnum):
+    """What is done where the operator may and can, always, or never."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """Files of the hook listener's certificate; `client_ca` asks the caller for one too."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the environment decides; see the table in docs/configuration.md."""
+
+    annotation_key: str
+    backend_name: str
+    connection: Connection
+    rules: Rules
+    adoption: Adoption
+    policy: Policy
+    conflict_guard: Switch
+    deletion: bool
+    events: Switch
+    public_endpoint: str
+    signing_keys: tuple[Sensitive, ...]
+    hook_host: str
+    hook_port: int
+    hook_tokens: tuple[Sensitive, ...]
+    tls: TLS | None
+    metrics_host: str
+    metrics_port: int
+    sync_timeout: float
+    sync_concurrency: int
+    log_level: str
+    log_format: str
+    warnings: tuple[str, ...] = ()
+    """What is set and not read, and may have been meant for the operator."""
+
+    @property
+    def signing_key_is_derived(self) -> bool:
+        """Whether no SIGNING_KEY is set, so that the administrator's secret stands in."""
+        return self.signing_keys == (Grants.derived(self.connection.admin.secret),)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Settings:
+        """Reads the environment; an empty variable is as good as none.
+
+        Raises:
+            SettingsError: with all mistakes.
+        """
+        read = Reader(environ)
+        backend_name = read.choice("BACKEND_NAME", "versitygw", tuple(REGISTRY))
+        # Garage's administration is a token's, with an API of its own.
+        by_token = backend_name == "garage"
+        endpoint = read.url("S3_ENDPOINT_URL", "the URL of the store's S3 API")
+        admin_endpoint = read.url(
+            "S3_ADMIN_ENDPOINT_URL", "the URL of Garage's admin API" if by_token else None
+        )
+        access_key = read.credential("S3_ACCESS_KEY", "ROOT_ACCESS_KEY", required=not by_token)
+        secret_key = read.credential("S3_SECRET_KEY", "ROOT_SECRET_KEY", required=not by_token)
+        token = read.credential("S3_ADMIN_TOKEN", required=by_token)
+        admin_secret = token if by_token else secret_key
+        signing_keys = read.tokens("SIGNING_KEY")
+        public_endpoint = read.url_as_given("S3_PUBLIC_ENDPOINT_URL", "S3_ENDPOINT_URL")
+        aliases = read.list("S3_ENDPOINT_ALIASES", "", Endpoint.of)
+        region = read.text("S3_REGION", "garage" if by_token else "us-east-1", _region)
+        concurrency = read.integer("SYNC_CONCURRENCY", 32, 1, 1024)
+        verify = read.boolean("S3_TLS_VERIFY", True)
+        ca_bundle = read.ca_bundle("S3_CA_BUNDLE")
+        policy = _policy(read)
+        settings = cls(
+            annotation_key=read.text(
+                "ANNOTATION_KEY", "s3-resource-operator.io/enabled", _annotation_key
+            ),
+            backend_name=backend_name,
+            connection=Connection(
+                endpoint=endpoint,
+                admin_endpoint=admin_endpoint or endpoint,
+                region=region,
+                admin=Credentials(access_key.reveal(), admin_secret),
+                ca_bundle=ca_bundle,
+                tls_verify=verify,
+                tls_strict=read.boolean("TLS_STRICT", False),
+                pool_size=concurrency,
+                proxies=read.proxies(endpoint, admin_endpoint),
+            ),
+            rules=Rules(
+                roles=frozenset(read.list("ALLOWED_ROLES", "user", role)),
+                user_ids=read.list("ALLOWED_USER_IDS", _ALL_IDS, id_range),
+                group_ids=read.list("ALLOWED_GROUP_IDS", _ALL_IDS, id_range),
+                reserved_access_keys=read.list("RESERVED_ACCESS_KEYS", "", str),
+                reserved_buckets=read.list("RESERVED_BUCKETS", "", str),
+                own_access_keys=frozenset({access_key.reveal()} - {""}),
+                endpoint=endpoint if read.boolean("ENFORCE_ENDPOINT_CHECK", True) else None,
+                policy=policy,
+                aliases=frozenset(
+                    url for alias in (*_endpoints(public_endpoint), *aliases) for url in alias.urls
+                ),
+                region=region,
+            ),
+            adoption=Adoption(read.choice("ADOPTION", "any", tuple(Adoption))),
+            policy=policy,
+            conflict_guard=Switch(read.choice("CONFLICT_GUARD", "auto", tuple(Switch))),
+            deletion=read.choice("DELETION", "off", ("off", "on")) == "on",
+            events=Switch(read.choice("KUBERNETES_EVENTS", "auto", tuple(Switch))),
+            public_endpoint=public_endpoint,
+            signing_keys=signing_keys or (Grants.derived(admin_secret),),
+            hook_host=read.text("HOOK_HOST", "127.0.0.1", _host),
+            hook_port=read.integer("HOOK_PORT", 8080, 0, 65535),
+            hook_tokens=read.tokens("HOOK_TOKEN"),
+            tls=_tls(read),
+            metrics_host=read.text("METRICS_HOST", "0.0.0.0", _host),  # noqa: S104
+            metrics_port=read.integer("METRICS_PORT", 8000, 0, 65535),
+            sync_timeout=read.number("SYNC_TIMEOUT_SECONDS", 8, 0.1, 600),
+            sync_concurrency=concurrency,
+            log_level=read.choice(
+                "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), str.upper
+            ),
+            log_format=read.choice("LOG_FORMAT", "json", ("json", "text")),
+        )
+        anonymous = read.boolean("HOOK_ALLOW_ANONYMOUS", False)
+        if not settings.hook_tokens and not anonymous and not _is_loopback(settings.hook_host):
+            read.mistakes.append(
+                "HOOK_TOKEN: needed when HOOK_HOST is not a loopback address, since whoever "
+                "reaches the hook can create users (HOOK_ALLOW_ANONYMOUS=true goes without)"
+            )
+        if settings.deletion and settings.conflict_guard is Switch.OFF:
+            read.mistakes.append(
+                "DELETION: needs the conflict guard, since nothing else tells what another "
+                "Secret still uses: leave CONFLICT_GUARD on or auto"
+            )
+        if settings.hook_port and settings.hook_port == settings.metrics_port:
+            read.mistakes.append("METRICS_PORT: must differ from HOOK_PORT")
+        misspelt = read.misspelt()
+        if read.mistakes or any(found.certain for found in misspelt):
+            # The others too: one of them may be why something is missing.
+            raise SettingsError([*read.mistakes, *map(str, misspelt)])
+        return replace(settings, warnings=tuple(map(str, misspelt)))
+
+
+def _annotation_key(value: str) -> str:
+    if not _ANNOTATION_KEY.fullmatch(value):
+        raise ValueError("must be an annotation with a prefix, such as example.com/enabled")
+    if value.partition("/")[2] in _OWN_ANNOTATIONS:
+        raise ValueError("must not be the name of an annotation that means something else")
+    return value
+
+
+def _host(value: str) -> str:
+    """A host's name or address; an IPv6 address may have the brackets that it has in URLs."""
+    if value.startswith("[") and value.endswith("]"):
+        return value[1:-1]
+    return value
+
+
+def _endpoints(url: str) -> list[Endpoint]:
+    """None of a URL that is missing or was told to be none."""
+    try:
+        return [Endpoint.of(url)]
+    except ValueError:
+        return []
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", value):
+        raise ValueError("must be letters, digits and hyphens")
+    return value
+
+
+def _policy(read: Reader) -> Policy:
+    buckets = read.list("BUCKET_NAME_PATTERN", "", Pattern.bucket)
+    access_keys = read.list("ACCESS_KEY_PATTERN", "", Pattern.access_key)
+    path = read.path("POLICY_FILE")
+    try:
+        file = PolicyFile(path) if path else None
+    except PolicyError as error:
+        read.mistakes += [f"POLICY_FILE: {mistake}" for mistake in error.mistakes]
+        file = None
+    return Policy(buckets, access_keys, file)
+
+
+def _tls(read: Reader) -> TLS | None:
+    certificate = read.file("HOOK_TLS_CERT_FILE")
+    key = read.file("HOOK_TLS_KEY_FILE")
+    client_ca = read.file("HOOK_TLS_CLIENT_CA_FILE")
+    if certificate and key:
+        return TLS(certificate, key, client_ca)
+    if certificate or key or client_ca:
+        read.mistakes.append(
+            "HOOK_TLS_CERT_FILE: goes together with HOOK_TLS_KEY_FILE, and "
+            "HOOK_TLS_CLIENT_CA_FILE needs both"
+        )
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,162 @@
+"""The finalize hook: what is removed from the store before a Secret goes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from backends.base import Backend, Claim
+from backends.errors import StoreError, TimedOut
+from backends.wire.deadline import Deadline
+from backends.wire.sensitive import Sensitive
+from hooks.claim.fieldkeys import KeyChoice
+from hooks.claim.policyfile import Deletion
+from hooks.claim.secret import read_mentions, read_names
+from hooks.contract.decorator import SyncRequest, SyncResponse
+from hooks.contract.grant import Grants, Kind
+from hooks.contract.outcome import Outcome, Reason, Refusal, Status
+from hooks.contract.status import Keys, Scribe
+from hooks.metrics import Metrics
+from hooks.settings.settings import Settings
+from hooks.sync.locks import KeyedLocks
+from hooks.sync.removal import Holdings, remove
+from hooks.sync.syncer import Result, store_time
+from hooks.tenancy.others import Others
+
+log = logging.getLogger(__name__)
+
+# What is shared within a namespace is whoever's is left of it.
+_REMOVABLE = frozenset({Kind.OWN, Kind.SHARED_WITHIN})
+
+_GONE = Result(None, SyncResponse(finalized=True))
+
+
+class Finalizer:
+    """Does for a Secret on its way out what its deletion policy says.
+
+    Metacontroller calls it for live Secrets too, since a controller needs a sync hook, and when
+    a Secret stops asking for a policy: then nothing is removed.
+
+    Args:
+        settings: the operator's.
+        backend: the store.
+        metrics: counted into.
+        locks: the same as the syncs hold.
+        others: the other Secrets; None can't tell what they use, so nothing is removed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        backend: Backend,
+        metrics: Metrics,
+        locks: KeyedLocks,
+        others: Others | None,
+    ) -> None:
+        self._enabled = settings.deletion
+        self._policy = settings.rules.policy
+        self._rules = settings.rules
+        self._backend = backend
+        self._metrics = metrics
+        self._locks = locks
+        self._others = others
+        self._store_time = store_time(settings)
+        self._grants = Grants(*settings.signing_keys)
+        self._keys = Keys(settings.annotation_key)
+        self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
+
+    async def finalize(self, request: SyncRequest) -> Result:
+        """Removes what may be, in somewhat less than SYNC_TIMEOUT_SECONDS.
+
+        The answer lets the Secret go, unless a removal was begun and has to go on.
+        """
+        if not request.finalizing:
+            return Result(None, SyncResponse())
+        policy = self._wanted(request)
+        if policy is None:
+            return _GONE
+        held = self._held(request)
+        if held is None:
+            log.info(
+                "%s goes without a valid grant: nothing is removed from the store", request.origin
+            )
+            return _GONE
+        started = time.perf_counter()
+        deadline = Deadline(self._store_time)
+        try:
+            outcome = await self._remove(policy, held, deadline)
+        except (Refusal, StoreError) as error:
+            outcome = Outcome.of(error)
+        seconds = time.perf_counter() - started
+        self._metrics.handle_duration.observe(seconds)
+        self._metrics.changed(outcome.actions)
+        return Result(outcome, self._answer(request, held, outcome), seconds)
+
+    def timed_out(self, request: SyncRequest) -> Result:
+        """The answer when :meth:`finalize` is not done in time, whatever keeps it."""
+        outcome = Outcome.of(TimedOut("The store did not answer within the time of one sync."))
+        return Result(outcome, self._answer(request, self._held(request), outcome))
+
+    def _wanted(self, request: SyncRequest) -> Deletion | None:
+        """The policy, if the Secret is deleted under one that is switched on and allowed."""
+        text = request.annotations.get(self._keys["deletion-policy"], "")
+        if not (self._enabled and request.deleting and self._keys.enables(request)):
+            return None
+        if text not in {Deletion.DELETE_USER, Deletion.DELETE}:
+            return None
+        # What another operator reported on is on another operator's store.
+        observed = self._keys.observed(request, "endpoint")
+        if self._rules.endpoint is not None and observed and not self._rules.is_own(observed):
+            return None
+        if not self._policy.deletion_allowed(request.namespace, text):
+            log.warning("%s: the policy forbids its deletion policy: kept", request.origin)
+            return None
+        return Deletion(text)
+
+    def _held(self, request: SyncRequest) -> Holdings | None:
+        """What a valid grant says that the Secret holds, whatever it names by now."""
+        choice = KeyChoice.of(request.annotations, self._keys["keys"])
+        names = read_names(request.data, choice)
+        held = self._keys.evidence(request).held(
+            self._grants,
+            set() if names is None else {names.bucket},
+            set() if names is None else {names.user},
+        )
+        grant = held.last
+        bucket = None if grant is None else next(iter(grant.buckets), None)
+        if grant is None or bucket is None:
+            return None
+        mentions = read_mentions(request.data, choice)
+        # Of several secrets none is known to be the user's.
+        secrets = mentions.secrets if mentions.users == {grant.user} else ()
+        return Holdings(
+            request.origin,
+            request.uid,
+            grant.user,
+            bucket,
+            owns_user=grant.holding.kind in _REMOVABLE,
+            owns_bucket=grant.buckets[bucket].kind in _REMOVABLE,
+            secret=next(iter(secrets)) if len(secrets) == 1 else None,
+        )
+
+    async def _remove(self, policy: Deletion, held: Holdings, deadline: Deadline) -> Outcome:
+        if self._others is None:
+            raise Refusal(
+                Reason.GUARD_UNAVAILABLE,
+                "Nothing is removed without access to the Kubernetes API, which alone tells what "
+                "other Secrets use.",
+            )
+        async with self._locks.hold(deadline, bucket=held.bucket, user=held.user):
+            return await remove(policy, held, self._others, self._backend, deadline)
+
+    def _answer(
+        self, request: SyncRequest, held: Holdings | None, outcome: Outcome
+    ) -> SyncResponse:
+        if outcome.status is Status.READY:
+            return SyncResponse(finalized=True)
+        claim = None if held is None else Claim(held.bucket, held.user, Sensitive(""))
+        endpoint = self._keys.observed(request, "endpoint")
+        answer = self._scribe.answer(request, outcome, claim, datetime.now(UTC), endpoint)
+        return replace(answer, finalized=False)

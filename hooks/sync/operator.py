@@ -1,0 +1,134 @@
+"""All that belongs to one operator, put together from its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+from backends.base import Backend
+from hooks.attachments.attachments import Attachments
+from hooks.attachments.connection import Connections
+from hooks.claim.policy import Policy
+from hooks.cluster.events import Events
+from hooks.cluster.kube import Kube
+from hooks.cluster.kubeerrors import Misconfigured
+from hooks.contract.grant import Grants
+from hooks.contract.status import Keys
+from hooks.metrics import Metrics
+from hooks.settings.settings import Settings, SettingsError, Switch
+from hooks.sync.finalizer import Finalizer
+from hooks.sync.locks import KeyedLocks
+from hooks.sync.reporter import Reporter
+from hooks.sync.syncer import Syncer
+from hooks.tenancy.guard import ConflictGuard
+from hooks.tenancy.others import Others
+from hooks.tenancy.takeover import Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What answers hook calls.
+
+    Attributes:
+        syncer: the sync hook.
+        finalizer: the finalize hook.
+        reporter: tells of answers.
+        guarded: whether other Secrets are looked at before anything is taken over.
+    """
+
+    syncer: Syncer
+    finalizer: Finalizer
+    reporter: Reporter
+    guarded: bool
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        backend: Backend,
+        metrics: Metrics,
+        kube: Kube | None = None,
+        events: Events | None = None,
+    ) -> Self:
+        """Puts an operator together.
+
+        Args:
+            settings: the environment's.
+            backend: the store.
+            metrics: counted into.
+            kube: the Kubernetes API, None where there is none.
+            events: written to; None writes none.
+        """
+        keys = Keys(settings.annotation_key)
+        locks = KeyedLocks()
+        others = None
+        guard = None
+        if kube is not None and settings.conflict_guard is not Switch.OFF:
+            others = others_of(settings, kube)
+            guard = ConflictGuard(others)
+        if settings.policy.file is not None:
+            settings.policy.file.watch(metrics.policy_observer())
+        if settings.connection.ca_bundle is not None:
+            settings.connection.ca_bundle.watch(metrics.ca_bundle_observer())
+        attachments = Attachments(Connections.of(keys, settings), kube)
+        return cls(
+            Syncer(settings, backend, metrics, locks, attachments, guard),
+            Finalizer(settings, backend, metrics, locks, others),
+            Reporter(keys, metrics, events),
+            guard is not None,
+        )
+
+
+def connect(settings: Settings) -> Kube | None:
+    """The Kubernetes API, where a configuration of it is found; nothing is asked of it yet.
+
+    Raises:
+        SettingsError: it is wanted and there is none, or it can't be used.
+    """
+    wanted = {
+        "CONFLICT_GUARD": settings.conflict_guard,
+        "KUBERNETES_EVENTS": settings.events,
+        "DELETION": Switch.ON if settings.deletion else Switch.OFF,
+    }
+    try:
+        kube = Kube.load()
+    except Misconfigured as error:
+        # A mistake in it must not switch off in silence what would be on by itself.
+        names = [name for name, switch in wanted.items() if switch is not Switch.OFF]
+        if not names:
+            return None
+        raise SettingsError([f"{name}: {error}" for name in names]) from error
+    forced = [name for name, switch in wanted.items() if switch is Switch.ON]
+    if kube is None and forced:
+        raise SettingsError(
+            [
+                f"{name}: on, but no configuration of the Kubernetes API is found, neither a "
+                "pod's nor a kubeconfig"
+                for name in forced
+            ]
+        )
+    return kube
+
+
+def others_of(settings: Settings, kube: Kube) -> Others:
+    """The other Secrets, whether or not the conflict guard is on.
+
+    Args:
+        settings: the environment's.
+        kube: the Kubernetes API.
+    """
+    return Others(
+        kube,
+        Keys(settings.annotation_key),
+        Grants(*settings.signing_keys),
+        settings.rules.endpoint,
+        settings.rules.aliases,
+        partial(_may_have, settings.rules.policy),
+    )
+
+
+def _may_have(policy: Policy, namespace: str, thing: Thing, name: str) -> bool:
+    if thing is Thing.BUCKET:
+        return policy.may_have_bucket(namespace, name)
+    return policy.may_have_access_key(namespace, name)

@@ -1,0 +1,373 @@
+"""The loop: probe as the tenant, repair the one gap that the answer names, probe again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from backends.base import Backend, Bucket, Claim, Gap, Probe
+from backends.errors import StoreError
+from backends.wire.deadline import Deadline
+from hooks.contract.grant import Grant, Holding, Kind, Mark
+from hooks.contract.outcome import Action, Conflict, Outcome, Reason, Refusal
+from hooks.tenancy.takeover import Takeover, Taking, Thing, claimed
+
+_OF_USER = frozenset({Gap.NO_USER, Gap.WRONG_SECRET})
+# Seconds for which a bucket that was taken over is looked at for further owners, and how often.
+_WATCHED = 600
+_WATCH_AFTER = 30
+_WATCH_INTERVAL = 60.0
+
+READY = "The store accepts the Secret's credentials and the bucket is the user's."
+SHARED = (
+    "Another Secret holds them too: role, ids, quota and versioning are that one's to set, so this "
+    "Secret's are ignored."
+)
+WIPED = "It was another's before, whose policy and other settings of the bucket were removed."
+
+
+async def reconcile(
+    takeover: Takeover,
+    *,
+    applied: bool,
+    unseen: bool,
+) -> Outcome:
+    """Makes the store what the claim says; never raises a store's error.
+
+    Killed between any two steps, the next call goes on from there: nothing is remembered but
+    what the store and the Secret's annotations say.
+
+    Args:
+        takeover: the claim, the store, and what may be gained.
+        applied: whether all that a probe can't see was written.
+        unseen: nothing was ever reported on the Secret, so its user is likely to be missing.
+    """
+    run = _Run(takeover, applied)
+    try:
+        return await run.outcome(unseen=unseen)
+    except (Refusal, StoreError) as error:
+        outcome = Outcome.of(error, tuple(run.actions))
+        grant = run.grant or takeover.outranked()
+        return replace(outcome, grant=grant, accepted=run.accepted)
+
+
+def ready_message(claim: Claim, backend: Backend) -> str:
+    """What is said of a Secret that is Ready, with what the store has no use for."""
+    if backend.capabilities.ids or {claim.user_id, claim.group_id} == {None}:
+        return READY
+    return f"{READY} This store has no user ids and group ids: the Secret's are ignored."
+
+
+class _Run:
+    def __init__(self, takeover: Takeover, applied: bool) -> None:
+        self.takeover = takeover
+        self.claim = takeover.claim
+        self.backend = takeover.backend
+        self.deadline = takeover.deadline
+        self.applied = applied
+        self.user_written = False
+        self.accepted = False
+        self.grant: Grant | None = None
+        self.actions: list[Action] = []
+
+    async def outcome(self, *, unseen: bool) -> Outcome:
+        repaired: set[Gap] = set()
+        if self.claim.bucket_attributes and not self.applied:
+            await self.backend.prepare(self.claim, self.deadline)
+        if unseen:
+            await self._make()
+        while True:
+            probe = await self.backend.probe(self.claim, self.deadline)
+            gap, bucket = await self._judge(probe)
+            if gap is Gap.ACCEPTED:
+                self.accepted = True
+                return await self._ready()
+            if gap in repaired or (gap in _OF_USER and self.user_written):
+                # Repaired and still there: asked again later rather than repaired again, so
+                # the loop ends after as many turns as there are gaps.
+                return Outcome(
+                    Reason.NOT_YET_VISIBLE,
+                    f"Everything was applied, but the store still answers: {gap.value}.",
+                    tuple(self.actions),
+                )
+            repaired.add(gap)
+            await self._repair(gap, bucket)
+
+    async def _ready(self) -> Outcome:
+        grant = self.grant = await self.takeover.grant()
+        user = self.takeover.holding(Thing.USER) if grant is None else grant.holding
+        bucket = (
+            self.takeover.holding(Thing.BUCKET)
+            if grant is None
+            else grant.buckets[self.claim.bucket]
+        )
+        applied = await self._apply(user, bucket)
+        message = ready_message(self.claim, self.backend)
+        if bucket is not None and bucket.mark is Mark.WIPED:
+            message = f"{message} {WIPED}"
+        if not applied and grant is not None:
+            message = f"{message} {SHARED}"
+        again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None
+        return Outcome(
+            Reason.PROVISIONED,
+            message,
+            tuple(self.actions),
+            grant,
+            again,
+            applied=applied,
+            accepted=True,
+        )
+
+    async def _make(self) -> None:
+        """Makes user and bucket unasked where there is no such bucket.
+
+        A probe by a user that isn't there is what costs a store most: VersityGW 1.8.0 reads all
+        its users for it, 7 ms beside a thousand. No repair touches what exists, so whatever
+        turns out not to be new is left to the probes.
+        """
+        if await self.backend.find_bucket(self.claim.bucket, self.deadline) is not None:
+            return
+        try:
+            await self._authorise_new()
+        except Conflict:
+            # The user may be there with this very secret: then nothing is taken over.
+            return
+        if await self._create_user():
+            await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
+
+    async def _authorise_new(self) -> None:
+        """Both questions at once: others that are asked at the same time share the look-ups."""
+        answers = await asyncio.gather(
+            self.takeover.authorise(Taking.NEW_USER),
+            self.takeover.authorise(Taking.NEW_BUCKET),
+            return_exceptions=True,
+        )
+        for answer in answers:
+            # In their order, so that the same Secret is always told the same.
+            if isinstance(answer, BaseException):
+                raise answer
+
+    async def _judge(self, probe: Probe) -> tuple[Gap, Bucket | None]:
+        """What is really missing, where the tenant's answer alone doesn't say."""
+        if probe.gap is Gap.ACCEPTED and probe.owner is not None:
+            bucket: Bucket | None = Bucket(frozenset({probe.owner}))
+        elif probe.gap is Gap.ACCEPTED and self._is_believed():
+            return Gap.ACCEPTED, None
+        elif probe.gap in {Gap.ACCEPTED, Gap.DENIED}:
+            # A store without owners; or the tenant's own bucket policy may refuse the probe.
+            bucket = await self.backend.find_bucket(self.claim.bucket, self.deadline)
+        else:
+            return probe.gap, None
+        if bucket is None:
+            return Gap.NO_BUCKET, None
+        if not bucket.is_owned_by(self.claim.user):
+            return Gap.DENIED, bucket
+        if probe.gap is Gap.DENIED and not await self.backend.may_deny(self.claim, self.deadline):
+            # A gateway that takes the user for another one (seen with VersityGW 1.8.0), or a node
+            # that lags behind the others.
+            raise Refusal(
+                Reason.NOT_YET_VISIBLE,
+                "The bucket is the user's, but the store refuses it to the user, and no bucket "
+                "policy says so: what it knows of the user may be old.",
+            )
+        return Gap.ACCEPTED, bucket
+
+    def _is_believed(self) -> bool:
+        """Whether a grant makes an accepted probe enough on a store that doesn't name owners."""
+        user, bucket = map(self.takeover.holding, (Thing.USER, Thing.BUCKET))
+        if user is None or bucket is None or bucket.mark is Mark.GIVEN:
+            return False
+        # What Metacontroller's own write brings about comes too early to see anything.
+        return time.time() - bucket.second < _WATCH_AFTER or not self._is_watched(bucket)
+
+    def _is_watched(self, bucket: Holding) -> bool:
+        """Whether another may still turn out to have been given the same bucket.
+
+        Two replicas that take one over at the same time each see it done; where a bucket can have
+        several owners both would be believed.
+        """
+        return (
+            self.backend.capabilities.several_owners
+            and bool(bucket.mark)
+            and time.time() - bucket.second < _WATCHED
+        )
+
+    async def _repair(self, gap: Gap, bucket: Bucket | None) -> None:
+        match gap:
+            case Gap.NO_USER:
+                # No user is made for a bucket that it may not have: nothing half-made stays.
+                found = await self.backend.find_bucket(self.claim.bucket, self.deadline)
+                owned = found is not None and found.is_owned_by(self.claim.user)
+                if found is None:
+                    await self._authorise_new()
+                else:
+                    await self.takeover.authorise(Taking.NEW_USER)
+                    if not owned:
+                        await self.takeover.authorise(Taking.BUCKET, found)
+                if not await self._create_user():
+                    # It exists and yet isn't known to the probe: a disabled one looks so.
+                    await self._refuse_administrator(tried=True)
+                elif found is None:
+                    await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
+                elif not owned:
+                    await self._change_owner(found)
+            case Gap.WRONG_SECRET:
+                exists = await self._refuse_administrator()
+                if self.user_written:
+                    return
+                # One that another gateway deleted is still remembered by this one for a while.
+                await self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
+                if exists:
+                    await self._update_user()
+                else:
+                    await self._create_user()
+            case Gap.NO_BUCKET:
+                # On a store without owners the bucket is made by changing the user.
+                if Action.CREATE_USER not in self.actions:
+                    await self._refuse_administrator()
+                await self.takeover.authorise(Taking.NEW_BUCKET)
+                await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
+            case Gap.DENIED if bucket is not None:
+                if Action.CREATE_USER not in self.actions:
+                    await self._refuse_administrator()
+                try:
+                    await self.takeover.authorise(Taking.BUCKET, bucket)
+                except Conflict:
+                    await self._withdraw(bucket)
+                    raise
+                await self._change_owner(bucket)
+
+    async def _change_owner(self, bucket: Bucket) -> None:
+        """Gives the bucket to the user; where it was another's, with none of that one's settings.
+
+        They are removed before, so that they never hold for the new owner, and once more
+        afterwards, since the former one could write them until then.
+        """
+        wiping = self.takeover.is_anothers(bucket)
+        if wiping:
+            await self.backend.wipe(self.claim.bucket, self.deadline)
+        if not await self._do(Action.CHANGE_OWNER, self.backend.change_owner):
+            return
+        if wiping:
+            await self.backend.wipe(self.claim.bucket, self.deadline)
+        # What is its own is put right in silence.
+        if not self.takeover.has_taken:
+            self.takeover.mark(Mark.WIPED if wiping else Mark.ADOPTED)
+        if self.backend.capabilities.several_owners:
+            await self._look_again()
+
+    async def _look_again(self) -> None:
+        """Whether another replica has given the bucket to another Secret at the same time.
+
+        Raises:
+            Conflict: it has, and that one keeps it.
+        """
+        rival = await self.takeover.lost()
+        found = await self.backend.find_bucket(self.claim.bucket, self.deadline)
+        if found is None:
+            return
+        user = self.claim.user
+        if rival is None and (
+            self.takeover.has(Thing.BUCKET)
+            or user not in found.owners
+            # Neither has a grant yet: the one that sorts first stays, and both sides know which.
+            or min(found.owners) == user
+        ):
+            return
+        await self._withdraw(found)
+        if rival is not None:
+            raise claimed(Thing.BUCKET, self.claim, rival.namespace, rival.name)
+        raise Conflict(
+            Reason.BUCKET_CLAIMED,
+            "Another Secret was given the bucket at the same time: choose another name.",
+        )
+
+    async def _withdraw(self, bucket: Bucket) -> None:
+        """Gives back a bucket that others have, too."""
+        if self.backend.capabilities.several_owners and self.claim.user in bucket.owners:
+            await self.backend.release(self.claim.bucket, self.claim.user, self.deadline)
+
+    async def _apply(self, user: Holding | None, bucket: Holding | None) -> bool:
+        """Writes once what no probe can see: role and ids, quota and versioning.
+
+        Returns:
+            Whether all of it is written: what another Secret holds isn't this one's to set up.
+        """
+        complete = True
+        if self.claim.attributes and self.backend.capabilities.attributes:
+            if not _may_set_up(user):
+                complete = False
+            elif not (self.applied or self.user_written):
+                await self._refuse_administrator()
+                await self._update_user()
+        if not self.claim.bucket_attributes:
+            return complete
+        if not _may_set_up(bucket):
+            return False
+        # A bucket that is made again has none of what the one before had.
+        if self.applied and Action.CREATE_BUCKET not in self.actions:
+            return complete
+        if {self.claim.quota_bytes, self.claim.quota_objects} != {None}:
+            await self._do(Action.SET_QUOTA, self.backend.set_quota)
+        if self.claim.versioning is not None:
+            await self._do(Action.SET_VERSIONING, self.backend.set_versioning)
+        return complete
+
+    async def _create_user(self) -> bool:
+        created = await self._do(Action.CREATE_USER, self.backend.create_user)
+        self.user_written = self.user_written or created
+        return created
+
+    async def _update_user(self) -> None:
+        if await self._do(Action.UPDATE_USER, self.backend.update_user):
+            self.user_written = True
+
+    async def _refuse_administrator(self, *, tried: bool = False) -> bool:
+        """Whether there is such a user at all; it is no administrator.
+
+        Args:
+            tried: it was just to be made, and the store said that it exists.
+
+        Raises:
+            Conflict: it is one, or it was disabled, and so it is left alone.
+        """
+        user = await self.backend.find_user(self.claim.user, self.deadline)
+        if user is None:
+            return False
+        if user.uncertain and not tried:
+            # Known to the store and yet not among its users: deleted a moment ago, or a root
+            # account. Only making it tells, which the store refuses for a root account.
+            await self.takeover.authorise(Taking.NEW_USER)
+            return await self._create_user() or await self._refuse_administrator(tried=True)
+        if user.admin and not self._is_own_administrator():
+            raise Conflict(
+                Reason.ADMIN_USER,
+                "The access key is an administrator's on the store, which is never changed: "
+                "choose another.",
+            )
+        if user.disabled:
+            raise Conflict(
+                Reason.USER_DISABLED,
+                "The user was disabled on the store and stays so until an administrator enables "
+                "it there.",
+            )
+        return True
+
+    def _is_own_administrator(self) -> bool:
+        """One that this Secret was given, where the platform allows that role."""
+        return self.claim.role == "admin" and self.takeover.has(Thing.USER)
+
+    async def _do(
+        self, action: Action, repair: Callable[[Claim, Deadline], Awaitable[bool]]
+    ) -> bool:
+        changed = await repair(self.claim, self.deadline)
+        if changed:
+            self.actions.append(action)
+        return changed
+
+
+def _may_set_up(holding: Holding | None) -> bool:
+    """Whether role, ids, quota and versioning are this Secret's to write."""
+    return holding is not None and holding.kind in {Kind.OWN, Kind.UNGUARDED}

@@ -1,0 +1,173 @@
+"""What becomes of user and bucket when their Secret is deleted, where both sides opted in.
+
+Objects are never deleted: a bucket goes only when it is empty, which the store itself decides.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+
+from backends.base import Backend, Claim, Gap
+from backends.errors import StoreError
+from backends.wire.deadline import Deadline
+from backends.wire.sensitive import Sensitive
+from hooks.claim.policyfile import Deletion
+from hooks.contract.outcome import Action, Outcome, Reason, Refusal
+from hooks.tenancy.others import Others, may_be_meant
+from hooks.tenancy.takeover import Thing
+
+log = logging.getLogger(__name__)
+
+DELETED = "What the Secret was given and nobody else uses is gone from the store."
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a Secret's valid grant says that it holds, and may therefore be removed.
+
+    Args:
+        origin: the Secret's namespace and name.
+        uid: its uid.
+        user: the user that it holds.
+        bucket: the bucket.
+        owns_user: whether the user is the Secret's own, or may be, see `Kind.SHARED_WITHIN`.
+        owns_bucket: likewise.
+        secret: the Secret's own secret; None where its data doesn't name that user any more.
+    """
+
+    origin: str
+    uid: str
+    user: str
+    bucket: str
+    owns_user: bool
+    owns_bucket: bool
+    secret: Sensitive | None = None
+
+
+async def remove(
+    policy: Deletion, held: Holdings, others: Others, backend: Backend, deadline: Deadline
+) -> Outcome:
+    """Removes what a Secret holds; never raises a store's error.
+
+    Killed between any two steps, the next call goes on from there.
+
+    Args:
+        policy: how far to go.
+        held: what the Secret holds.
+        others: the other live Secrets, which may hold or use it too.
+        backend: the store, which has to confirm that it is this Secret's.
+        deadline: of the whole call.
+    """
+    run = _Run(held, backend, deadline)
+    try:
+        await run.remove(policy, others)
+    except (Refusal, StoreError) as error:
+        return Outcome.of(error, tuple(run.actions))
+    return Outcome(Reason.PROVISIONED, DELETED, tuple(run.actions))
+
+
+@dataclass
+class _Run:
+    held: Holdings
+    backend: Backend
+    deadline: Deadline
+    actions: list[Action] = field(default_factory=list)
+
+    async def remove(self, policy: Deletion, others: Others) -> None:
+        held, deadline = self.held, self.deadline
+        # A store's answer can be the one to another request. There is no way back from here, nor
+        # a next time if nothing is done: so it has to be the same answer twice.
+        confirmed = await self._is_confirmed()
+        if confirmed != await self._is_confirmed():
+            raise Refusal(
+                Reason.BACKEND_ERROR, "The store contradicts itself about whose the user is."
+            )
+        if not confirmed:
+            log.warning(
+                "%s: the user isn't the Secret's any more on the store: nothing is removed",
+                held.origin,
+            )
+            return
+        user_used, bucket_used = await self._are_used(others)
+        user_goes = held.owns_user and not user_used
+        bucket_goes = policy is Deletion.DELETE and not bucket_used
+        # First, as long as there is a user that can empty it, and by whose name it is known.
+        if held.owns_bucket and (bucket_goes or user_goes):
+            await self._part_with_bucket(bucket_goes)
+        if user_goes:
+            await self._do(Action.DELETE_USER, self.backend.delete_user(held.user, deadline))
+            user = await self.backend.find_user(held.user, deadline)
+            # An administrator is another's: a gateway that remembers the user calls it one.
+            if user is not None and not user.admin:
+                raise _still_there("user")
+
+    async def _are_used(self, others: Others) -> tuple[bool, bool]:
+        """Whether another live Secret has the user, and the bucket.
+
+        That is one with a valid `own` for it, and one of the same namespace with the same user and
+        secret, or with none for the moment: a mistake gives nothing away. Whoever else names it
+        has no right to it, so can neither keep it nor get it.
+        """
+        held, deadline = self.held, self.deadline
+        holders = [
+            (await others.holders(thing, name, held.origin, deadline)).others
+            for thing, name in ((Thing.USER, held.user), (Thing.BUCKET, held.bucket))
+        ]
+        beside = (await others.sharing(held.user, held.origin, deadline)).others
+        beside = tuple(
+            other
+            for other in beside
+            if held.secret is None or not other.names.secrets or held.secret in other.names.secrets
+        )
+        bucket_beside = any(
+            held.bucket in other.names.buckets or may_be_meant(other, Thing.BUCKET, held.bucket)
+            for other in beside
+        )
+        return bool(holders[0] or beside), bool(holders[1]) or bucket_beside
+
+    async def _part_with_bucket(self, goes: bool) -> None:
+        """Deletes the bucket or gives it to the administrator, and looks whether that is so."""
+        name, user, deadline = self.held.bucket, self.held.user, self.deadline
+        found = await self.backend.find_bucket(name, deadline)
+        its_own = found is not None and found.owners == {user}
+        if its_own and goes:
+            await self._do(Action.DELETE_BUCKET, self.backend.delete_bucket(name, deadline))
+        elif its_own:
+            # Whoever is given it next inherits nothing of it but the objects; the user can write
+            # its settings until it is not its own any more.
+            await self.backend.wipe(name, deadline)
+            await self._do(Action.CHANGE_OWNER, self.backend.release(name, user, deadline))
+            await self.backend.wipe(name, deadline)
+        left = await self.backend.find_bucket(name, deadline)
+        if left is not None and (left.owners == {user} or (its_own and goes)):
+            raise _still_there("bucket")
+
+    async def _is_confirmed(self) -> bool:
+        """Whether the store takes the Secret's own secret for the user's, or has no such user.
+
+        A user with another secret is in somebody else's hands by now. Where the Secret doesn't tell
+        the user's secret any more, its grant alone speaks for it. An administrator's is
+        never deleted, and a disabled one stays disabled only while it is there.
+        """
+        held = self.held
+        if held.user == self.backend.administrator:
+            return False
+        if held.secret is not None:
+            claim = Claim(held.bucket, held.user, held.secret, origin=held.origin)
+            probe = await self.backend.probe(claim, self.deadline)
+            if probe.gap is Gap.WRONG_SECRET:
+                return False
+        user = await self.backend.find_user(held.user, self.deadline)
+        return user is None or user.uncertain or not (user.admin or user.disabled)
+
+    async def _do(self, action: Action, removal: Awaitable[bool]) -> None:
+        if await removal:
+            self.actions.append(action)
+
+
+def _still_there(what: str) -> Refusal:
+    return Refusal(
+        Reason.BACKEND_ERROR, f"The store still has the {what} after it was to be removed."
+    )

@@ -1,0 +1,307 @@
+"""One hook call from the Secret to the answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from backends.base import Backend, Claim, Gap
+from backends.errors import StoreError, TimedOut
+from backends.wire.deadline import Deadline
+from hooks.attachments.attachments import Attachments
+from hooks.claim.fieldkeys import KeyChoice
+from hooks.claim.policy import Policy
+from hooks.claim.policyfile import Deletion
+from hooks.claim.secret import (
+    InvalidSecret,
+    NamedEndpoint,
+    Reading,
+    Rules,
+    check_supported,
+    named_endpoint,
+    read,
+    read_endpoint,
+)
+from hooks.contract.decorator import SyncRequest, SyncResponse
+from hooks.contract.grant import Grants
+from hooks.contract.outcome import Outcome, Reason, Refusal, Status
+from hooks.contract.status import Keys, Scribe, is_anothers
+from hooks.metrics import Metrics
+from hooks.settings.settings import Settings
+from hooks.sync.locks import KeyedLocks
+from hooks.sync.recent import Recent
+from hooks.sync.recogniser import Recogniser
+from hooks.sync.reconcile import reconcile
+from hooks.tenancy.takeover import Guard, Rights, Takeover, Thing, claimed
+
+# What is left to the answer when the store has used up its share.
+_MARGIN = 0.25
+_REMEMBERED = 1000
+_DELETIONS = frozenset(Deletion)
+_CLAIMED = {Thing.BUCKET: Reason.BUCKET_CLAIMED, Thing.USER: Reason.ACCESS_KEY_CLAIMED}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a hook call came to; no outcome if the Secret is none of this operator's."""
+
+    outcome: Outcome | None
+    response: SyncResponse
+    seconds: float | None = None
+
+
+class Syncer:
+    """Does for a Secret what the hook promises; for any number of tasks of one event loop.
+
+    Args:
+        settings: the operator's.
+        backend: the store.
+        metrics: counted into.
+        locks: held while something is done for a bucket and a user.
+        attachments: decides about connection Secrets.
+        guard: knows what other Secrets hold; None doesn't ask.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        backend: Backend,
+        metrics: Metrics,
+        locks: KeyedLocks,
+        attachments: Attachments,
+        guard: Guard | None = None,
+    ) -> None:
+        self._backend = backend
+        self._metrics = metrics
+        self._rules: Rules = settings.rules
+        self._adoption = settings.adoption
+        self._store_time = store_time(settings)
+        self._grants = Grants(*settings.signing_keys)
+        self._keys = Keys(settings.annotation_key)
+        self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
+        self._locks = locks
+        self._attachments = attachments
+        self._guard = guard
+        self._recogniser = Recogniser(settings.backend_name, settings.connection)
+        self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
+
+    async def sync(self, request: SyncRequest) -> Result:
+        """Makes the store what the Secret says, in somewhat less than SYNC_TIMEOUT_SECONDS."""
+        if request.deleting or not self._keys.enables(request):
+            return Result(None, SyncResponse())
+        started = time.perf_counter()
+        claim, outcome = await self._handle(request)
+        if outcome is None:
+            return Result(None, SyncResponse())
+        seconds = time.perf_counter() - started
+        self._metrics.handle_duration.observe(seconds)
+        self._metrics.changed(outcome.actions)
+        return Result(outcome, self._answer(request, claim, outcome), seconds)
+
+    def reading(self, request: SyncRequest) -> Reading:
+        """What a Secret of this operator's asks for, by all that a sync looks at before the store.
+
+        Raises:
+            Refusal: it asks for what can't be, or it is another operator's.
+        """
+        rules = self._standing_rules()
+        if self._is_reported_on_by_another(request):
+            raise Refusal(Reason.ENDPOINT_MISMATCH, "Another operator reports on it.")
+        found = self._read(request, rules)
+        if found.endpoint is not None and rules.own_name(found.endpoint.endpoint) is None:
+            raise Refusal(Reason.ENDPOINT_MISMATCH, self._mismatch(found.endpoint))
+        check_supported(found.claim, self._backend.capabilities, found.keys)
+        self._attachments.check(request, found.claim, rules.policy)
+        return found
+
+    def _standing_rules(self) -> Rules:
+        """The rules, with one version of the policy file."""
+        if self._rules.policy.file is None:
+            return self._rules
+        return replace(self._rules, policy=self._rules.policy.standing())
+
+    def timed_out(self, request: SyncRequest) -> Result:
+        """The answer when :meth:`sync` is not done in time, whatever keeps it."""
+        try:
+            claim: Claim | None = self._read(request, self._rules).claim
+        except InvalidSecret:
+            claim = None
+        error = TimedOut("The store did not answer within the time of one sync.")
+        outcome = Outcome.of(error)
+        return Result(outcome, self._answer(request, claim, outcome))
+
+    async def _handle(self, request: SyncRequest) -> tuple[Claim | None, Outcome | None]:
+        """Claim and outcome; no outcome if another operator reports on the Secret."""
+        if self._is_reported_on_by_another(request):
+            return None, None
+        rules = self._standing_rules()
+        try:
+            reading = self._read(request, rules)
+        except InvalidSecret as error:
+            return None, Outcome.of(error)
+        claim, named = reading.claim, reading.endpoint
+        if named is not None and rules.own_name(named.endpoint) is None:
+            return claim, Outcome(Reason.ENDPOINT_MISMATCH, self._mismatch(named))
+        deadline = Deadline(self._store_time)
+        try:
+            check_supported(claim, self._backend.capabilities, reading.keys)
+            made = self._attachments.check(request, claim, rules.policy)
+            # Before anything is made: what is refused afterwards would have no grant, and be
+            # written anew at each try.
+            await self._attachments.refuse_foreign(request, deadline)
+            await self._refuse_contender(request, claim, deadline)
+            async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
+                outcome = await self._reconcile(request, claim, rules.policy, deadline)
+            if outcome.status is Status.READY:
+                message = " ".join([outcome.message, *reading.notes])
+                outcome = replace(outcome, message=message)
+                outcome = self._attachments.judge(request, made, outcome, datetime.now(UTC))
+            return claim, outcome
+        except (Refusal, StoreError) as error:
+            return claim, Outcome.of(error)
+
+    async def _refuse_contender(
+        self, request: SyncRequest, claim: Claim, deadline: Deadline
+    ) -> None:
+        """Tells who wants what is another's so, before it waits for what others need.
+
+        Many that name one bucket or user would else wait for one another, and whoever calls could
+        call for nobody else meanwhile. So they share one look-up. It gives nobody anything: who
+        isn't refused here is asked about again.
+
+        Raises:
+            Conflict: another Secret holds it.
+            Refusal: the other Secrets can't be looked at.
+            StoreError: the store can't be asked.
+        """
+        if self._guard is None:
+            return
+        names = {Thing.USER: claim.user, Thing.BUCKET: claim.bucket}
+        reason = self._keys.observed(request, "reason")
+        # Of two things that are others' it is told of one, always the same.
+        asked = [thing for thing in names if _CLAIMED[thing] == reason]
+        if not asked and not self._is_ready(request):
+            # A new Secret whose names nobody is at work on takes no further question.
+            asked = [thing for thing in names if self._locks.is_held(thing.value, names[thing])]
+        held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
+        for thing in asked:
+            mine = held.user(claim.user) if thing is Thing.USER else held.bucket(claim.bucket)
+            standing = await self._guard.standing(thing, claim, deadline)
+            against = standing.against(mine, request.uid)
+            rival = next((holder for holder in against if holder.rival), None)
+            # What the store accepts is never called less than Ready.
+            if (
+                rival is not None
+                and (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED
+            ):
+                raise claimed(thing, claim, rival.namespace, rival.name)
+
+    def _is_ready(self, request: SyncRequest) -> bool:
+        return self._keys.observed(request, "status") == Status.READY
+
+    async def _reconcile(
+        self, request: SyncRequest, claim: Claim, policy: Policy, deadline: Deadline
+    ) -> Outcome:
+        names = claim.bucket, claim.user
+        evidence = self._keys.evidence(request)
+        adoption = policy.adoption_for(request.namespace) or self._adoption
+        takeover = Takeover(
+            claim,
+            request.uid,
+            evidence.held(self._grants, {claim.bucket}, {claim.user}),
+            self._backend,
+            Rights(adoption, partial(_keeps, policy, request.namespace)),
+            deadline,
+            self._guard,
+        )
+        applied = self._keys.observed(request, "applied")
+        outcome = await reconcile(
+            takeover,
+            applied=self._grants.is_applied(applied, claim)
+            or is_anothers(self._keys, self._grants, request, int(time.time())),
+            # What was just made is shown once more before Metacontroller sees its own write.
+            unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
+        )
+        outcome = await self._recogniser.explained(outcome, deadline)
+        if outcome.status is Status.READY:
+            self._provisioned.add(names)
+        return outcome
+
+    def _mismatch(self, named: NamedEndpoint) -> str:
+        """What is said of another store's Secret.
+
+        Every operator that sees the Secret has to write the same words here, or they would write
+        over one another for ever: so neither's own endpoint is named.
+        """
+        message = f"{named.key} names a store that no operator has reported on: left alone."
+        if not named.generic:
+            return message
+        return (
+            f"{message} If it means something else, the annotation {self._keys['keys']}: "
+            "endpoint=endpoint-url has it passed over."
+        )
+
+    def _read(self, request: SyncRequest, rules: Rules) -> Reading:
+        """What the Secret says.
+
+        Raises:
+            InvalidSecret: data or annotations ask for what can't be.
+        """
+        choice = self._choice(request)
+        found = read(request.data, rules, request.origin, request.namespace, choice)
+        key = self._keys["deletion-policy"]
+        deletion = request.annotations.get(key, Deletion.RETAIN)
+        if deletion not in _DELETIONS:
+            raise InvalidSecret(
+                Reason.INVALID_FIELD,
+                f"The annotation {key} must be one of {', '.join(Deletion)}.",
+            )
+        if not rules.policy.deletion_allowed(request.namespace, deletion):
+            raise InvalidSecret(
+                Reason.NOT_ALLOWED, f"The operator's policy forbids {key}: {deletion} here."
+            )
+        return found
+
+    def _is_reported_on_by_another(self, request: SyncRequest) -> bool:
+        """Looked at before all else: what one operator allows, another may call Invalid.
+
+        Where a mistake leaves open which store is meant, whoever has reported goes on to: with
+        words of its own from each operator they would write over one another for ever.
+        """
+        observed = self._keys.observed(request, "endpoint")
+        if not observed or self._rules.endpoint is None or self._rules.is_own(observed):
+            return False
+        try:
+            named = named_endpoint(request.data, self._choice(request))
+        except InvalidSecret:
+            return True
+        return named is not None and observed in named.endpoint.urls
+
+    def _choice(self, request: SyncRequest) -> KeyChoice:
+        return KeyChoice.of(request.annotations, self._keys["keys"])
+
+    def _endpoint(self, request: SyncRequest) -> str | None:
+        """By which name the Secret means the store; None if it doesn't say, or can't."""
+        if self._rules.endpoint is None:
+            return None
+        named = read_endpoint(request.data, self._choice(request))
+        return None if named is None else self._rules.own_name(named.endpoint)
+
+    def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:
+        endpoint = self._endpoint(request)
+        response = self._scribe.answer(request, outcome, claim, datetime.now(UTC), endpoint)
+        accepted = claim if outcome.accepted else None
+        return replace(response, attachments=self._attachments.of(request, accepted))
+
+
+def store_time(settings: Settings) -> float:
+    """Seconds of a call that the store may take."""
+    return max(settings.sync_timeout - _MARGIN, settings.sync_timeout / 2)
+
+
+def _keeps(policy: Policy, namespace: str, thing: Thing, name: str) -> bool:
+    if thing is Thing.BUCKET:
+        return policy.keeps_bucket(namespace, name)
+    return policy.keeps_access_key(namespace, name)

@@ -1,0 +1,416 @@
+"""The one decision about gaining what may be somebody else's, and what the Secret then holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Set
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Protocol
+
+from backends.base import Backend, Bucket, Claim
+from backends.errors import TimedOut
+from backends.wire.deadline import Deadline
+from hooks.claim.adoption import Adoption
+from hooks.contract.grant import Grant, Held, Holding, Kind, Mark
+from hooks.contract.outcome import Conflict, Reason, Refusal
+
+# Seconds after which a grant of the first version is in every list that may be used; a replica of
+# that version may still be giving some.
+_LONG_AGO = 180
+
+
+class Thing(Enum):
+    """What a Secret can hold; the value is the word in the look-up label."""
+
+    BUCKET = "bucket"
+    USER = "user"
+
+
+class Taking(Enum):
+    """What is about to be done."""
+
+    USER = "update an existing user's secret, role or ids"
+    NEW_USER = "make a user whose name may still own buckets"
+    BUCKET = "change the owner of an existing bucket"
+    NEW_BUCKET = "make a bucket"
+
+    @property
+    def thing(self) -> Thing:
+        """What is gained by it."""
+        return Thing.USER if self in {Taking.USER, Taking.NEW_USER} else Thing.BUCKET
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is there already, so maybe somebody's who has no grant yet."""
+        return self in {Taking.USER, Taking.BUCKET}
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Another live Secret that has a valid ``own`` for a thing and still names it.
+
+    Args:
+        namespace: where it is.
+        name: its name.
+        uid: its uid.
+        holding: how it holds the thing.
+        rival: whether it names the thing for something else: a bucket for another user, a user with
+            another secret.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    holding: Holding
+    rival: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who holds a thing.
+
+    Args:
+        second: when that was so, by the Kubernetes API's clock in Unix time.
+        holders: all other live Secrets that have it as their own.
+    """
+
+    second: int
+    holders: tuple[Holder, ...] = ()
+
+    def against(self, mine: Holding | None, uid: str) -> tuple[Holder, ...]:
+        """Those whose right is better than a Secret's.
+
+        Args:
+            mine: how it holds the thing.
+            uid: the Secret's.
+        """
+        if mine is None or not mine.own:
+            return self.holders
+        return tuple(
+            holder for holder in self.holders if holder.holding.rank(holder.uid) > mine.rank(uid)
+        )
+
+
+class Guard(Protocol):
+    """Knows the other Secrets; see :class:`hooks.tenancy.guard.ConflictGuard`."""
+
+    async def standing(
+        self, thing: Thing, claim: Claim, deadline: Deadline, *, lately: bool = False
+    ) -> Standing:
+        """Who holds the claim's bucket or user; with `lately` a minute ago is good enough."""
+        ...
+
+    async def refuse_confirmed(
+        self,
+        thing: Thing,
+        claim: Claim,
+        owners: Set[str],
+        backend: Backend,
+        deadline: Deadline,
+    ) -> None:
+        """Raises Conflict if the store says that another Secret without a grant has it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What the settings let a namespace take over that nobody holds.
+
+    Args:
+        adoption: ADOPTION, or what the policy's rule says instead.
+        keeps: whether a name pattern keeps a bucket's or user's name for the Secret's namespace.
+    """
+
+    adoption: Adoption
+    keeps: Callable[[Thing, str], bool] = lambda thing, name: False
+
+
+class Takeover:
+    """Decides for one claim, in one sync.
+
+    Args:
+        claim: what the Secret asks for.
+        uid: the Secret's.
+        held: what its own grants say.
+        backend: the store.
+        rights: what the settings allow.
+        deadline: of the sync.
+        guard: the other Secrets; None doesn't look at them.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        uid: str,
+        held: Held,
+        backend: Backend,
+        rights: Rights,
+        deadline: Deadline,
+        guard: Guard | None = None,
+    ) -> None:
+        self.claim = claim
+        self.held = held
+        self._uid = uid
+        self.backend = backend
+        self._rights = rights
+        self.deadline = deadline
+        self._guard = guard
+        self._standings: dict[Thing, Standing] = {}
+        self._gained: set[Thing] = set()
+        self._mark: Mark | None = None
+
+    def holding(self, thing: Thing) -> Holding | None:
+        """How the Secret holds what it claims, None if it doesn't."""
+        if thing is Thing.BUCKET:
+            return self.held.bucket(self.claim.bucket)
+        return self.held.user(self.claim.user)
+
+    def has(self, thing: Thing) -> bool:
+        """Whether its own grant makes the thing the Secret's, as far as the grant itself says."""
+        mine = self.holding(thing)
+        return mine is not None and mine.kind in {Kind.OWN, Kind.UNGUARDED}
+
+    @property
+    def has_taken(self) -> bool:
+        """Whether the bucket is the Secret's, and not just given by an administrator."""
+        mine = self.holding(Thing.BUCKET)
+        return self.has(Thing.BUCKET) and mine is not None and mine.mark is not Mark.GIVEN
+
+    def is_anothers(self, bucket: Bucket) -> bool:
+        """Whether a bucket that changes its owner was another's, who may have set it up.
+
+        Not the user's own, nor that of the name which the Secret's user had before, nor the
+        administrator's, who may have set it up for the next. One that nobody has may have been a
+        deleted user's.
+        """
+        known = {self.claim.user, self.backend.administrator}
+        if self.has_taken:
+            known |= {grant.user for grant in (self.held.grant, self.held.first) if grant}
+            return bool(bucket.owners - known)
+        return not bucket.owners or bool(bucket.owners - known)
+
+    def mark(self, mark: Mark) -> None:
+        """Remembers how the bucket was gained."""
+        self._mark = mark
+
+    async def authorise(self, taking: Taking, bucket: Bucket | None = None) -> None:
+        """Returns if the claim may have it; the order of the questions is part of the contract.
+
+        Args:
+            taking: what is to be done.
+            bucket: with :attr:`Taking.BUCKET`, the bucket as it is.
+
+        Raises:
+            Conflict: it may not.
+            Refusal: the other Secrets could not be looked at, or one that shares the user has to
+                do it.
+            StoreError: the store could not be asked.
+        """
+        thing, mine = taking.thing, self.holding(taking.thing)
+        owners = bucket.owners if bucket else frozenset()
+        standing = None
+        if self._guard is not None:
+            standing = await self._ask(thing, self._guard)
+            against = standing.against(mine, self._uid)
+            rivals = [holder for holder in against if holder.rival]
+            if rivals:
+                raise claimed(thing, self.claim, rivals[0].namespace, rivals[0].name)
+            if against:
+                # It shares what another holds. To make what is missing gives nobody anything that
+                # it doesn't hold; everything else is that one's to do.
+                if taking.exists and owners != {self.claim.user}:
+                    raise Refusal(
+                        Reason.NOT_YET_VISIBLE,
+                        "Another Secret with the same access key and secret holds it: what the "
+                        "store has to change is changed at that one's next sync.",
+                    )
+                return
+        # It is the user's already, and only a part of what belongs to an owner is missing: for
+        # what is shared that changes nothing.
+        mended = taking is Taking.BUCKET and owners == {self.claim.user}
+        await self._may(taking, mine, owners, alone=standing is not None)
+        if not mended or self._has_shared(mine, thing):
+            self._gained.add(thing)
+
+    async def _may(
+        self, taking: Taking, mine: Holding | None, owners: Set[str], *, alone: bool
+    ) -> None:
+        """Rules b to e: no other Secret has it as its own."""
+        thing = taking.thing
+        if mine is not None and mine.own:  # rotation, renaming, drift
+            return
+        if alone and self._has_shared(mine, thing):
+            return
+        # It is the user's already, and only a part of what belongs to an owner is missing.
+        if taking is Taking.BUCKET and owners == {self.claim.user}:
+            return
+        if self._guard is not None and taking.exists:
+            await self._guard.refuse_confirmed(
+                thing, self.claim, owners, self.backend, self.deadline
+            )
+        # Nobody holds it.
+        if mine is not None and mine.kind is Kind.UNGUARDED:
+            return
+        await self._adopt(taking, owners)
+
+    def _has_shared(self, mine: Holding | None, thing: Thing) -> bool:
+        """Whether what was shared is this Secret's, now that nobody holds it."""
+        if mine is None or mine.kind not in {Kind.SHARED, Kind.SHARED_WITHIN}:
+            return False
+        return mine.kind is Kind.SHARED_WITHIN or self._rights.keeps(thing, self._name(thing))
+
+    async def _adopt(self, taking: Taking, owners: Set[str]) -> None:
+        """Rule e: what ADOPTION says of what nobody holds."""
+        adoption = self._rights.adoption
+        if adoption is Adoption.OWN_NAMES:
+            kept = self._rights.keeps(taking.thing, self._name(taking.thing))
+            adoption = Adoption.ANY if kept else Adoption.UNOWNED
+        if adoption is Adoption.ANY or taking is Taking.NEW_BUCKET:
+            return
+        if taking is Taking.USER:
+            raise Conflict(
+                Reason.USER_EXISTS,
+                "The user exists on the store with another secret, and ADOPTION forbids taking "
+                "it over: use its secret, choose another access key, or have an administrator "
+                "grant it.",
+            )
+        if taking is Taking.NEW_USER:
+            if adoption is Adoption.NEVER:
+                await self._check_remains()
+        elif adoption is Adoption.NEVER or not await self._are_gone(owners):
+            raise Conflict(
+                Reason.BUCKET_OWNED,
+                "The bucket exists on the store with another owner, and ADOPTION forbids taking "
+                "it over: choose another name, or have an administrator grant it.",
+            )
+
+    async def grant(self) -> Grant | None:
+        """What the Secret holds from now on, now that the store has accepted its credentials.
+
+        None leaves it as it was, where the Kubernetes API can't be asked, or not in time.
+        """
+        things = (Thing.USER, Thing.BUCKET)
+        before = [self.holding(thing) for thing in things]
+        if self._guard is None and all(held and held.version == 1 for held in before):
+            # Other Secrets have to be looked at to make it one of the second version.
+            return None
+        known = [self._known(thing) for thing in things]
+        try:
+            user, bucket = [
+                holding or await self._holding_now(thing)
+                for thing, holding in zip(things, known, strict=True)
+            ]
+        except (Refusal, TimedOut):
+            return None
+        return Grant(self.claim.user, user, {self.claim.bucket: bucket})
+
+    async def lost(self) -> Holder | None:
+        """Asks once more, after giving: who else has got the bucket meanwhile."""
+        if self._guard is None:
+            return None
+        self._standings.pop(Thing.BUCKET, None)
+        standing = await self._ask(Thing.BUCKET, self._guard)
+        against = standing.against(self.holding(Thing.BUCKET), self._uid)
+        return next((holder for holder in against if holder.rival), None)
+
+    def outranked(self) -> Grant | None:
+        """What is left of the Secret's grant where another turned out to have the better right.
+
+        Two that were given a thing at the same moment both have it as their own. The one that is
+        told Conflict for it must not come to have it when the other is gone. None if all is left.
+        """
+        grant = self.held.grant
+        if grant is None:
+            return None
+        left = grant
+        for thing, standing in self._standings.items():
+            mine = self.holding(thing)
+            if mine is None or mine.version == 1 or not mine.own:
+                continue
+            if not any(holder.rival for holder in standing.against(mine, self._uid)):
+                continue
+            lost = replace(mine, kind=Kind.SHARED)
+            if thing is Thing.USER:
+                left = replace(left, holding=lost)
+            else:
+                left = replace(left, buckets={**left.buckets, self.claim.bucket: lost})
+        return None if left == grant else left
+
+    def _known(self, thing: Thing) -> Holding | None:
+        """What needs no question: it is held already, and nothing was gained."""
+        mine = self.holding(thing)
+        if mine is None or mine.version == 1:
+            return None
+        mark = self._mark if thing is Thing.BUCKET else None
+        if mark is None and mine.mark is Mark.GIVEN:
+            mark = Mark.NONE  # taken: from here on it is like any other
+        if mine.own:
+            return mine if mark is None else replace(mine, mark=mark)
+        asked = mine.kind is Kind.UNGUARDED and self._guard is not None
+        return None if asked or thing in self._gained else mine
+
+    async def _holding_now(self, thing: Thing) -> Holding:
+        mine = self.holding(thing)
+        mark = self._mark if thing is Thing.BUCKET else None
+        if self._guard is None:
+            second = int(time.time()) if mine is None else mine.second
+            return Holding(second, Kind.UNGUARDED, mark or Mark.NONE)
+        old = mine is not None and mine.version == 1 and time.time() - mine.second > _LONG_AGO
+        if old and thing not in self._standings:
+            # It was given before any list that is used: ten thousand Secrets of the former version
+            # ask together.
+            standing = await self._guard.standing(thing, self.claim, self.deadline, lately=True)
+        else:
+            standing = await self._ask(thing, self._guard)
+        against = standing.against(mine, self._uid)
+        if not against:
+            second = mine.second if mine is not None and mine.own else standing.second
+            return Holding(second, Kind.OWN, mark or Mark.NONE)
+        namespace = self.claim.origin.partition("/")[0]
+        within = all(holder.namespace == namespace for holder in against)
+        return Holding(standing.second, Kind.SHARED_WITHIN if within else Kind.SHARED)
+
+    async def _ask(self, thing: Thing, guard: Guard) -> Standing:
+        """Who holds it, asked once in a sync."""
+        if thing not in self._standings:
+            self._standings[thing] = await guard.standing(thing, self.claim, self.deadline)
+        return self._standings[thing]
+
+    def _name(self, thing: Thing) -> str:
+        return self.claim.bucket if thing is Thing.BUCKET else self.claim.user
+
+    async def _check_remains(self) -> None:
+        """A deleted user's buckets go to whoever takes its name again."""
+        if await self.backend.owns_buckets(self.claim.user, self.deadline):
+            raise Conflict(
+                Reason.USER_EXISTS,
+                "A deleted or disabled user of this name still owns buckets on the store, and "
+                "ADOPTION forbids taking them over: choose another access key, or have an "
+                "administrator grant it.",
+            )
+
+    async def _are_gone(self, owners: Set[str]) -> bool:
+        for owner in sorted(owners):
+            if await self.backend.find_user(owner, self.deadline) is not None:
+                return False
+        return True
+
+
+def claimed(thing: Thing, claim: Claim, namespace: str, name: str) -> Conflict:
+    """The Conflict with a Secret that holds a thing, which is named within the namespace only.
+
+    Args:
+        thing: what it holds.
+        claim: who wants it.
+        namespace: the holder's.
+        name: the holder's.
+    """
+    beside = namespace == claim.origin.partition("/")[0]
+    who = f"The Secret {name}" if beside else "A Secret of another namespace"
+    if thing is Thing.BUCKET:
+        return Conflict(Reason.BUCKET_CLAIMED, f"{who} holds the bucket: choose another name.")
+    return Conflict(
+        Reason.ACCESS_KEY_CLAIMED,
+        f"{who} holds the access key with another secret: choose another access key.",
+    )

@@ -1,0 +1,422 @@
+"""What only MinIO does; the rest is in the conformance suite."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.base import Claim
+from backends.errors import CredentialsRejected
+from backends.wire.deadline import Deadline
+from backends.wire.sensitive import Sensitive
+from hooks.contract.outcome import Action
+from tests.conformance.subject import RealSubject, minio_subject
+from tests.servers.minio import POLICY, MinioStore, refused
+from tests.servers.s3 import code_of
+from tests.support import Operator, Secret, wait
+
+pytestmark = pytest.mark.server
+
+SECRET = "a-very-strong-and-long-password"
+OTHER_SECRET = "another-strong-and-long-password"
+READY = ("Ready", "Provisioned")
+OWNED = ("Conflict", "BucketOwned")
+ADMIN = ("Conflict", "AdminUser")
+DISABLED = ("Conflict", "UserDisabled")
+DOCUMENT = Path(__file__).parents[3] / "docs" / "backends.md"
+
+
+@pytest.fixture(scope="module")
+def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubject]:
+    with minio_subject(tmp_path_factory.mktemp("minio")) as subject:
+        yield subject
+
+
+@pytest.fixture
+def store(minio: RealSubject) -> MinioStore:
+    assert isinstance(minio.store, MinioStore)
+    return minio.store
+
+
+def _new_bucket(store: MinioStore, operator: Operator, secret: Secret) -> None:
+    secret.set(bucket_name="foreign-2")
+
+
+def _rotation(store: MinioStore, operator: Operator, secret: Secret) -> None:
+    secret.set(access_secret=OTHER_SECRET)
+
+
+def _theft(store: MinioStore, operator: Operator, secret: Secret) -> None:
+    store.create_user("foreign-thief", SECRET)
+    store.change_owner("foreign-2", "foreign-thief")
+
+
+def _adoption(store: MinioStore, operator: Operator, secret: Secret) -> None:
+    store.create_bucket("foreign-3")
+    secret.set(bucket_name="foreign-3")
+
+
+def test_foreign_policies_of_a_user_outlive_every_repair(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    store.create_user("foreign", SECRET)
+    store.create_bucket("foreign-logs")
+    store.give("may-read-logs", ["s3:GetObject"], ["foreign-logs/*"], "foreign")
+    store.put("foreign-logs", "key", b"a line")
+    operator = minio.operator()
+    secret = Secret.claiming("foreign-1", "foreign", SECRET)
+    held = {"may-read-logs", f"{POLICY}foreign-1"}
+    for change, gained in (
+        (None, "foreign-1"),
+        (_new_bucket, "foreign-2"),
+        (_rotation, "foreign-2"),
+        (_theft, "foreign-2"),
+        (_adoption, "foreign-3"),
+    ):
+        if change is not None:
+            change(store, operator, secret)
+        operator.sync(secret)
+        assert secret.state == READY
+        held.add(POLICY + gained)
+        user = store.user("foreign")
+        assert user is not None
+        assert user.policies == held
+        credentials = ("foreign", secret.plain("access-secret"))
+        assert store.get("foreign-logs", "key", as_user=credentials) == b"a line"
+
+
+@pytest.mark.parametrize(("adoption", "expected"), [("never", OWNED), ("any", READY)])
+def test_a_broad_policy_of_a_stranger_is_no_ownership(
+    minio: RealSubject, store: MinioStore, adoption: str, expected: tuple[str, str]
+) -> None:
+    owner, stranger = f"broad-{adoption}", f"stranger-{adoption}"
+    minio.operator().sync(Secret.claiming(owner, owner, SECRET))
+    store.create_user(stranger, SECRET)
+    store.attach("readwrite", stranger)
+    assert store.put(owner, "key", b"body", as_user=(stranger, SECRET)) == ""
+    secret = Secret.claiming(owner, stranger, SECRET)
+    minio.operator({"ADOPTION": adoption}).sync(secret)
+    assert secret.state == expected
+    assert store.owner(owner) == (owner if expected == OWNED else stranger)
+
+
+def test_the_right_user_keeps_its_access_while_others_lose_theirs(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    secret = Secret.claiming("shared", "shared", SECRET)
+    minio.operator().sync(secret)
+    store.put("shared", "key", b"body")
+    for other in ("shared-one", "shared-two"):
+        store.create_user(other, SECRET)
+        store.attach(f"{POLICY}shared", other)
+    store.add_to_group("shared-group", "shared-one")
+    store.admin().attach_policy([f"{POLICY}shared"], group="shared-group")
+    seen: list[bytes | str] = []
+    ended = threading.Event()
+
+    def poll() -> None:
+        while not ended.is_set():
+            seen.append(store.get("shared", "key", as_user=("shared", SECRET)))
+            ended.wait(0.02)
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    try:
+        again = secret.made_again()
+        minio.operator({"SYNC_TIMEOUT_SECONDS": "20"}).sync(again)
+    finally:
+        ended.set()
+        thread.join(30)
+    assert again.state == READY
+    assert len(seen) > 5
+    assert set(seen) == {b"body"}
+    assert store.owner("shared") == "shared"
+    assert store.get("shared", "key", as_user=("shared-one", SECRET)) == "AccessDenied"
+
+
+def test_a_user_that_looks_like_a_group_is_not_one(minio: RealSubject, store: MinioStore) -> None:
+    """An access key may have a colon: a name for groups must be one that no key can have."""
+    store.create_user("of-the-team", SECRET)
+    store.add_to_group("team", "of-the-team")
+    operator = minio.operator()
+    secret = Secret.claiming("of-a-group", "group:team", SECRET)
+    operator.sync(secret)
+    store.admin().attach_policy([f"{POLICY}of-a-group"], group="team")
+    again = secret.made_again()
+    operator.sync(again)
+    assert again.state == READY
+    assert store.owner("of-a-group") == "group:team"
+
+
+@pytest.mark.parametrize("value", [SECRET, OTHER_SECRET], ids=["same", "another"])
+def test_a_disabled_user_stays_disabled_and_keeps_its_secret(
+    minio: RealSubject, store: MinioStore, value: str
+) -> None:
+    name = f"disabled-{len(value)}"
+    operator = minio.operator()
+    secret = Secret.claiming(name, name, SECRET)
+    operator.sync(secret)
+    store.admin().user_disable(name)
+    secret.set(access_secret=value)
+    result = operator.sync(secret)
+    assert secret.state == DISABLED
+    assert result.outcome is not None
+    assert result.outcome.actions == ()
+    user = store.user(name)
+    assert user is not None
+    assert user.disabled
+    store.admin().user_enable(name)
+    assert minio.accepts(name, SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
+
+
+def test_adding_a_user_never_takes_one_over(minio: RealSubject, store: MinioStore) -> None:
+    """Between the probe and the repair somebody else may make the user."""
+    store.create_user("made-meanwhile", SECRET)
+    backend = minio.connect(minio.environ(), lambda *_: None)
+    claim = Claim("made-meanwhile", "made-meanwhile", Sensitive(OTHER_SECRET))
+    assert not wait(backend.create_user(claim, Deadline(5)))
+    assert minio.accepts("made-meanwhile", SECRET)
+
+
+def test_a_tenant_gets_its_own_bucket_and_nothing_else(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    minio.operator().sync(Secret.claiming("neighbour", "neighbour", OTHER_SECRET))
+    minio.operator().sync(Secret.claiming("tenant", "tenant", SECRET))
+    with store.s3("tenant", SECRET) as client:
+        assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == ["tenant"]
+        client.put_bucket_versioning(Bucket="tenant", VersioningConfiguration={"Status": "Enabled"})
+        assert client.list_objects_v2(Bucket="tenant")["KeyCount"] == 0
+        neighbours: list[Callable[[], object]] = [
+            lambda: client.list_objects_v2(Bucket="neighbour"),
+            lambda: client.get_bucket_location(Bucket="neighbour"),
+            lambda: client.delete_bucket(Bucket="neighbour"),
+            lambda: client.create_bucket(Bucket="another-one"),
+        ]
+        assert {code_of(call) for call in neighbours} == {"AccessDenied"}
+    admin = store.admin("tenant", SECRET)
+    calls: list[Callable[[], object]] = [
+        admin.user_list,
+        lambda: admin.user_info("neighbour"),
+        lambda: admin.user_add("tenants-own", SECRET),
+        admin.policy_list,
+        lambda: admin.policy_add("tenants-own", policy={"Statement": []}),
+        lambda: admin.attach_policy(["readwrite"], user="tenant"),
+        admin.info,
+    ]
+    assert {refused(call) for call in calls} == {"AccessDenied"}
+
+
+def test_an_access_key_of_a_users_own_making_outlives_a_rotation_and_no_change_of_owner(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    operator = minio.operator()
+    secret = Secret.claiming("own-keys", "own-keys", SECRET)
+    operator.sync(secret)
+    tenant = store.admin("own-keys", SECRET)
+    tenant.add_service_account(access_key="own-keys-extra", secret_key=SECRET)
+    extra = ("own-keys-extra", SECRET)
+    secret.set(access_secret=OTHER_SECRET)
+    operator.sync(secret)
+    assert store.put("own-keys", "key", b"body", as_user=extra) == ""
+    secret.set(access_key="own-keys-new")
+    operator.sync(secret)
+    assert secret.state == READY
+    assert store.get("own-keys", "key", as_user=extra) == "AccessDenied"
+
+
+def test_an_unchanged_secret_costs_no_admin_request(minio: RealSubject) -> None:
+    operator = minio.operator()
+    secret = Secret.claiming("unchanged", "unchanged", SECRET)
+    operator.sync(secret)
+    before = _by_operation(operator)
+    operator.sync(secret)
+    after = _by_operation(operator)
+    assert {name: after[name] - before[name] for name in after if after[name] != before[name]} == {
+        "probe": 1
+    }
+
+
+def _by_operation(operator: Operator) -> dict[str, float]:
+    return {
+        sample.labels["operation"]: sample.value
+        for family in operator.metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "s3_operator_backend_requests_total" and sample.labels["code"] == "200"
+    }
+
+
+@pytest.fixture
+def second_admin(minio: RealSubject, store: MinioStore) -> dict[str, str]:
+    """An administrator of the operator's own, so that root's name can stand in a Secret."""
+    if store.user("second-admin") is None:
+        store.create_user("second-admin", SECRET, "admin")
+    return {"S3_ACCESS_KEY": "second-admin", "S3_SECRET_KEY": SECRET}
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["right-secret", "wrong-secret"])
+def test_root_and_service_accounts_are_left_alone(
+    minio: RealSubject, store: MinioStore, second_admin: dict[str, str], right: bool
+) -> None:
+    account = f"service-{right}".lower()
+    # An access key of root's own: neither listed as a user nor known by that name.
+    store.admin().add_service_account(access_key=account, secret_key=SECRET)
+    for key, secret_key in ((store.access_key, store.secret_key), (account, SECRET)):
+        secret = Secret.claiming(f"of-{key}", key, secret_key if right else OTHER_SECRET)
+        result = minio.operator(second_admin).sync(secret)
+        assert secret.state == ADMIN, secret.annotations["message"]
+        assert result.outcome is not None
+        assert result.outcome.actions == ()
+        assert f"of-{key}" not in store.names()[1]
+        assert minio.accepts(key, secret_key)
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        (["admin:ServerInfo"], ADMIN),
+        (["admin:*"], ADMIN),
+        (["s3:ListBucket", "s3:PutObject"], READY),
+    ],
+)
+def test_whoever_may_administer_anything_is_an_administrator(
+    minio: RealSubject,
+    store: MinioStore,
+    actions: list[str],
+    expected: tuple[str, str],
+) -> None:
+    name = f"partly-{len(''.join(actions))}"
+    store.create_user(name, OTHER_SECRET)
+    resources = [] if actions[0].startswith("admin") else ["*"]
+    store.give(name, actions, resources, name)
+    secret = Secret.claiming(name, name, SECRET)
+    minio.operator().sync(secret)
+    assert secret.state == expected
+
+
+def test_an_administrator_by_group_is_one(minio: RealSubject, store: MinioStore) -> None:
+    store.create_user("by-group", SECRET)
+    store.add_to_group("administrators", "by-group")
+    store.admin().attach_policy(["consoleAdmin"], group="administrators")
+    secret = Secret.claiming("by-group", "by-group", OTHER_SECRET)
+    minio.operator().sync(secret)
+    assert secret.state == ADMIN
+    assert minio.accepts("by-group", SECRET)
+
+
+def test_a_policy_that_was_changed_by_hand_is_put_right(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    operator = minio.operator({"ADOPTION": "never"})
+    secret = Secret.claiming("by-hand", "by-hand", SECRET)
+    operator.sync(secret)
+    store.write_policy(f"{POLICY}by-hand", ["s3:PutObject"], ["by-hand/*"])
+    result = operator.sync(secret)
+    assert secret.state == READY
+    assert result.outcome is not None
+    assert result.outcome.actions == (Action.CHANGE_OWNER,)
+    assert store.put("by-hand", "key", b"body", as_user=("by-hand", SECRET)) == ""
+    assert store.get("by-hand", "key", as_user=("by-hand", SECRET)) == b"body"
+    result = operator.sync(secret.made_again())
+    assert result.outcome is not None
+    assert result.outcome.actions == ()
+
+
+def test_a_bucket_that_was_deleted_is_made_anew_for_the_next_owner_alone(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    minio.operator().sync(Secret.claiming("second-life", "former", SECRET))
+    with store.s3() as client:
+        client.delete_bucket(Bucket="second-life")
+    secret = Secret.claiming("second-life", "latter", SECRET)
+    minio.operator({"ADOPTION": "never"}).sync(secret)
+    assert secret.state == READY
+    assert store.owner("second-life") == "latter"
+    assert store.put("second-life", "key", b"body", as_user=("former", SECRET)) == "AccessDenied"
+
+
+def test_a_new_buckets_policy_that_nobody_had_is_not_searched_for_owners(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    """MinIO itself keeps anybody from having a policy that is not there."""
+    store.create_user("no-policy", SECRET)
+    missing = f"{POLICY}never-made"
+    assert refused(lambda: store.attach(missing, "no-policy")) == "XMinioAdminNoSuchPolicy"
+    store.give(missing, ["s3:*"], ["never-made"], "no-policy")
+    assert refused(lambda: store.admin().policy_remove(missing)) == "XMinioIAMPolicyInUse"
+    sent: list[str] = []
+    backend = minio.connect(minio.environ(), lambda operation, *_: sent.append(operation))
+    claim = Claim("not-searched", "no-policy", Sensitive(SECRET))
+    assert wait(backend.create_bucket(claim, Deadline(10)))
+    assert sent == ["policy-info", "add-policy", "attach-policy", "create_bucket"]
+    assert store.owner("not-searched") == "no-policy"
+
+
+def test_the_documented_rights_are_enough_for_the_operator(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    found = re.search(r"```json\n(\{\n.*?admin:.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert found
+    store.create_user("least", SECRET)
+    store.admin().policy_add("s3-resource-operator", policy=json.loads(found[1]))
+    store.attach("s3-resource-operator", "least")
+    operator = minio.operator({"S3_ACCESS_KEY": "least", "S3_SECRET_KEY": SECRET})
+    secret = Secret.claiming("least-1", "least-one", SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
+    secret.set(access_secret=OTHER_SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
+    secret.set(access_key="least-two")
+    operator.sync(secret)
+    assert secret.state == READY
+    assert store.owner("least-1") == "least-two"
+    # Another's, whose settings go.
+    taken = Secret.claiming("least-1", "least-four", SECRET)
+    operator.sync(taken)
+    assert taken.state == READY
+    assert store.owner("least-1") == "least-four"
+    secret = Secret.claiming("least-1", "least-two", OTHER_SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
+    store.add_to_group("least-group", "least-one")
+    store.admin().attach_policy(["readonly"], group="least-group")
+    other = Secret.claiming("least-3", "least-one", SECRET)
+    operator.sync(other)
+    assert other.state == READY
+    backend = minio.connect(
+        {**minio.environ(), "S3_ACCESS_KEY": "least", "S3_SECRET_KEY": SECRET}, lambda *_: None
+    )
+    wait(backend.check(Deadline(5)))
+    claim = Claim("least-1", "least-two", Sensitive(OTHER_SECRET), versioning="enabled")
+    quota = Claim("least-1", "least-two", Sensitive(OTHER_SECRET), quota_bytes=1_000)
+    calls: list[Callable[[], Coroutine[Any, Any, bool]]] = [
+        lambda: backend.set_versioning(claim, Deadline(5)),
+        lambda: backend.set_quota(quota, Deadline(5)),
+        lambda: backend.delete_bucket("least-1", Deadline(5)),
+        lambda: backend.delete_user("least-two", Deadline(5)),
+    ]
+    for call in calls:
+        with pytest.raises(CredentialsRejected):
+            wait(call())
+    # What the optional features need beside it.
+    section = DOCUMENT.read_text().split("\n## MinIO\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^- \w+: add (.+)\.$", section, re.MULTILINE)
+    actions = re.findall(r"`([\w:]+)`", " ".join(lines))
+    for start in ("admin:", "s3:"):
+        chosen = [action for action in actions if action.startswith(start)]
+        store.give(f"more-{start[:-1]}", chosen, [] if start == "admin:" else ["*"], "least")
+    assert wait(backend.set_versioning(claim, Deadline(5)))
+    assert wait(backend.set_quota(quota, Deadline(5)))
+    assert wait(backend.release("least-1", "least-two", Deadline(5)))
+    assert wait(backend.delete_user("least-two", Deadline(5)))
+    assert wait(backend.delete_bucket("least-1", Deadline(5)))
+    assert f"{POLICY}least-1" not in json.loads(store.admin().policy_list())

@@ -1,0 +1,471 @@
+"""The status command, against a real Kubernetes API."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backends.wire.sensitive import Sensitive
+from hooks.commands.overview import add_parser, age, run
+from hooks.commands.processes import LOOPBACK, free_port
+from hooks.contract.grant import Grant, Grants, Holding, Kind
+from tests.servers.accounts import account, kubeconfig, rule, secret
+from tests.servers.cluster import Cluster
+from tests.support import PREFIX
+
+FIELDS = {
+    "namespace",
+    "name",
+    "status",
+    "reason",
+    "message",
+    "bucket",
+    "user",
+    "endpoint",
+    "since",
+}
+
+
+def call(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers(dest="command"))
+    return run(parser.parse_args(["status", *words]))
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No configuration but what a test gives."""
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "ANNOTATION_KEY", "COLUMNS", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("SIGNING_KEY", "SIGNING_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def admin(api_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(api_cluster.kubeconfig))
+
+
+@pytest.fixture
+def namespace(api_cluster: Cluster) -> str:
+    return api_cluster.namespace(f"status-{secrets.token_hex(4)}")
+
+
+def put(
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    status: str,
+    *,
+    prefix: str = PREFIX,
+    labels: dict[str, str] | None = None,
+    **annotations: str,
+) -> None:
+    """A Secret as the operator leaves it."""
+    values = {"enabled": "true", "status": status, **annotations}
+    cluster.api.create(
+        secret(
+            namespace,
+            name,
+            annotations={prefix + key.replace("_", "-"): value for key, value in values.items()},
+            labels={f"{prefix}status": status, **(labels or {})},
+            data={"access-secret": "hunter2"},
+        )
+    )
+
+
+def test_no_configuration_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call() == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("No Kubernetes configuration was found")
+
+
+def test_a_broken_configuration_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("{")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    assert call("-A") == 2
+    assert capsys.readouterr().err == "The kubeconfig can't be read: it is not YAML.\n"
+
+
+def test_a_misspelt_annotation_key_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNOTATIONKEY", "example.com/enabled")
+    assert call() == 2
+    assert "warning: ANNOTATIONKEY: is not read: ANNOTATION_KEY" in capsys.readouterr().err
+    monkeypatch.delenv("ANNOTATIONKEY")
+    monkeypatch.setenv("ANNOTATOIN_KEY", "example.com/enabled")
+    assert call() == 2
+    assert capsys.readouterr().err == (
+        "ANNOTATOIN_KEY: is not read: ANNOTATION_KEY seems to be meant\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-n", "a", "-A"],
+        ["-o", "xml"],
+        *(["--timeout", seconds] for seconds in ("soon", "0", "inf", "nan", "1e10")),
+    ],
+)
+def test_a_wrong_command_line_is_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        call(*words)
+    assert caught.value.code == 2
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_all_ready_or_skipped_is_0(
+    api_cluster: Cluster, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    since = (datetime.now(UTC) - timedelta(minutes=5, seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    put(
+        api_cluster,
+        namespace,
+        "app",
+        "Ready",
+        reason="Provisioned",
+        last_transition_time=since,
+        message="All is well.",
+        bucket="app-bucket",
+        user="app-user",
+        endpoint="https://s3.example.com",
+    )
+    put(api_cluster, namespace, "elsewhere", "Skipped", reason="EndpointMismatch")
+    # One that the operator never answered for.
+    api_cluster.api.create(secret(namespace, "plain"))
+    assert call("-n", namespace) == 0
+    out, err = capsys.readouterr()
+    header, first, second = (line.split() for line in out.splitlines())
+    assert header == ["NAMESPACE", "NAME", "STATUS", "REASON", "AGE"]
+    assert first == [namespace, "app", "Ready", "Provisioned", "5m"]
+    assert second == [namespace, "elsewhere", "Skipped", "EndpointMismatch", "-"]
+    assert err == "2 Secrets: 1 Ready, 1 Skipped\n"
+    assert call("-n", namespace, "-o", "wide") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[5:] == ["BUCKET", "USER", "ENDPOINT", "MESSAGE"]
+    rest = ["app-bucket", "app-user", "https://s3.example.com", "All", "is", "well."]
+    assert lines[1].split()[5:] == rest
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_a_secret_that_lost_its_annotation_has_no_row(
+    api_cluster: Cluster, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(api_cluster, namespace, "app", "Ready")
+    # Nobody looks after these any more: whatever stands there is old.
+    put(api_cluster, namespace, "off", "Conflict", enabled="false")
+    labels = {f"{PREFIX}status": "Conflict"}
+    api_cluster.api.create(secret(namespace, "taken-off", labels=labels))
+    assert call("-n", namespace) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == ["NAME", "app"]
+    assert err == (
+        "1 Secret: 1 Ready; 2 Secrets with a status, but without "
+        's3-resource-operator.io/enabled: "true", left out\n'
+    )
+    assert call("-n", namespace, "-o", "json") == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["app"]
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_problems_are_all_that_is_shown_if_asked_for(
+    api_cluster: Cluster, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(api_cluster, namespace, "app", "Ready")
+    assert call("-n", namespace, "--problems") == 0
+    assert capsys.readouterr() == ("", "1 Secret: 1 Ready\n")
+    put(api_cluster, namespace, "poor", "Conflict", reason="BucketOwned")
+    put(api_cluster, namespace, "late", "Retrying", reason="Timeout")
+    put(api_cluster, namespace, "other", "Skipped", reason="EndpointMismatch")
+    assert call("-n", namespace, "--problems") == 1
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == ["NAME", "late", "poor"]
+    assert err == "4 Secrets: 1 Ready, 1 Retrying, 1 Skipped, 1 Conflict\n"
+    assert call("-n", namespace, "--problems", "-o", "json") == 1
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["late", "poor"]
+
+
+def grant(cluster: Cluster, namespace: str, name: str, *, key: str, former: bool = False) -> None:
+    """Signs a Secret's grant."""
+    put(cluster, namespace, name, "Ready", bucket="a-bucket", user="a-user")
+    found = cluster.api.get("Secret", name, namespace)
+    assert found is not None
+    uid, grants = found["metadata"]["uid"], Grants(Sensitive(key))
+    own = Holding(1, Kind.OWN)
+    change = (
+        {f"{PREFIX}grant": grants.issue_first(uid, "a-bucket", "a-user", 1)}
+        if former
+        else {f"{PREFIX}grants": grants.issue(uid, Grant("a-user", own, {"a-bucket": own}), 1)}
+    )
+    cluster.api.merge("Secret", name, namespace, {"metadata": {"annotations": change}})
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_grants_that_wait_for_the_first_key_are_counted(
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name, key, former in (
+        ("new", "second", False),
+        ("old", "first", False),
+        ("older", "first", True),
+        ("lost", "none-of-them", False),
+    ):
+        grant(api_cluster, namespace, name, key=key, former=former)
+    put(api_cluster, namespace, "none", "Ready")
+    monkeypatch.setenv("SIGNING_KEY", "second\nfirst")
+    assert call("-n", namespace) == 0
+    err = capsys.readouterr().err
+    assert err == (
+        "5 Secrets: 5 Ready; 3 Secrets with a grant that is not signed with SIGNING_KEY's first "
+        "key, 1 of them with none of its keys\n"
+    )
+    # In the operator's pod it is a file; whoever has no key isn't told of any.
+    (tmp_path / "key").write_text("first\n")
+    monkeypatch.delenv("SIGNING_KEY")
+    monkeypatch.setenv("SIGNING_KEY_FILE", str(tmp_path / "key"))
+    assert call("-n", namespace) == 0
+    assert "2 Secrets with a grant that is not signed" in capsys.readouterr().err
+    (tmp_path / "key").unlink()
+    assert call("-n", namespace) == 0
+    assert "warning: SIGNING_KEY_FILE: can't be read" in capsys.readouterr().err
+    monkeypatch.delenv("SIGNING_KEY_FILE")
+    assert call("-n", namespace) == 0
+    assert capsys.readouterr().err == "5 Secrets: 5 Ready\n"
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+@pytest.mark.parametrize("coloured", ["", "1"])
+def test_nothing_is_cut_off_at_a_narrow_terminal(
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    coloured: str,
+) -> None:
+    name, message = "n" * 253, "word " * 90 + "end"
+    put(api_cluster, namespace, name, "Invalid", reason="InvalidField", message=message)
+    monkeypatch.setenv("COLUMNS", "80")
+    # As somebody at a terminal has it.
+    monkeypatch.setenv("FORCE_COLOR", coloured)
+    assert call("-n", namespace, "-o", "wide") == 1
+    header, row = capsys.readouterr().out.splitlines()
+    assert f" {name} " in row
+    assert row.endswith(message)
+    assert ("\x1b[31mInvalid" in row) is bool(coloured)
+    assert header.startswith("\x1b[1mNAMESPACE" if coloured else "NAMESPACE")
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+@pytest.mark.parametrize("status", ["Retrying", "Invalid", "Conflict", "unheard-of"])
+def test_one_that_is_not_ready_is_1(
+    api_cluster: Cluster, namespace: str, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    put(api_cluster, namespace, "good", "Ready")
+    put(api_cluster, namespace, "poor", status, message="long " * 100)
+    assert call("-n", namespace) == 1
+    assert call("-n", namespace, "-l", f"{PREFIX}status=Ready") == 0
+    capsys.readouterr()
+    assert call("-n", namespace, "-o", "wide") == 1
+    # Into a pipe, a Secret is one line, however long.
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+@pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_for_programs_it_is_a_list_of_plain_objects_without_data(
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    output: str,
+    read: Any,
+) -> None:
+    put(api_cluster, namespace, "app", "Invalid", reason="MissingField", message='"ü"\x1b: \n- x')
+    assert call("-n", namespace, "-o", output) == 1
+    out, err = capsys.readouterr()
+    (row,) = read(out)
+    assert row.keys() == FIELDS
+    assert (row["name"], row["status"], row["reason"]) == ("app", "Invalid", "MissingField")
+    assert row["message"] == '"ü"\x1b: \n- x'
+    assert row["bucket"] is None
+    assert "\x1b" not in out
+    assert err == ""
+    assert "hunter2" not in out
+    assert call("-n", namespace, "-l", "no=such", "-o", output) == 0
+    assert read(capsys.readouterr().out) == []
+
+
+@pytest.mark.server
+def test_the_namespace_is_the_contexts_unless_named(
+    api_cluster: Cluster,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    user = yaml.safe_load(api_cluster.kubeconfig.read_text())["users"][0]["user"]
+    path = kubeconfig(api_cluster, tmp_path / "config", user=user, namespace=namespace)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    other = api_cluster.namespace(f"other-{secrets.token_hex(4)}")
+    put(api_cluster, namespace, "here", "Ready")
+    put(api_cluster, other, "there", "Ready")
+
+    def found(*words: str) -> list[str]:
+        call(*words, "-o", "json")
+        return [row["name"] for row in json.loads(capsys.readouterr().out)]
+
+    assert found() == ["here"]
+    assert found("-n", other) == ["there"]
+    assert {"here", "there"} <= set(found("-A"))
+    assert found("--context", "tests") == ["here"]
+    assert call("--context", "none") == 2
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_labels_select_and_several_operators_are_told_apart(
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(api_cluster, namespace, "red", "Ready", labels={"colour": "red"})
+    put(api_cluster, namespace, "blue", "Ready", labels={"colour": "blue"})
+    put(api_cluster, namespace, "other", "Ready", prefix="example.com/")
+    assert call("-n", namespace, "-l", "colour=red") == 0
+    assert "1 Secret: 1 Ready" in capsys.readouterr().err
+    monkeypatch.setenv("ANNOTATION_KEY", "example.com/enabled")
+    assert call("-n", namespace) == 0
+    assert "other" in capsys.readouterr().out
+    assert call("-n", namespace, "-l", "colour") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"No Secret with the label example.com/status in namespace {namespace}.\n"
+    assert call("-n", namespace, "-l", "not a selector") == 2
+    assert "Is the label selector valid?" in capsys.readouterr().err
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_people_get_colours_and_tenants_can_not_write_to_their_terminal(
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(api_cluster, namespace, "app", "Ready")
+    put(
+        api_cluster,
+        namespace,
+        "bad",
+        "Invalid",
+        message="[red]a\x1b]0;b\x07\x9b31m\u202ec",
+        user="",
+    )
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "250")
+    assert call("-n", namespace, "-o", "wide") == 1
+    out = capsys.readouterr().out
+    assert "\x1b[32mReady" in out
+    assert "\x1b[31mInvalid" in out
+    assert "[red]a\ufffd]0;b\ufffd\ufffd31m\ufffdc" in out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert call("-n", namespace) == 1
+    assert "\x1b[32m" not in capsys.readouterr().out
+
+
+@pytest.mark.server
+def test_an_account_that_may_not_list_is_2(
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limited = account(api_cluster, rule("list", "secrets"), namespace=namespace)
+    monkeypatch.setenv("KUBECONFIG", str(limited))
+    put(api_cluster, namespace, "app", "Ready")
+    assert call("-n", namespace) == 0
+    capsys.readouterr()
+    assert call("-A") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "The Kubernetes API does not allow this account to list Secrets. "
+        "Try one namespace with -n.\n"
+    )
+
+
+@pytest.mark.server
+def test_an_api_that_is_not_there_is_2(
+    api_cluster: Cluster,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    server = f"https://{LOOPBACK}:{free_port()}"
+    path = kubeconfig(api_cluster, tmp_path / "config", user={}, server=server)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    assert call("-A") == 2
+    assert "can't be reached: the connection was refused" in capsys.readouterr().err
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("admin")
+def test_an_api_that_hangs_is_2_within_the_time(
+    api_cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api_cluster.apiserver.pause()
+    try:
+        started = time.monotonic()
+        assert call("-A", "--timeout", "1") == 2
+        assert time.monotonic() - started < 3
+    finally:
+        api_cluster.apiserver.resume()
+    assert capsys.readouterr().err == "The Kubernetes API did not answer in time.\n"
+
+
+@pytest.mark.parametrize(
+    ("since", "text"),
+    [
+        ("2026-01-02T00:00:00Z", "0s"),
+        ("2026-01-01T23:59:01Z", "59s"),
+        ("2026-01-01T23:00:01Z", "59m"),
+        ("2026-01-01T00:00:01Z", "23h"),
+        ("2025-12-02T00:00:00Z", "31d"),
+        # A clock that is ahead.
+        ("2026-01-02T00:00:05Z", "0s"),
+        ("2026-01-02T00:00:05", ""),
+        ("yesterday", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_an_age_is_told_in_its_largest_unit(since: str | None, text: str) -> None:
+    assert age(since, datetime(2026, 1, 2, tzinfo=UTC)) == text

@@ -1,0 +1,1 @@
+"""What is shipped and what ships it: image, wheel, manifests, workflows."""

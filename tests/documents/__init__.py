@@ -1,0 +1,1 @@
+"""What users read is true; nothing of what is shipped."""

@@ -1,0 +1,54 @@
+"""The example Secrets are ones that the operator understands and applications can use."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from hooks.claim.endpoint import normalise
+from hooks.claim.secret import read
+from tests.manifests import (
+    EXAMPLES,
+    MANIFESTS,
+    PLACEHOLDER,
+    Document,
+    example_secrets,
+    load,
+    load_settings,
+    settings_of_kustomization,
+)
+
+
+def test_there_are_examples() -> None:
+    assert {path.name for path in EXAMPLES} == {
+        "secret.yaml",
+        "env-from.yaml",
+        "external-secret.yaml",
+    }
+
+
+@pytest.mark.parametrize("secret", example_secrets())
+def test_the_operator_understands_the_example(secret: Document, tmp_path: Path) -> None:
+    settings, _ = load_settings(tmp_path)
+    assert secret["metadata"]["annotations"] == {settings.annotation_key: "true"}
+    data = {
+        key: base64.b64encode(value.encode()).decode()
+        for key, value in secret["stringData"].items()
+    }
+    claim, named, notes, _ = read(data, settings.rules)
+    assert notes == ()
+    assert claim.bucket.startswith("my-app-")
+    assert claim.secret.reveal() == PLACEHOLDER
+    store = normalise(settings_of_kustomization()["S3_ENDPOINT_URL"])
+    assert named is None or named.endpoint.urls == {store}
+
+
+def test_the_example_application_uses_the_example_secret() -> None:
+    documents = {
+        document["kind"]: document for document in load(MANIFESTS / "examples/env-from.yaml")
+    }
+    spec = documents["Deployment"]["spec"]["template"]["spec"]
+    reference = {"secretRef": {"name": documents["Secret"]["metadata"]["name"]}}
+    assert spec["containers"][0]["envFrom"] == [reference]
