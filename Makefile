@@ -49,7 +49,7 @@ unit: setup ## the tests that need no server
 test: setup servers ## all tests, against real servers, with coverage
 	$(PYTEST) --cov --cov-report=term
 
-demo: setup ## see a Secret become a bucket and a user
+demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage
 	@$(RUN) -m tests.servers build $(BACKEND)
 	@$(BIN)/s3-resource-operator demo --backend $(BACKEND) \
 		--binary "$$($(RUN) -m tests.servers path $(BACKEND))"
@@ -62,14 +62,14 @@ demo-svg: setup ## the demo as a picture for the README
 demo-cluster: setup servers ## the same through a real kube-apiserver and Metacontroller
 	@$(RUN) -m tests.e2e.demo_cluster
 
-bench: setup servers ## speed, as ratios to a floor measured in the same run; GUARD=1: to an earlier commit
+bench: setup servers ## speed, as ratios to a bare loop; GUARD=1: to an earlier commit
 ifdef GUARD
 	@$(RUN) -m tests.bench.guard --base $(BASE) $(if $(SMALL),--small)
 else
 	@$(RUN) -m tests.bench --backend $(BACKEND) $(if $(LONG),--secrets 10000)
 endif
 
-chaos: setup ## faults at random under load, then an audit; LONG=1: 20 rounds, 2,000 Secrets
+chaos: setup ## faults at random under load, then an audit; LONG=1: more
 	@$(RUN) -m tests.servers build etcd kube-apiserver versitygw
 	@$(RUN) -m tests.chaos $(if $(LONG),--rounds 20 --secrets 2000,--limit 330)
 
@@ -88,7 +88,7 @@ lock: setup ## resolve the dependencies anew
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--constraint requirements-dev.lock - -o requirements-build.lock
 
-chart: setup ## the chart: lint, templates, schemas, alerts, upgrades on a real Kubernetes API
+chart: setup ## the chart: lint, templates, schemas, alerts, real upgrades
 	@$(RUN) -m tests.servers build helm kubeconform promtool etcd kube-apiserver kubectl versitygw
 	"$$($(RUN) -m tests.servers path helm)" lint --strict helm
 	$(RUN) -m tests.chart.readme --check
@@ -104,17 +104,17 @@ actionlint: setup ## the workflows, their scripts and the Dockerfile
 audit: setup ## what is known of the locked packages' weaknesses
 	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
-image: ## the container image, for this machine
+image: ## the container image, for this machine; needs docker
 	docker build --tag $(IMAGE) \
 		--build-arg VERSION="$$(sed -n 's/^__version__ = "\([^"]*\)".*/\1/p' hooks/__init__.py)" \
 		--build-arg REVISION="$$(git rev-parse HEAD)" .
 
-kind: setup ## end to end on the kind cluster e2e, with the image that `make image` built
+kind: setup ## end to end on the kind cluster e2e, with the image; needs docker
 	@$(RUN) -m tests.servers build $(BACKEND)
 	@BACKEND=$(BACKEND) IMAGE=$(IMAGE) STORE="$$($(RUN) -m tests.servers path $(BACKEND))" \
 		.github/e2e/run.sh
 
-wheel: setup ## the Python package and krew's archive, in dist, as a release publishes them
+wheel: setup ## the Python package and krew's archive, in dist, as released
 	rm -rf dist
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	tar --create --gzip --file dist/kubectl-s3_resource_operator.tar.gz --owner=0 --group=0 \
@@ -124,7 +124,7 @@ wheel: setup ## the Python package and krew's archive, in dist, as a release pub
 shells: ## zsh and fish, for the tests of completion
 	.github/scripts/shells.sh
 
-metacontroller: ## Metacontroller out of its release, for the tests; needs docker and helm
+metacontroller: ## Metacontroller for the tests, of its release; needs docker, helm
 	.github/scripts/metacontroller.sh
 
 # Only for workflows.
@@ -137,5 +137,5 @@ title:
 sign tag-image publish-chart publish-wheel:
 	@.github/scripts/$@.sh
 
-clean: ## remove what is built here; the servers stay in the user's cache
+clean: ## remove what is built here; the servers stay in your cache folder
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache build dist

@@ -21,7 +21,6 @@ import urllib3
 from botocore.config import Config
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
-from rich.table import Table
 
 from backends.capabilities import CAPABILITIES
 from hooks.commands.demostore import DEMO_STORES, DemoStore, Running
@@ -308,12 +307,21 @@ def _show_annotations(console: Console, secret: Mapping[str, Any]) -> None:
 def _show_metrics(
     console: Console, before: Mapping[str, float], after: Mapping[str, float]
 ) -> None:
-    table = Table("Metric", "Now", title="Metrics that moved", title_justify="left")
+    # Names and labels on lines of their own: a table of them is wider than most terminals.
+    console.print("Metrics that moved")
+    last = ""
     for sample, value in after.items():
-        own = sample.startswith("s3_operator_") and sample.partition("{")[0].endswith("_total")
-        if own and value != before.get(sample, 0):
-            table.add_row(sample, f"{value:g}")
-    console.print(table)
+        name, _, labels = sample.partition("{")
+        own = name.startswith("s3_operator_") and name.endswith("_total")
+        if not own or value == before.get(sample, 0):
+            continue
+        if not labels:
+            console.print(f"     {name}: [green]{value:g}[/]")
+        else:
+            if name != last:
+                console.print(f"     {name}")
+            console.print(f"       {labels.removesuffix('}')}: [green]{value:g}[/]")
+        last = name
 
 
 def _svg(console: Console) -> str:
