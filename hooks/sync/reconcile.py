@@ -316,7 +316,11 @@ class _Run:
         return complete
 
     async def _create_user(self) -> bool:
-        created = await self._do(Action.CREATE_USER, self.backend.create_user)
+        wanted = self.claim
+        if self.takeover.shares_user:
+            # Role and ids are the holder's to set, also for the moment until it is synced.
+            wanted = replace(wanted, role=None, user_id=None, group_id=None)
+        created = await self._do(Action.CREATE_USER, self.backend.create_user, wanted)
         self.user_written = self.user_written or created
         return created
 
@@ -360,9 +364,12 @@ class _Run:
         return self.claim.role == "admin" and self.takeover.has(Thing.USER)
 
     async def _do(
-        self, action: Action, repair: Callable[[Claim, Deadline], Awaitable[bool]]
+        self,
+        action: Action,
+        repair: Callable[[Claim, Deadline], Awaitable[bool]],
+        claim: Claim | None = None,
     ) -> bool:
-        changed = await repair(self.claim, self.deadline)
+        changed = await repair(claim or self.claim, self.deadline)
         if changed:
             self.actions.append(action)
         return changed

@@ -182,14 +182,25 @@ class Syncer:
         reason = self._keys.observed(request, "reason")
         # Of two things that are others' it is told of one, always the same.
         asked = [thing for thing in names if _CLAIMED[thing] == reason]
-        if not asked and not self._is_ready(request):
-            # A new Secret whose names nobody is at work on takes no further question.
-            asked = [thing for thing in names if self._locks.is_held(thing.value, names[thing])]
+        busy = [thing for thing in names if self._locks.is_held(thing.value, names[thing])]
+        if not asked and not busy:
+            # A Secret whose names nobody is at work on takes no further question.
+            return
         held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
+        mine = {Thing.USER: held.user(claim.user), Thing.BUCKET: held.bucket(claim.bucket)}
+        if not asked:
+            # Whether it was given them its grant alone tells: its status may be another name's, or
+            # made up.
+            asked = [thing for thing in busy if mine[thing] is None]
         for thing in asked:
-            mine = held.user(claim.user) if thing is Thing.USER else held.bucket(claim.bucket)
-            standing = await self._guard.standing(thing, claim, deadline)
-            against = standing.against(mine, request.uid)
+            try:
+                standing = await self._guard.standing(thing, claim, deadline)
+            except Refusal:
+                if self._is_ready(request):
+                    # It may have become so without a grant, while Kubernetes couldn't be asked.
+                    return
+                raise
+            against = standing.against(mine[thing], request.uid)
             rival = next((holder for holder in against if holder.rival), None)
             # What the store accepts is never called less than Ready.
             if (

@@ -162,6 +162,8 @@ class Takeover:
         self._namespace = claim.origin.partition("/")[0]
         self._standings: dict[Thing, Standing] = {}
         self._gained: set[Thing] = set()
+        self.shares_user = False
+        """Whether the user that was asked for is another Secret's, with the same secret."""
         self._mark: Mark | None = None
 
     def holding(self, thing: Thing) -> Holding | None:
@@ -229,6 +231,7 @@ class Takeover:
                         "Another Secret with the same access key and secret holds it: what the "
                         "store has to change is changed at that one's next sync.",
                     )
+                self.shares_user = self.shares_user or thing is Thing.USER
                 return
         # It is the user's already, and only a part of what belongs to an owner is missing: for
         # what is shared that changes nothing.

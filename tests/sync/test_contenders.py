@@ -62,6 +62,23 @@ def test_who_contends_does_not_wait_for_who_holds(
     assert world.holds(contender)
 
 
+@CLAIMS
+@pytest.mark.parametrize("how", ["was it for something else", "says so itself"])
+def test_nor_does_one_that_is_called_ready(
+    world: World, claims: Claims, expected: tuple[str, str], how: str
+) -> None:
+    holder = world.holder()
+    contender = claims(world, holder)
+    if how == "says so itself":
+        contender = contender.changed(more={"status": "Ready", "reason": "Provisioned"})
+    else:
+        former = contender.changed(bucket=f"{contender.bucket}-own", user=f"{contender.name}-own")
+        world.hooks.sync(former)
+        assert former.state == READY
+        contender = former.changed(bucket=contender.bucket, user=contender.user)
+    assert synced_beside(world, contender) == expected
+
+
 def test_who_wants_two_things_of_others_is_always_told_of_the_same(world: World) -> None:
     holder, other = world.holder(), world.holder()
     contender = world.stranger(bucket=holder.bucket, user=other.user)

@@ -261,6 +261,15 @@ def test_who_shares_makes_again_what_vanished_and_holds_it_no_more_than_before()
         assert ground.kinds(HOLDER) == ("own", "own")
 
 
+@pytest.mark.parametrize("slot", [STRANGER, BESIDE])
+def test_who_makes_again_what_it_shares_chooses_neither_role_nor_ids(slot: Slot) -> None:
+    ground = Ground(environ={"ALLOWED_ROLES": "user,userplus"})
+    leaked(ground, slot)
+    ground.store.accounts.clear()
+    assert ground.put(slot, role="userplus", user_id="7", group_id="8").state == READY
+    assert ground.store.accounts == {"user": Account(SECRET)}
+
+
 @pytest.mark.parametrize("adoption", ["own-names", "unowned", "never"])
 def test_what_was_shared_across_namespaces_is_nobodys_after_the_holder(adoption: str) -> None:
     ground = Ground(adoption)
