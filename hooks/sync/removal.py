@@ -84,6 +84,8 @@ class _Run:
             raise Refusal(
                 Reason.BACKEND_ERROR, "The store contradicts itself about whose the user is."
             )
+        if confirmed and held.secret is None:
+            confirmed = not await self._is_anothers(others)
         if not confirmed:
             log.warning(
                 "%s: the user isn't the Secret's any more on the store: nothing is removed",
@@ -126,6 +128,21 @@ class _Run:
             for other in beside
         )
         return bool(holders[0] or beside), bool(holders[1]) or bucket_beside
+
+    async def _is_anothers(self, others: Others) -> bool:
+        """Whether the store takes the secret of a Secret that has no grant, or has lost it.
+
+        Where this Secret doesn't tell the user's secret any more, that one may have been given the
+        user since. One that only shares it has a grant that says so.
+        """
+        user, origin = self.held.user, self.held.origin
+        found = await others.unproven(Thing.USER, user, {user}, origin, self.deadline)
+        for secret in {secret for other in found.others for secret in other.names.secrets}:
+            claim = Claim(self.held.bucket, user, secret, origin=origin)
+            probe = await self.backend.probe(claim, self.deadline)
+            if probe.gap not in {Gap.NO_USER, Gap.WRONG_SECRET}:
+                return True
+        return False
 
     async def _part_with_bucket(self, goes: bool) -> None:
         """Deletes the bucket or gives it to the administrator, and looks whether that is so."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets as random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -706,3 +706,22 @@ def test_what_is_its_own_or_the_administrators_keeps_its_settings(former: str) -
     assert ground.put(HOLDER, user="another").state == READY
     assert ground.store.owners["bucket"] == "another"
     assert ground.store.settings == {"bucket": "everybody may read"}
+
+
+def test_an_old_grant_deletes_nothing_of_who_was_given_it_since_and_lost_its_own() -> None:
+    ground = Ground("any")
+    ground.put(STRANGER)
+    # Invalid, so it keeps the grant, and names neither any more.
+    fields = {"bucket-name": "Not a name", "access-key": "another", "access-secret": OTHER_SECRET}
+    ground.kube.put(STRANGER, "", fields)
+    assert ground.sync(STRANGER).state == ("Invalid", "InvalidField")
+    assert ground.put(HOLDER, secret=OTHER_SECRET).state == READY
+    ground.strip(HOLDER)
+    ground.annotate(STRANGER, **{"deletion-policy": "delete"})
+    document = ground.kube.documents[STRANGER]
+    document["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
+    request = replace(SyncRequest.of(document), finalizing=True)
+    result = wait(ground.operator.parts.finalizer.finalize(request))
+    assert result.response.finalized
+    assert ground.store.owners == {"bucket": "user"}
+    assert ground.store.accounts == {"user": Account(OTHER_SECRET)}
