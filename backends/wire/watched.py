@@ -80,6 +80,11 @@ class WatchedFile(Generic[T]):
                     self._lock.release()
         return self._value
 
+    @property
+    def valid(self) -> bool:
+        """Whether the file, as it was last looked at, is what is in use."""
+        return self._valid
+
     def refresh(self) -> None:
         """Looks at the file now and, if it has changed, waits until it is read."""
         with self._lock:
@@ -107,13 +112,21 @@ class WatchedFile(Generic[T]):
             # Not read again until it changes, however it is broken.
             self._seen = seen
             self._valid = False
-            why = error.strerror if isinstance(error, OSError) else error
-            log.error("%s has changed and can't be used, the former stays: %s", self._name, why)
+            self._tell_broken(error)
         else:
             self._valid = True
-            log.info("%s has changed and is in use", self._name)
+            self._tell_changed()
         for observer in self._observers:
             observer(self._valid)
+
+    def _tell_broken(self, error: OSError | ValueError) -> None:
+        """Logs that the changed file can't be used."""
+        why = error.strerror if isinstance(error, OSError) else error
+        log.error("%s has changed and can't be used, the former stays: %s", self._name, why)
+
+    def _tell_changed(self) -> None:
+        """Logs that the changed file is in use."""
+        log.info("%s has changed and is in use", self._name)
 
     def _read(self) -> tuple[_Fingerprint, T]:
         # Not to wait for whoever writes to a pipe.

@@ -8,26 +8,19 @@ place of a setting.
 from __future__ import annotations
 
 import logging
-import os
-import stat
-import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backends.base import Claim
+from backends.wire.watched import WatchedFile
 from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import Pattern, shown_ranges
 from hooks.claim.policyfile import SIZE_LIMIT, Deletion, PolicyError, Rule, parse
 
 log = logging.getLogger(__name__)
 
-Observer = Callable[[bool], None]
-"""Called with whether the policy file, as it stands, is the one in force."""
-
-# How often the file is looked at, in seconds.
-_INTERVAL = 1.0
 _TOLD = 10
 
 
@@ -199,12 +192,8 @@ class Policy:
         return self._standing if self.file is None else self.file.rules
 
 
-class PolicyFile:
-    """The rules of a file that may change, as a mounted ConfigMap does.
-
-    It is looked at when it is asked for rules, once a second at most, and read anew in a thread
-    of its own: the rules so far hold until the new ones are there, and stay if those can't be
-    used, which is told once a change.
+class PolicyFile(WatchedFile[tuple[Rule, ...]]):
+    """The rules of a file that may change, as a mounted ConfigMap does; see `WatchedFile`.
 
     Args:
         path: the file, or a symbolic link to it.
@@ -215,116 +204,41 @@ class PolicyFile:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self.path = path
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._observer: Observer | None = None
-        self._valid = True
-        self._seen, self._rules = _load(path)
-        self._next_look = clock() + _INTERVAL
+        try:
+            super().__init__(path, "The policy file", _load, limit=SIZE_LIMIT, clock=clock)
+        except (OSError, ValueError) as error:
+            raise PolicyError(_mistakes(error)) from None
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules in force."""
-        if self._clock() >= self._next_look and self._lock.acquire(blocking=False):
-            started = False
-            try:
-                self._next_look = self._clock() + _INTERVAL
-                if _fingerprint(self.path) != self._seen:
-                    threading.Thread(target=self._reload, name="policy-file", daemon=True).start()
-                    started = True
-            finally:
-                # The thread gives it back when it is done.
-                if not started:
-                    self._lock.release()
-        return self._rules
+        return self.value
 
-    @property
-    def valid(self) -> bool:
-        """Whether what stands in the file is in force."""
-        return self._valid
+    def _tell_broken(self, error: OSError | ValueError) -> None:
+        mistakes = _mistakes(error)
+        more = len(mistakes) - _TOLD
+        log.error(
+            "The policy file can't be used, the rules so far stay in force: %s%s",
+            "; ".join(mistakes[:_TOLD]),
+            f"; and {more} more" if more > 0 else "",
+        )
 
-    def refresh(self) -> None:
-        """Looks at the file now and, if it has changed, waits until it is read."""
-        with self._lock:
-            if _fingerprint(self.path) != self._seen:
-                self._take()
-
-    def watch(self, observer: Observer) -> None:
-        """Has the observer called now and after every change of the file, from any thread."""
-        with self._lock:
-            self._observer = observer
-            observer(self._valid)
-
-    def _reload(self) -> None:
-        try:
-            self._take()
-        finally:
-            self._lock.release()
-
-    def _take(self) -> None:
-        """Reads the changed file; the caller holds the lock."""
-        seen = _fingerprint(self.path)
-        try:
-            self._seen, self._rules = _load(self.path)
-        except PolicyError as error:
-            # Not read again until it changes, however it is broken.
-            self._seen = seen
-            self._valid = False
-            told = error.mistakes[:_TOLD]
-            more = len(error.mistakes) - len(told)
-            log.error(
-                "The policy file can't be used, the rules so far stay in force: %s%s",
-                "; ".join(told),
-                f"; and {more} more" if more else "",
-            )
-        else:
-            self._valid = True
-            log.info("The policy file has changed: %d rules are in force.", len(self._rules))
-        if self._observer:
-            self._observer(self._valid)
+    def _tell_changed(self) -> None:
+        log.info("The policy file has changed: %d rules are in force.", len(self.rules))
 
 
-_Fingerprint = tuple[int, ...] | None
+def _mistakes(error: OSError | ValueError) -> list[str]:
+    if isinstance(error, PolicyError):
+        return error.mistakes
+    return [f"can't be read ({error.strerror})" if isinstance(error, OSError) else str(error)]
 
 
-def _load(path: Path) -> tuple[_Fingerprint, tuple[Rule, ...]]:
-    """The file's rules, and what to know the file again by."""
-    try:
-        # Not to wait for whoever writes to a pipe.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise PolicyError(["is not a regular file"])
-            content = file.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise PolicyError([f"can't be read ({error.strerror})"]) from None
-    if len(content) > SIZE_LIMIT:
-        raise PolicyError([f"has more than {SIZE_LIMIT // 1024} KiB"])
+def _load(content: bytes) -> tuple[Rule, ...]:
     try:
         text = content.decode()
     except ValueError:
         raise PolicyError(["is not UTF-8 text"]) from None
-    # Taken before reading: what is written meanwhile differs from it, and is read again.
-    return _identity(status), parse(text)
-
-
-def _fingerprint(path: Path) -> _Fingerprint:
-    try:
-        return _identity(path.stat())
-    except OSError:
-        return None
-
-
-def _identity(status: os.stat_result) -> _Fingerprint:
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
+    return parse(text)
 
 
 def _rule(rules: tuple[Rule, ...], namespace: str) -> Rule | None:

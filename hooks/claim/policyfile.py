@@ -85,7 +85,7 @@ class Deletion(StrEnum):
     DELETE = "delete"
 
 
-class PolicyError(Exception):
+class PolicyError(ValueError):
     """The policy file can't be used.
 
     Args:

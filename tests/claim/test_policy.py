@@ -147,7 +147,7 @@ def names(file: PolicyFile) -> list[str]:
 def settle(file: PolicyFile) -> None:
     """Waits for a reading that is under way."""
     for thread in threading.enumerate():
-        if thread.name == "policy-file":
+        if thread.name == "watched-file":
             thread.join(5)
     file.refresh()
 
@@ -159,12 +159,12 @@ def test_a_changed_file_is_read_within_a_second(tmp_path: Path) -> None:
     path.write_text(rule("", name="new"))
     clock.now = 0.9
     assert names(file) == ["platform", "teams"]
-    assert not any(thread.name == "policy-file" for thread in threading.enumerate())
+    assert not any(thread.name == "watched-file" for thread in threading.enumerate())
     clock.now = 1.0
     # The caller isn't kept waiting for it.
     assert names(file) in (["platform", "teams"], ["new"])
     for thread in threading.enumerate():
-        if thread.name == "policy-file":
+        if thread.name == "watched-file":
             thread.join(5)
     assert names(file) == ["new"]
 
