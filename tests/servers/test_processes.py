@@ -45,7 +45,7 @@ def test_free_port_has_no_listener() -> None:
 
 def test_a_free_port_is_given_once_and_can_be_listened_on() -> None:
     # As many as would all but surely meet again, in two programs at once.
-    code = "from hooks.processes import free_port; print(*(free_port() for _ in range(500)))"
+    code = f"import {free_port.__module__} as it; print(*(it.free_port() for _ in range(500)))"
     programs = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)  # noqa: S603
         for _ in range(2)
