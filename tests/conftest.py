@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.loggers import logging_kept
 from tests.manifests import load
 from tests.schema import strict
 from tests.servers.cluster import Cluster, running_cluster
@@ -19,6 +20,13 @@ def _no_cluster_of_a_kubeconfig() -> Iterator[None]:
     """Whoever runs the tests may have one, which is none of theirs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", os.devnull)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Which tests run before in the same process makes no difference to what is logged."""
+    with logging_kept():
         yield
 
 

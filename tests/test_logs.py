@@ -6,49 +6,16 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
 
 import pytest
 
 from hooks.logs import configure, request_id
+from tests.loggers import TALKATIVE
 
-TALKATIVE = [
-    "botocore.auth",
-    "botocore.endpoint",
-    "botocore.hooks",
-    "boto3.resources",
-    "urllib3.connectionpool",
-    "s3transfer.tasks",
-    "kubernetes.client.rest",
-    "asyncio",
-]
 LOG = logging.getLogger("hooks.test")
-
-
-@contextmanager
-def logging_kept() -> Iterator[None]:
-    """Leaves logging as it was, whatever is configured within."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    names = {name.partition(".")[0] for name in TALKATIVE} | {"uvicorn", "uvicorn.error"}
-    levels = {name: logging.getLogger(name).level for name in names}
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        for name, former in levels.items():
-            logging.getLogger(name).setLevel(former)
-
-
-@pytest.fixture(autouse=True)
-def _logging_kept() -> Iterator[None]:
-    with logging_kept():
-        yield
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:

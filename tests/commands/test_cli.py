@@ -11,7 +11,6 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from hooks.commands.processes import LOOPBACK, free_port
 from hooks.commands.rehearsal import WOULD_BE_READY
 from hooks.sync.reconcile import READY
 from tests.model import Account, ModelStore
-from tests.test_logs import logging_kept
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = """
@@ -40,7 +38,7 @@ stringData: {bucket-name: my-bucket, access-key: my-user, access-secret: hunter2
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A valid configuration whose store is a port that refuses."""
     kept = ("PATH", "HOME", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
     for name in set(os.environ) - set(kept):
@@ -48,8 +46,6 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("S3_ENDPOINT_URL", f"http://{LOOPBACK}:{free_port()}")
     monkeypatch.setenv("S3_ACCESS_KEY", "operator")
     monkeypatch.setenv("S3_SECRET_KEY", "secret-of-the-operator")
-    with logging_kept():
-        yield
 
 
 @pytest.fixture

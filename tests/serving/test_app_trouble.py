@@ -16,10 +16,11 @@ from starlette.testclient import TestClient
 from backends.errors import Unavailable
 from hooks.logs import configure
 from hooks.metrics import Metrics
+from tests.loggers import logging_kept
 from tests.model import ModelStore
 from tests.serving.test_app import LONG, body, hook
 from tests.support import PREFIX, Secret
-from tests.test_logs import json_lines, logging_kept
+from tests.test_logs import json_lines
 
 
 @pytest.fixture
