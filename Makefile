@@ -8,7 +8,8 @@ STORES := versitygw minio garage
 BACKEND ?= versitygw
 # How many processes run the tests, each with servers of its own; a file stays in one.
 WORKERS ?= 2
-PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+# In the order of the folders: the long ones come before the short ones, which fill the end up.
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What `make bench GUARD=1` compares this build with.
 BASE ?= 84ac7d1
 # What `make image` builds and `make kind` runs.
