@@ -141,11 +141,12 @@ class Spy:
     """Sees what a Kubernetes client is asked.
 
     Args:
+        world: the namespaces whose Secrets count; the API is other tests' too.
         kube: the client.
         patch: how it is looked at.
     """
 
-    def __init__(self, kube: Kube, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, world: World, kube: Kube, patch: pytest.MonkeyPatch) -> None:
         self.lists: list[dict[str, Any]] = []
         self.reads: list[tuple[str, bool]] = []
         listed, read = kube.secrets, kube.secret
@@ -159,7 +160,8 @@ class Spy:
         def secret(
             namespace: str, name: str, *, timeout: float, metadata_only: bool = False
         ) -> Object | None:
-            self.reads.append((name, metadata_only))
+            if namespace in (world.mine, world.theirs):
+                self.reads.append((name, metadata_only))
             return read(namespace, name, timeout=timeout, metadata_only=metadata_only)
 
         patch.setattr(kube, "secrets", secrets)
@@ -179,7 +181,7 @@ def test_look_ups_that_come_together_share_a_few_lists(
     for bucket in buckets:
         named(world, bucket, f"first-{bucket}")
     named(world, buckets[0], "second")
-    spy = Spy(kube, monkeypatch)
+    spy = Spy(world, kube, monkeypatch)
     look = others(kube)
 
     async def one(bucket: str) -> set[str]:
@@ -212,7 +214,7 @@ def test_a_list_asks_for_metadata_alone_and_data_is_read_of_what_matters(
     annotate(world, "forger", {f"{PREFIX}grants": "v2.e30." + "A" * 43})
     named(world, bucket, "refused")
     annotate(world, "refused", {f"{PREFIX}grants": None, f"{PREFIX}reason": "BucketClaimed"})
-    spy = Spy(kube, monkeypatch)
+    spy = Spy(world, kube, monkeypatch)
     look, deadline = others(kube), Deadline(20)
     wait(look.holders(Thing.BUCKET, bucket, "none/none", deadline))
     assert spy.data_read == ["holder"]
@@ -265,7 +267,7 @@ def test_many_secrets_that_hold_nothing_are_not_read_for_a_stranger(
     named(world, "another", "mine", Grant("me", own(), {"another": own()}))
     change: dict[str, Any] = {"metadata": {"labels": {f"{PREFIX}user-hash": None}}}
     world.cluster.api.merge("Secret", "mine", world.theirs, change)
-    spy = Spy(kube, monkeypatch)
+    spy = Spy(world, kube, monkeypatch)
     assert unproven(kube, bucket) == {"holder"}
     assert spy.data_read == ["holder"]
 
@@ -275,7 +277,7 @@ def test_a_minute_old_list_is_shared_by_all_that_it_is_good_enough_for(
 ) -> None:
     bucket, later = random.token_hex(8), random.token_hex(8)
     named(world, bucket, "one")
-    spy = Spy(kube, monkeypatch)
+    spy = Spy(world, kube, monkeypatch)
     look = others(kube)
 
     def lately(name: str) -> set[str]:
@@ -315,7 +317,7 @@ def test_a_namespace_that_may_not_have_it_is_passed_over(
     bucket = random.token_hex(8)
     named(world, bucket, "one")
     annotate(world, "one", {f"{PREFIX}grants": None})
-    spy = Spy(kube, monkeypatch)
+    spy = Spy(world, kube, monkeypatch)
 
     def may(namespace: str, thing: Thing, name: str) -> bool:
         return (namespace, thing, name) != (world.theirs, Thing.BUCKET, bucket)
@@ -621,6 +623,6 @@ def test_many_that_are_not_answered_yet_are_read_page_by_page(
         annotate(world, f"many-{number}", {f"{PREFIX}grants": None})
     named(world, f"{bucket}-other", "another")
     annotate(world, "another", {f"{PREFIX}grants": None})
-    spy = Spy(kube, monkeypatch)
+    spy = Spy(world, kube, monkeypatch)
     assert unproven(kube, bucket) == {f"many-{number}" for number in range(4)}
     assert spy.data_read == []
