@@ -21,7 +21,7 @@ from backends.capabilities import CAPABILITIES
 from backends.ceph_rgw import policy
 from backends.ceph_rgw.accounts import Accounts
 from backends.ceph_rgw.api import AdminApi, error_of, names, require
-from backends.ceph_rgw.handover import ABSENT, OBJECTS, Found, Handover
+from backends.ceph_rgw.handover import ABSENT, UPLOADS, Found, Handover
 from backends.ceph_rgw.names import is_usable_secret, require_usable
 from backends.errors import NotEmpty, ServerFault, Unsupported
 from backends.wire import xmlbody
@@ -213,10 +213,11 @@ class CephRGW:
         found = await self._handover.find(name, deadline)
         if found is None:
             return False
-        if found.counts.get(OBJECTS):
-            raise NotEmpty(HOLDS_OBJECTS)
-        if found.holds:
+        # Parts of uploads count as objects too.
+        if found.counts.get(UPLOADS):
             raise NotEmpty(HOLDS_UPLOADS)
+        if found.holds:
+            raise NotEmpty(HOLDS_OBJECTS)
         # Not repeated when its answer is lost: the second would say that there was none.
         answer = await self._api.call(
             "DELETE", "bucket", "delete_bucket", deadline, {"bucket": name}, repeat=False

@@ -22,7 +22,7 @@ from backends.wire.signing import SignedClient
 
 # Of a bucket that is gone, and of one or its user, in the words of several versions.
 ABSENT = frozenset({"NoSuchBucket", "NoSuchKey", "NoSuchUser"})
-OBJECTS = "rgw.main"
+# The counter of unfinished uploads; there is one of everything else, and some of later versions.
 UPLOADS = "rgw.multimeta"
 # Who the bucket is being made for may read who owns it, so that nobody else is given it.
 _MARK = "READ_ACP"
