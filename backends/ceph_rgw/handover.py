@@ -110,6 +110,9 @@ class Handover:
             return False
         if not answer.ok:
             raise error_of(answer, admin=True)
+        # Two at the same moment are both told that they made it.
+        if await self.marked_for(bucket, deadline) != user:
+            return False
         return await self._link(bucket, user, deadline)
 
     async def marked_for(self, bucket: str, deadline: Deadline) -> str | None:
@@ -149,8 +152,8 @@ class Handover:
     async def give(self, found: Found, user: str, deadline: Deadline) -> bool:
         """Makes a user the bucket's owner, who alone reads what is in it; False if one is gone.
 
-        What the policy says comes first. Cut short in between, the former owner is kept out and
-        still the owner, so the next call goes on.
+        What the policy says comes first. Cut short in between, the former owner is kept out of
+        what is in it and still the owner, so the next call goes on.
 
         Raises:
             Withheld: its policy keeps its owner out of its settings.
@@ -195,16 +198,29 @@ class Handover:
     async def _signer(self, found: Found, deadline: Deadline) -> Credentials:
         """Who may write the bucket's settings: its owner.
 
-        An owner that is gone or suspended can't sign any more: the bucket becomes the operator's
-        first, whose it is to give away in any case.
+        One that is gone can't sign any more: then the bucket becomes the operator's first, whose
+        it is to give away in any case, and it is remembered who had it.
+
+        Raises:
+            Withheld: the owner is suspended, which goes for its buckets too, whoever has them.
         """
         own = await self._accounts.own_name(deadline)
         if found.owner == own:
             return self._admin
         account = await self._accounts.find(found.owner, deadline)
+        if account is not None and account.suspended:
+            raise Withheld(
+                "The bucket's owner is suspended on the store, and its buckets with it: choose "
+                "another name, or have an administrator enable the owner."
+            )
         if account is not None and account.credentials is not None:
             return account.credentials
         await self._link(found.name, own, deadline)
+        if found.holds:
+            old = await self._policy(found.name, self._admin, deadline)
+            former = (policy.formers(old) | {found.owner}) - {own}
+            new = policy.handed_over(old, found.name, own, former)
+            await self._write(found.name, self._admin, new, deadline)
         return self._admin
 
     async def _let_in(self, found: Found, user: str, former: set[str], deadline: Deadline) -> None:

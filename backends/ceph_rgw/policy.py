@@ -106,16 +106,23 @@ def encoded(document: Document) -> bytes:
 
 
 def _ours(bucket: str, owner: str, former: Iterable[str]) -> list[Document]:
-    whole = {
-        "Action": "s3:*",
-        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-    }
-    statements = [{"Sid": OWNER_SID, "Effect": "Allow", "Principal": _principal([owner]), **whole}]
+    arn = f"arn:aws:s3:::{bucket}"
+    statements = [_statement(OWNER_SID, "Allow", [owner], [arn, f"{arn}/*"])]
     if former := sorted(former):
-        statements.append(
-            {"Sid": FORMER_SID, "Effect": "Deny", "Principal": _principal(former), **whole}
-        )
+        # Of the bucket itself they have nothing but what its owner gives them. And one that is
+        # still the owner, since the change was cut short, can be signed for.
+        statements.append(_statement(FORMER_SID, "Deny", former, [f"{arn}/*"]))
     return statements
+
+
+def _statement(sid: str, effect: str, names: Iterable[str], resources: list[str]) -> Document:
+    return {
+        "Sid": sid,
+        "Effect": effect,
+        "Principal": _principal(names),
+        "Action": "s3:*",
+        "Resource": resources,
+    }
 
 
 def _principal(names: Iterable[str]) -> Document:

@@ -60,9 +60,9 @@ def _versioning(subject: Subject, bucket: str) -> str:
     if isinstance(subject, ModelSubject):
         return subject.store.versioning.get(bucket, "")
     assert isinstance(subject, RealSubject)
-    of_owner = isinstance(subject.store, CephRGWStore)
-    who = subject.store.owner_of(bucket) if of_owner else (None, None)
-    with subject.store.s3(*who) as client:
+    store = subject.store
+    who = store.owner_of(bucket) if isinstance(store, CephRGWStore) else (None, None)
+    with store.s3(*who) as client:
         return str(client.get_bucket_versioning(Bucket=bucket).get("Status", "")).lower()
 
 

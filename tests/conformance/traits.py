@@ -43,7 +43,8 @@ class Traits:
     """One store's.
 
     `features`: ``administrators`` (a user can be one), ``names-again`` (a deleted user's name
-    can be made again), ``region`` (a signature is for one region only), ``rotation``, ``ids``, ``roles``, ``quota_bytes``, ``quota_objects``,
+    can be made again), ``region`` (a signature is for one region only), ``rotation``,
+    ``ids``, ``roles``, ``quota_bytes``, ``quota_objects``,
     ``versioning``: all but the first three follow from the capabilities.
     """
 
@@ -153,7 +154,7 @@ TRAITS: Mapping[str, Traits] = {
     ),
     "ceph-rgw": Traits(
         CAPABILITIES["ceph-rgw"],
-        provisioning=5,
+        provisioning=6,
         writes=3,
         reads=frozenset(
             {
