@@ -216,7 +216,9 @@ def test_a_form_has_what_github_asks_for(path: Path) -> None:
 def test_the_form_of_a_bug_names_every_store() -> None:
     form = yaml.safe_load((GITHUB / "ISSUE_TEMPLATE" / "bug.yml").read_text())
     (stores,) = [field for field in form["body"] if field.get("id") == "store"]
-    assert [name.lower() for name in stores["attributes"]["options"]] == list(REGISTRY)
+    assert [name.lower().replace(" ", "-") for name in stores["attributes"]["options"]] == list(
+        REGISTRY
+    )
 
 
 def test_owners_own_something() -> None:
