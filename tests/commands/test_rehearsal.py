@@ -15,10 +15,7 @@ import yaml
 from hooks.commands.cli import main
 from hooks.commands.rehearsal import WOULD_BE_READY, WOULD_BE_WIPED, Rehearsal
 from hooks.contract.decorator import SyncRequest
-from tests.conformance.subject import (
-    SUBJECTS,
-    RealSubject,
-)
+from tests.conformance.subject import SUBJECTS, RealSubject, versitygw_subject
 from tests.model import Account, ModelStore
 from tests.support import PREFIX, Operator, Secret, wait
 

@@ -204,7 +204,7 @@ def test_no_place_of_a_store_is_left_out() -> None:
         files += [
             path
             for path in (ROOT / folder).rglob("*.py")
-            if not path.name.startswith("test_") and path.parent.name not in REGISTRY
+            if not path.name.startswith("test_") and path.parent.name not in FOLDERS
         ]
     naming = {
         str(path.relative_to(ROOT))

@@ -16,11 +16,11 @@ from tests.e2e.stack import Stack, Tenant, operator_annotations
 
 pytestmark = pytest.mark.e2e
 
-# What each refuses by itself: short names, short secrets, buckets of a form of its own.
+# What each refuses: short names, short secrets, names that mean something else.
 REFUSED = {
-    "minio": ("access-secret", "short"),
-    "garage": ("access-key", "short"),
-    "ceph-rgw": ("bucket-name", "192.168.5.4"),
+    "minio": ("access-secret", "short", "RejectedByBackend"),
+    "garage": ("access-key", "short", "RejectedByBackend"),
+    "ceph-rgw": ("access-key", "user:subuser", "NotSupported"),
 }
 # Each costs MinIO and the operator about half a second of CPU: this test takes a minute or two.
 MANY = 200
@@ -150,7 +150,7 @@ def test_bad_secrets(
 ) -> None:
     tenant = tenant_of(other_stack, other_namespace)
     if reason == "RejectedByBackend":
-        field, value = REFUSED[other_stack.kind]
+        field, value, reason = REFUSED[other_stack.kind]
     before = other_stack.s3.names()
     other_stack.put(tenant, {**tenant.data, field: value})
 

@@ -290,3 +290,16 @@ def test_a_race_that_is_lost_is_run_again(ceph: RealSubject, times: int) -> None
     ceph.proxy.calm()
     expected = READY if times == 2 else ("Retrying", "BackendError")
     assert secret.state == expected
+
+
+def test_an_unknown_part_of_a_bucket_is_taken_for_the_bucket(
+    ceph: RealSubject, store: CephRGWStore
+) -> None:
+    """Why the operator removes no setting that the gateway may not have."""
+    who = ("whole-bucket", SECRET)
+    ceph.operator().sync(Secret.claiming("whole-bucket", *who))
+    wait(ceph.backend().wipe("whole-bucket", Deadline(30)))
+    assert store.owner("whole-bucket") == "whole-bucket"
+    with store.s3(*who) as client:
+        client.delete_bucket_encryption(Bucket="whole-bucket")
+    assert store.owner("whole-bucket") is None
