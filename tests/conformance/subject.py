@@ -19,6 +19,7 @@ from hooks.settings.settings import Settings
 from tests.conformance.traits import TRAITS, Traits
 from tests.faults import FaultProxy
 from tests.model import ADMINISTRATOR, Account, ModelStore
+from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.require import require
@@ -319,9 +320,24 @@ def garage_subject(folder: Path) -> Iterator[RealSubject]:
         store.stop()
 
 
+@contextmanager
+def ceph_rgw_subject(folder: Path) -> Iterator[RealSubject]:
+    """Ceph RGW with its cluster in memory."""
+    store = CephRGWStore(require("ceph-rgw"), folder)
+    try:
+        with (
+            FaultProxy(store.port) as proxy,
+            closing(RealSubject("ceph-rgw", store, proxy)) as subject,
+        ):
+            yield subject
+    finally:
+        store.stop()
+
+
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[RealSubject]]] = {
     "versitygw": partial(versitygw_subject, versions=True),
     "minio": minio_subject,
     "garage": garage_subject,
+    "ceph-rgw": ceph_rgw_subject,
 }
 """Every real store by name; a further backend joins the suite here."""

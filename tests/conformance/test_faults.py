@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.subject import RealSubject
-from tests.conformance.traits import READY, REAL, cases, parameter
+from tests.conformance.traits import READY, REAL, cases, having, parameter
 from tests.support import Operator, Secret
 
 SECRET = "a-very-strong-and-long-password"
@@ -188,6 +188,7 @@ def test_wrong_operator_credentials_are_named(
     assert name not in real.names()[0]
 
 
+@pytest.mark.parametrize("real", having("region", real=True), indirect=True)
 def test_a_wrong_region_is_named_with_the_right_one(real: RealSubject, name: str) -> None:
     secret = Secret.claiming(name, name, SECRET)
     real.operator({"S3_REGION": "mars-north-1"}).sync(secret)

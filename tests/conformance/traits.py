@@ -43,8 +43,9 @@ class Traits:
     """One store's.
 
     `features`: ``administrators`` (a user can be one), ``names-again`` (a deleted user's name
-    can be made again), ``rotation``, ``ids``, ``roles``, ``quota_bytes``, ``quota_objects``,
-    ``versioning``: all but the first two follow from the capabilities.
+    can be made again), ``region`` (a signature is for one region only), ``rotation``,
+    ``ids``, ``roles``, ``quota_bytes``, ``quota_objects``,
+    ``versioning``: all but the first three follow from the capabilities.
     """
 
     capabilities: Capabilities
@@ -89,7 +90,7 @@ _VERSITYGW = Traits(
         }
     ),
     refused=_UNKNOWN_OR_WRONG,
-    features=frozenset({"administrators", "names-again"}),
+    features=frozenset({"administrators", "names-again", "region"}),
     keys=["a", "team@example.com", "a+b:c~d_e.f-g", "_x", "A" * 128],
     bad_keys=[],
     secrets=_ODD_SECRETS,
@@ -117,7 +118,7 @@ TRAITS: Mapping[str, Traits] = {
             }
         ),
         refused=_UNKNOWN_OR_WRONG,
-        features=frozenset({"administrators", "names-again"}),
+        features=frozenset({"administrators", "names-again", "region"}),
         keys=["a-b", "team@example.com", "a+b:c~d_e.f-g", "_xy", "A" * 128],
         bad_keys=["a", "_x"],
         secrets=_ODD_SECRETS,
@@ -136,7 +137,7 @@ TRAITS: Mapping[str, Traits] = {
         writes=3,
         reads=frozenset({"probe", "GetKeyInfo", "GetBucketInfo"}),
         refused=frozenset({"AccessDenied"}),
-        features=frozenset(),
+        features=frozenset({"region"}),
         keys=["a_b.c-de", "A" * 128],
         bad_keys=["a", "seven-7", "team@example.com", "a+b:c~d_e.f-g"],
         secrets=["<&>\"'/?#%=+]]><!--", "</Secret><Role>admin</Role><Secret>", "x" * 512],
@@ -150,6 +151,29 @@ TRAITS: Mapping[str, Traits] = {
             ("a_bucket_of_a_deleted_user_of_this_name", "unowned"): NOT_SUPPORTED,
             ("a_bucket_of_a_deleted_user_of_this_name", "never"): NOT_SUPPORTED,
         },
+    ),
+    "ceph-rgw": Traits(
+        CAPABILITIES["ceph-rgw"],
+        provisioning=6,
+        writes=3,
+        reads=frozenset(
+            {
+                *("probe", "find_user", "find_key", "find_operator", "find_bucket", "read_mark"),
+                *("read_policy", "list_buckets", "list_all", "get_versioning"),
+            }
+        ),
+        refused=_UNKNOWN_OR_WRONG,
+        features=frozenset({"administrators", "names-again"}),
+        keys=["a", "team@example.com", "a+b~c_d.e-f", "_x", "A" * 128],
+        bad_keys=[],
+        secrets=[
+            secret
+            for secret in _ODD_SECRETS
+            # It never accepts others, and so they are refused before; see its own tests.
+            if secret.isascii()
+        ],
+        bad_secrets=[],
+        wrong_credentials=_WRONG_KEYS,
     ),
 }
 
