@@ -106,7 +106,7 @@ def _shell(value: str, quote: str) -> str:
 FORMS: Mapping[str, Callable[[str, str], str]] = {
     "json": _json,
     "yaml": _yaml,
-    "ini": lambda value, _: plain(value),
+    "ini": lambda value, _: plain(value, references=True),
     "url": lambda value, _: percent_encoded(value, safe=""),
     "base64": lambda value, _: base64.b64encode(value.encode()).decode(),
     "shell": _shell,

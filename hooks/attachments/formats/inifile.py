@@ -9,24 +9,26 @@ from configparser import RawConfigParser
 
 from hooks.attachments.formats.access import Access, Unwritable
 
-# What one reader or another takes for a comment, a quote, a reference or the next line.
+# What one reader or another takes for a comment, a quote or the next line.
 _AMBIGUOUS = re.compile(
-    r"""[\x00-\x1f\x7f-\x9f\u2028\u2029] | ^[\s;\#"'`\[] | \s[;\#] | [\s"'`\\]$ | %\( | \$\{""",
-    re.VERBOSE,
+    r"""[\x00-\x1f\x7f-\x9f\u2028\u2029] | ^[\s;\#"'`\[] | \s[;\#] | [\s"'`\\]$""", re.VERBOSE
 )
+# What only some fill in: neither an AWS SDK nor pgBackRest does.
+_REFERENCE = re.compile(r"%\(|\$\{")
 
 
-def plain(value: str, what: str = "a value") -> str:
+def plain(value: str, what: str = "a value", *, references: bool = False) -> str:
     """A value that all readers of INI files take as it stands.
 
     Args:
         value: the value.
         what: what it is, for the error.
+        references: whether readers count that put another value in place of %(…)s or ${…}.
 
     Raises:
         Unwritable: some read another one.
     """
-    if _AMBIGUOUS.search(value):
+    if _AMBIGUOUS.search(value) or (references and _REFERENCE.search(value)):
         raise Unwritable(f"{what} that readers of INI files disagree about")
     return value
 
