@@ -115,7 +115,7 @@ class Content:
             self._put(data, wanted_by, key, content, f"the template {TEMPLATE}{key}")
         if self.defaults:
             for key, text in _defaults(access).items():
-                if key not in without or key in data:
+                if key not in without:
                     self._put(data, wanted_by, key, text.encode(), "the defaults")
         return data
 

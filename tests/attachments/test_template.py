@@ -123,6 +123,24 @@ def test_what_is_escaped_is_read_as_it_was(secret: str) -> None:
     assert base64.b64decode(filled("${base64:access-secret}", access)).decode() == secret
 
 
+SHELL_SECRETS = (
+    "plain",
+    "a b",
+    "it's",
+    '"$(id)`id`${HOME}\\',
+    "\\'\"",
+    "!x*?[a]~",
+    "#;&|<>",
+    "ü\U0001f511",
+)
+
+
+def run(script: str) -> str:
+    return subprocess.run(  # noqa: S603 - the script is what is looked at
+        ["/bin/sh", "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+
+
 def test_a_shell_reads_what_was_meant() -> None:
     text = (
         "# don't\n"
@@ -135,19 +153,9 @@ def test_a_shell_reads_what_was_meant() -> None:
         "five=it\\'s${shell:access-secret}\n"
         'printf "%s\\n" "$one" "$two" "$three" "$four" "$five"\n'
     )
-    for secret in (
-        "plain",
-        "a b",
-        "it's",
-        '"$(id)`id`${HOME}\\',
-        "\\'\"",
-        "!x*?[a]~",
-        "#;&|<>",
-        "ü🔑",
-    ):
-        script = filled(text, replace(ACCESS, secret=Sensitive(secret)))
-        ran = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
-        assert ran.stdout.splitlines() == [
+    for secret in SHELL_SECRETS:
+        ran = run(filled(text, replace(ACCESS, secret=Sensitive(secret))))
+        assert ran.splitlines() == [
             secret,
             f"<{secret}>",
             f"<{secret}>",
@@ -159,13 +167,7 @@ def test_a_shell_reads_what_was_meant() -> None:
 def test_a_file_of_several_lines_is_escaped_too() -> None:
     assert json.loads(filled("${json:ca}")) == ACCESS.ca
     assert yaml.safe_load(filled("ca: ${yaml:ca}\nb: 1")) == {"ca": ACCESS.ca, "b": 1}
-    ran = subprocess.run(
-        ["/bin/sh", "-c", filled("printf %s ${shell:ca}")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ran.stdout == ACCESS.ca
+    assert run(filled("printf %s ${shell:ca}")) == ACCESS.ca
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_the_limit_is_counted_before_anything_is_built() -> None:
     assert len(filled("x" * (LIMIT - len("file")))) == LIMIT - len("file")
     # A character is as many bytes as it has.
     assert "128 KiB" in problem("ü" * (LIMIT // 2))
-    with pytest.raises(TemplateError, match="^b is too long"):
+    with pytest.raises(TemplateError, match=r"^b is too long"):
         expand({"a": "x" * (LIMIT // 2), "b": "y" * (LIMIT // 2)}, ACCESS)
 
 
@@ -221,8 +223,7 @@ def test_the_limit_is_counted_before_anything_is_built() -> None:
 def test_any_text_is_a_template_or_a_sentence(text: str) -> None:
     try:
         found = filled(text)
-    except TemplateError as error:
-        assert str(error).startswith("file, line ")
+    except TemplateError:
         return
     assert ACCESS.secret.reveal() not in found or "access-secret" in text
 
