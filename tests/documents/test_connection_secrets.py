@@ -1,4 +1,4 @@
-"""docs/connection-secrets.md and the examples: keys that are told are made, and those read are there."""
+"""docs/connection-secrets.md and the examples: what is told is made, and what is read is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents' annotated Secrets, applied to a real cluster: each becomes Ready, with its keys."""
+"""The documents' annotated Secrets on a real cluster: each becomes Ready, with its keys."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def test_every_example_ends_ready_with_the_keys_of_its_format(stack: Stack, name
         what="every example to be Ready",
     )
     for connection, keys in wanted.values():
-        found = api.get("Secret", connection, namespace)
-        assert found is not None
-        data = {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+        made = api.get("Secret", connection, namespace)
+        assert made is not None
+        data = {key: base64.b64decode(value).decode() for key, value in made["data"].items()}
         # The store of the tests has no CAs of its own.
         without_cas = {"AWS_CERT", "etcd-s3-endpoint-ca", "COSI_CERTIFICATE_AUTHORITY"}
         assert keys - without_cas <= data.keys()
