@@ -32,4 +32,12 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         quota_bytes=True,
         quota_objects=True,
     ),
+    "seaweedfs": Capabilities(
+        roles=frozenset({"user"}),
+        ids=False,
+        rotation=True,
+        owner_in_probe=False,
+        several_owners=True,
+        versioning=True,
+    ),
 }

@@ -1,7 +1,8 @@
 """Which store answers at an address, by what each of them says to a request without signature.
 
 The header `Server` tells, unless a proxy puts its own in its place: then the answers' words do.
-Seen with VersityGW 1.8.0, the MinIO of 2026-02-12 and Garage 2.5.0.
+Seen with VersityGW 1.8.0, the MinIO of 2026-02-12, Garage 2.5.0 and SeaweedFS 4.53, which has
+nothing but the header.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ from backends.wire import jsonbody, xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.pool import HttpPool
 
-TITLES: Mapping[str, str] = {"versitygw": "VersityGW", "minio": "MinIO", "garage": "Garage"}
+TITLES: Mapping[str, str] = {
+    "versitygw": "VersityGW",
+    "minio": "MinIO",
+    "garage": "Garage",
+    "seaweedfs": "SeaweedFS",
+}
 """What people call the stores that can be recognised, by BACKEND_NAME."""
 
-_SERVERS = {"VERSITYGW": "versitygw", "MinIO": "minio"}
+_SERVERS = {"VERSITYGW": "versitygw", "MinIO": "minio", "SeaweedFS": "seaweedfs"}
 _MINIO_ADMIN = "/minio/admin/v3/info"
 _VERSITYGW_ADMIN = "/list-users"
 # S3 itself and its other imitations don't know the method at all.
@@ -35,7 +41,8 @@ async def recognise(endpoint: str, connection: Connection, deadline: Deadline) -
     pool = HttpPool(endpoint, connection, lambda *_: None, _error)
     try:
         answer = await _ask(pool, "GET", _MINIO_ADMIN, deadline)
-        if found := _SERVERS.get(answer.server):
+        # SeaweedFS adds its version.
+        if found := _SERVERS.get(answer.server.partition(" ")[0]):
             return found
         if "Garage" in answer.message:
             return "garage"

@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hooks.commands.processes import LOOPBACK, Process, free_port, garage, minio, versitygw
+from hooks.commands.processes import (
+    LOOPBACK,
+    Process,
+    free_port,
+    garage,
+    minio,
+    seaweedfs,
+    versitygw,
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,10 @@ def _minio(binary: Path, folder: Path) -> Running:
     return _with_keys("minio", minio, binary, folder)
 
 
+def _seaweedfs(binary: Path, folder: Path) -> Running:
+    return _with_keys("seaweedfs", seaweedfs, binary, folder)
+
+
 def _with_keys(name: str, start: Callable[..., Process], binary: Path, folder: Path) -> Running:
     port, secret_key = free_port(), secrets.token_urlsafe(24)
     process = start(binary, folder, port=port, access_key="admin", secret_key=secret_key)
@@ -88,5 +100,6 @@ DEMO_STORES: Mapping[str, DemoStore] = {
         DemoStore("versitygw", "VersityGW", "us-east-1", _versitygw),
         DemoStore("minio", "MinIO", "us-east-1", _minio),
         DemoStore("garage", "Garage", "garage", _garage),
+        DemoStore("seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs),
     )
 }
