@@ -19,6 +19,8 @@ from hooks.commands.processes import (
     versitygw,
 )
 
+USER = "my-app-user"
+
 
 @dataclass(frozen=True)
 class Running:
@@ -38,12 +40,14 @@ class DemoStore:
         title: what people call it.
         region: of its signatures.
         start: starts its program on files below a folder.
+        user: an access key that it takes.
     """
 
     name: str
     title: str
     region: str
     start: Callable[[Path, Path], Running]
+    user: str = USER
 
     @property
     def variable(self) -> str:
@@ -100,6 +104,6 @@ DEMO_STORES: Mapping[str, DemoStore] = {
         DemoStore("versitygw", "VersityGW", "us-east-1", _versitygw),
         DemoStore("minio", "MinIO", "us-east-1", _minio),
         DemoStore("garage", "Garage", "garage", _garage),
-        DemoStore("seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs),
+        DemoStore("seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs, "myappuser"),
     )
 }

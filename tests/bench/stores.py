@@ -11,12 +11,14 @@ from tests.servers.build import build
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.s3 import S3Store
+from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
 
 KINDS: Mapping[str, Callable[[Path, Path], S3Store]] = {
     "versitygw": Store,
     "minio": MinioStore,
     "garage": GarageStore,
+    "seaweedfs": SeaweedStore,
 }
 
 

@@ -18,7 +18,7 @@ SHARED = ["shared", "shared"]
 
 def tenant_of(stack: Stack, namespace: str, name: str = "holder") -> Tenant:
     """One whose access key has a length that every store takes."""
-    return replace(stack.tenant(namespace, name), access_key=f"user-{random.token_hex(6)}")
+    return replace(stack.tenant(namespace, name), access_key=f"user{random.token_hex(6)}")
 
 
 def named_tenant_of(stack: Stack, namespace: str, name: str = "holder") -> Tenant:
@@ -65,7 +65,7 @@ def rotated(stack: Stack, tenant: Tenant) -> Tenant:
     if stack.kind != "garage":
         return changed
     stem = tenant.access_key.rpartition(".")
-    name = f"{stem[0]}.{random.token_hex(4)}" if stem[1] else f"user-{random.token_hex(6)}"
+    name = f"{stem[0]}.{random.token_hex(4)}" if stem[1] else f"user{random.token_hex(6)}"
     return replace(changed, access_key=name)
 
 

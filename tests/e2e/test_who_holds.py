@@ -83,7 +83,7 @@ def test_a_leaked_pair_owns_nothing(every_stack: Stack, leaked: tuple[Tenant, Te
     users = stack.s3.names()[0]
     with using(stack, holder):
         # Another user for the bucket.
-        renamed = replace(thief, access_key=f"user-{random.token_hex(6)}")
+        renamed = replace(thief, access_key=f"user{random.token_hex(6)}")
         stack.put(renamed)
         stack.wait_for(renamed, *BUCKET_CLAIMED)
         # Another secret for the user.
