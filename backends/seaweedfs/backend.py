@@ -27,7 +27,7 @@ from backends.errors import NotEmpty, Rejected, ServerFault, Unsupported
 from backends.seaweedfs.api import IamApi
 from backends.seaweedfs.errors import ACCESS_DENIED, admin_error, error_of, unsigned
 from backends.seaweedfs.ownership import PREFIX, Ownership
-from backends.seaweedfs.users import Users
+from backends.seaweedfs.users import KeyTaken, Users
 from backends.wire import xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, Buckets
 from backends.wire.cleanup import Cleanup
@@ -50,6 +50,8 @@ _SETTINGS = {
 _TAKEN = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 # What a gateway says that has not heard yet of what another one was told.
 _NOT_YET = frozenset({ACCESS_DENIED, "InvalidAccessKeyId", "SignatureDoesNotMatch"})
+# Where a gateway tells about itself, with 200.
+_OWN_PATHS = frozenset({"status", "healthz", "readyz"})
 # The signature is checked before the bucket is looked for.
 _ANY_BUCKET = "any-bucket"
 
@@ -135,8 +137,17 @@ class SeaweedFS:
         return any(policy.startswith(PREFIX) for policy in policies)
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
-        """Makes the user and its access key; see :meth:`Users.create`."""
-        return await self._users.create(claim, deadline)
+        """Makes the user and its access key; see :meth:`Users.create`.
+
+        Whose access key another identity has is an administrator, see :meth:`find_user`.
+        """
+        try:
+            return await self._users.create(claim, deadline)
+        except KeyTaken:
+            if await self._is_known(claim.user, deadline):
+                return False
+            # Of one that is disabled nothing else tells.
+            raise
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the user's access key anew with the claim's secret; see :meth:`Users.update`."""
@@ -324,8 +335,14 @@ class SeaweedFS:
         """Asks for the bucket's ACL.
 
         Raises:
+            Unsupported: the gateway itself answers at the bucket's address, whoever asks.
             ServerFault: 200, but not from an S3 API; some proxies say it about anything.
         """
+        if bucket in _OWN_PATHS:
+            raise Unsupported(
+                f"SeaweedFS itself answers at /{bucket}, so no bucket can have this name: choose "
+                "another."
+            )
         answer = await self._s3.request(
             "GET",
             [bucket],

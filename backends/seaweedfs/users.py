@@ -22,6 +22,10 @@ _VERSION = "v1"
 _KEY_LENGTH = range(4, 129)
 
 
+class KeyTaken(Rejected):
+    """Another identity has the access key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What the store has under a user's name.
@@ -104,8 +108,8 @@ class Users:
 
         Raises:
             Unsupported: SeaweedFS takes no such access key; nothing was made.
-            Rejected: it takes no such secret, or another identity has the access key; nothing
-                is left.
+            KeyTaken: another identity has the access key; nothing is left.
+            Rejected: it takes no such secret; nothing is left.
         """
         _require_key(claim.user)
         async with self._api.writing(deadline):
@@ -159,7 +163,7 @@ class Users:
         if made.code == ALREADY_EXISTS:
             if claim.user in await self._keys(claim.user, deadline):
                 return True
-            raise Rejected(
+            raise KeyTaken(
                 "The store refuses the access key, which another of its identities has: choose "
                 "another."
             )

@@ -321,9 +321,9 @@ def garage_subject(folder: Path) -> Iterator[RealSubject]:
 
 
 @contextmanager
-def seaweedfs_subject(folder: Path) -> Iterator[RealSubject]:
+def seaweedfs_subject(folder: Path, extra_args: Sequence[str] = ()) -> Iterator[RealSubject]:
     """SeaweedFS in one process, with users in its filer."""
-    store = SeaweedStore(require("seaweedfs"), folder)
+    store = SeaweedStore(require("seaweedfs"), folder, extra_args=extra_args)
     try:
         with (
             FaultProxy(store.port) as proxy,
