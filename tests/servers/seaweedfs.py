@@ -18,12 +18,15 @@ from botocore.credentials import Credentials
 from defusedxml.ElementTree import fromstring
 
 from hooks.commands.processes import LOOPBACK, answers, seaweedfs
+from tests.servers.s3 import Credentials as Tenant
 from tests.servers.s3 import S3Store
 
 POLICY = "s3-resource-operator-bucket-"
 """What the operator's policies are called, before the bucket's name."""
 _IDENTITIES = "/etc/iam/identities"
 _EVERYTHING = 1_000_000
+# What its filer says some seconds after each start, and before that takes no object.
+_LOCKS = "LockRing: applying master ring update"
 
 
 class IamRefusal(Exception):
@@ -55,13 +58,26 @@ class SeaweedStore(S3Store):
             secret_key=self.secret_key,
             extra_args=extra_args,
         )
+        self._starts, self._writable = 0, False
         flags = dict(flag.split("=", 1) for flag in self.process.command if "=" in flag)
         self.filer_url = f"http://{LOOPBACK}:{flags['-filer.port']}"
         self.master = f"{flags['-master.port']}.{flags['-master.port.grpc']}"
 
+    def put(self, bucket: str, key: str, body: bytes, *, as_user: Tenant | None = None) -> str:
+        # Without this, the first object waits as long, and its client gives up.
+        if not self._writable:
+            self.process.wait_for(
+                lambda: self.process.log_text().count(_LOCKS) > self._starts,
+                timeout=30,
+                what="SeaweedFS to know its own filer",
+            )
+            self._writable = True
+        return super().put(bucket, key, body, as_user=as_user)
+
     def restart(self) -> None:
         # It would wait for the connections that others keep open.
         self.process.kill()
+        self._starts, self._writable = self.process.log_text().count(_LOCKS), False
         self.process.start()
         self.process.wait_for(
             lambda: answers(self.port, "/healthz", status=200),
