@@ -25,7 +25,7 @@ from backends.base import (
 from backends.capabilities import CAPABILITIES
 from backends.errors import NotEmpty, Rejected, ServerFault, Unsupported
 from backends.seaweedfs.api import IamApi
-from backends.seaweedfs.errors import ACCESS_DENIED, admin_error, error_of, unsigned
+from backends.seaweedfs.errors import ACCESS_DENIED, bucket_error, error_of, unsigned
 from backends.seaweedfs.ownership import PREFIX, Ownership
 from backends.seaweedfs.users import KeyTaken, Users
 from backends.wire import xmlbody
@@ -64,7 +64,7 @@ class SeaweedFS:
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin
         self._s3 = SignedClient(connection.endpoint, connection, observe)
-        self._buckets = Buckets(self._s3, self._admin, admin_error)
+        self._buckets = Buckets(self._s3, self._admin, bucket_error)
         self._iam = IamApi(connection, observe)
         self._users = Users(self._iam, PREFIX)
         self._ownership = Ownership(self._iam)
@@ -91,15 +91,16 @@ class SeaweedFS:
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user with what its policies say about administration; five requests or more.
 
-        An identity that has its rights from elsewhere, or the access key but not its name, counts
-        as an administrator, since nothing about it may be changed.
+        An identity that has its rights from elsewhere, or the access key and another name, or the
+        name and other access keys, counts as an administrator, since nothing about it may be
+        changed.
         """
         identity = await self._users.identity(name, deadline)
         known = await self._is_known(name, deadline)
         if identity is None:
             return User(admin=True) if known else None
         has_key = name in identity.keys
-        admin = known and not has_key
+        admin = identity.is_anothers or (known and not has_key)
         return User(
             admin=admin or await self._users.is_administrator(identity, deadline),
             # Only the signature tells of a user that was disabled rather than its key.
@@ -128,7 +129,7 @@ class SeaweedFS:
             return False
         # One that keeps the administrator out keeps the owner out, too.
         if answer.code != ACCESS_DENIED and not answer.ok:
-            raise admin_error(answer)
+            raise bucket_error(answer)
         return True
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
@@ -220,7 +221,7 @@ class SeaweedFS:
             headers={"x-amz-acl": "private"},
         )
         if answer.code != "NoSuchBucket" and not answer.ok:
-            raise admin_error(answer)
+            raise bucket_error(answer)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         """Removes the bucket's policy from the user."""
@@ -263,7 +264,7 @@ class SeaweedFS:
             if answer.code == "NoSuchBucket":
                 return False
             if not answer.ok:
-                raise admin_error(answer)
+                raise bucket_error(answer)
             listed = xmlbody.parse(answer.body)
             if listed.tag not in {"ListBucketResult", "ListVersionsResult"}:
                 raise ServerFault("The store's answer is not the XML that was expected.")
@@ -309,7 +310,7 @@ class SeaweedFS:
         if answer.code == "NoSuchBucket":
             return False
         if not answer.ok and answer.code != ACCESS_DENIED:
-            raise admin_error(answer)
+            raise bucket_error(answer)
         return True
 
     async def _had(self, claim: Claim, deadline: Deadline) -> bool:

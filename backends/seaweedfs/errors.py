@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.base import Answer
-from backends.errors import Misconfigured, StoreError, error_for
+from backends.errors import CredentialsRejected, Misconfigured, StoreError, error_for
 
 NO_SUCH_ENTITY = "NoSuchEntity"
 ALREADY_EXISTS = "EntityAlreadyExists"
@@ -27,6 +27,16 @@ def error_of(answer: Answer, *, admin: bool) -> StoreError:
 def admin_error(answer: Answer) -> StoreError:
     """The error that an answer to the administrator means."""
     return error_of(answer, admin=True)
+
+
+def bucket_error(answer: Answer) -> StoreError:
+    """The error that an answer about a bucket to the administrator means."""
+    if answer.code == ACCESS_DENIED:
+        return CredentialsRejected(
+            "The store refuses the operator what it has to do with the bucket: a policy of the "
+            "bucket shuts it out, or the operator's own account lacks a right for it."
+        )
+    return admin_error(answer)
 
 
 def read_only() -> Misconfigured:

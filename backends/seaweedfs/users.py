@@ -138,14 +138,18 @@ class Users:
         and the next call makes it as it makes a new user's.
 
         Raises:
-            Rejected: SeaweedFS takes no such secret; nothing was changed.
+            Rejected: SeaweedFS takes no such secret, or another identity has the access key;
+                nothing was changed.
         """
         async with self._api.writing(deadline):
             # What it refuses is told before anything is deleted; the key itself is in use.
             tried = await self._make_key(claim, deadline)
             if tried.code == NO_SUCH_ENTITY:
                 return False
-            for key in await self._keys(claim.user, deadline):
+            keys = await self._keys(claim.user, deadline)
+            if tried.code and claim.user not in keys:
+                raise _taken()
+            for key in keys:
                 if key != claim.user or tried.code:
                     await self._delete_key(claim.user, key, deadline)
             return not tried.code or await self._give_key(claim, deadline)
@@ -163,10 +167,7 @@ class Users:
         if made.code == ALREADY_EXISTS:
             if claim.user in await self._keys(claim.user, deadline):
                 return True
-            raise KeyTaken(
-                "The store refuses the access key, which another of its identities has: choose "
-                "another."
-            )
+            raise _taken()
         return not made.code
 
     async def _make_key(self, claim: Claim, deadline: Deadline) -> Reply:
@@ -216,6 +217,12 @@ class Users:
             if not found.code and administers(parse(found.text("Document"))):
                 return True
         return False
+
+
+def _taken() -> KeyTaken:
+    return KeyTaken(
+        "The store refuses the access key, which another of its identities has: choose another."
+    )
 
 
 def _require_key(key: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from defusedxml.ElementTree import fromstring
 
-from hooks.commands.processes import LOOPBACK, answers, seaweedfs
+from hooks.commands.processes import LOOPBACK, Process, answers, free_port, seaweedfs
 from tests.servers.s3 import Credentials as Tenant
 from tests.servers.s3 import S3Store
 
@@ -61,6 +62,7 @@ class SeaweedStore(S3Store):
         self._starts, self._writable = 0, False
         flags = dict(flag.split("=", 1) for flag in self.process.command if "=" in flag)
         self.filer_url = f"http://{LOOPBACK}:{flags['-filer.port']}"
+        self.filer = f"{LOOPBACK}:{flags['-filer.port']}.{flags['-filer.port.grpc']}"
         self.master = f"{flags['-master.port']}.{flags['-master.port.grpc']}"
 
     def put(self, bucket: str, key: str, body: bytes, *, as_user: Tenant | None = None) -> str:
@@ -178,6 +180,27 @@ class SeaweedStore(S3Store):
         if answer.status >= 300:
             raise IamRefusal(root.findtext(".//{*}Code"))
         return root
+
+    @contextlib.contextmanager
+    def gateway(self) -> Iterator[str]:
+        """A further gateway on the same filer; its URL."""
+        folder = Path(self.process.log).parent
+        port = free_port()
+        flags = {
+            "filer": self.filer,
+            "port": port,
+            "port.grpc": free_port(),
+            "port.iceberg": 0,
+            "port.lance": 0,
+            "ip.bind": LOOPBACK,
+            "config": folder / "s3.json",
+        }
+        command = [self.process.command[0], "s3", *(f"-{key}={flags[key]}" for key in flags)]
+        with Process(command, log=folder / "gateway.log", cwd=folder, name="gateway") as process:
+            process.wait_for(
+                lambda: answers(port, "/healthz", status=200), timeout=30, what="it to be ready"
+            )
+            yield f"http://{LOOPBACK}:{port}"
 
     def shell(self, command: str) -> str:
         """One command of `weed shell`, which is another way to change identities; its output."""

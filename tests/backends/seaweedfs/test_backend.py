@@ -282,6 +282,20 @@ def test_an_access_key_that_another_user_has_makes_nothing(
     assert "lodgings" not in buckets
 
 
+def test_a_user_of_other_access_keys_is_left_alone(
+    seaweedfs: RealSubject, store: SeaweedStore
+) -> None:
+    store.iam("CreateUser", UserName="keyring")
+    key = {"AccessKeyId": "keyringsown", "SecretAccessKey": SECRET}
+    store.iam("CreateAccessKey", UserName="keyring", **key)
+    before = store.user("keyring")
+    secret = Secret.claiming("keyrings", "keyring", SECRET)
+    for _ in range(2):
+        seaweedfs.operator().sync(secret)
+        assert secret.state == ("Conflict", "AdminUser")
+    assert store.user("keyring") == before
+
+
 # Users that are left alone
 
 
@@ -455,6 +469,7 @@ def test_a_bucket_policy_that_shuts_everybody_out_is_told(
     other = Secret.claiming("shut", "another", OTHER_SECRET)
     operator.sync(other)
     assert other.state == ("Retrying", "OperatorCredentialsRejected")
+    assert "policy of the bucket shuts it out" in other.annotations["message"]
     assert store.owner("shut") == "shutter"
 
 
