@@ -91,11 +91,13 @@ def _refuse(*_: object) -> None:
 
 
 def error(content: bytes) -> tuple[str, str]:
-    """Code and message of an S3 error; empty strings where it isn't one."""
+    """Code and message of an error of S3 or of an AWS query API; empty strings otherwise."""
     try:
         root = parse(content)
     except ServerFault:
         return "", ""
+    if root.tag == "ErrorResponse":
+        root = next(iter(root.findall("Error")), root)
     if root.tag != "Error":
         return "", ""
     code = (root.findtext("Code") or "").strip()

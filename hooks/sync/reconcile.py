@@ -12,7 +12,8 @@ from backends.errors import StoreError, Unsupported
 from backends.wire.deadline import Deadline
 from hooks.contract.grant import Grant, Holding, Kind, Mark
 from hooks.contract.outcome import Action, Conflict, Outcome, Reason, Refusal
-from hooks.tenancy.takeover import Takeover, Taking, Thing, claimed
+from hooks.tenancy.standing import Taking, Thing, claimed
+from hooks.tenancy.takeover import Takeover
 
 _OF_USER = frozenset({Gap.NO_USER, Gap.WRONG_SECRET})
 # Seconds for which a bucket that was taken over is looked at for further owners, and how often.

@@ -15,8 +15,9 @@ from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
 from hooks.claim.policyfile import Deletion
 from hooks.contract.outcome import Action, Outcome, Reason, Refusal
-from hooks.tenancy.others import Others, may_be_meant
-from hooks.tenancy.takeover import Thing
+from hooks.tenancy.other import may_be_meant
+from hooks.tenancy.others import Others
+from hooks.tenancy.standing import Thing
 
 log = logging.getLogger(__name__)
 
