@@ -117,6 +117,8 @@ class User:
     admin: bool
     disabled: bool = False
     uncertain: bool = False
+    refusal: str = ""
+    """Why it can't be a Secret's, whatever the settings allow: one sentence for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,11 @@ class Backend(Protocol):
         ...
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
-        """Makes the claim's user the bucket's owner."""
+        """Makes the claim's user the bucket's owner.
+
+        Raises:
+            Withheld: only an administrator on the store can; the message says how.
+        """
         ...
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:

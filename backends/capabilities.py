@@ -32,6 +32,15 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         quota_bytes=True,
         quota_objects=True,
     ),
+    "ceph-rgw": Capabilities(
+        roles=frozenset({"user"}),
+        ids=False,
+        rotation=True,
+        owner_in_probe=True,
+        quota_bytes=True,
+        quota_objects=True,
+        versioning=True,
+    ),
     "seaweedfs": Capabilities(
         roles=frozenset({"user"}),
         ids=False,

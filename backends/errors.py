@@ -12,7 +12,8 @@ StoreError
 │   └── NotEmpty             a bucket can't be deleted for what is in it
 └── PermanentError           another try answers the same
     ├── Rejected             the store refuses the value
-    └── Unsupported          the store can't do that
+    ├── Unsupported          the store can't do that
+    └── Withheld             a bucket can't be taken from who has it
 
 Every message is one sentence for a person, without a credential and without anything that
 changes from try to try: it becomes the message annotation of the Secret.
@@ -83,6 +84,10 @@ class Unsupported(PermanentError):
     """The store has no such feature."""
 
 
+class Withheld(PermanentError):
+    """The bucket can't be taken from who has it, but by an administrator on the store."""
+
+
 _BUSY = frozenset({"SlowDown", "ServiceUnavailable", "ServerBusy", "TooManyRequests"})
 _REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
@@ -136,7 +141,8 @@ def error_for(status: int, code: str, message: str, *, admin: bool) -> StoreErro
         )
     # Of a name that the store keeps for itself, as MinIO does `minio`.
     if code and (status == 400 or code == "AllAccessDisabled"):
-        return Rejected(f"The store refuses the request, {code}: {own_words(message)}.")
+        words = own_words(message)
+        return Rejected(f"The store refuses the request, {code}{f': {words}' if words else ''}.")
     if code:
         return ServerFault(f"The store answered {status} {code}.")
     return ServerFault(f"The store answered {status} without an S3 error.")

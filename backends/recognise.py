@@ -1,11 +1,12 @@
 """Which store answers at an address, by what each of them says to a request without signature.
 
 The header `Server` tells, unless a proxy puts its own in its place: then the answers' words do.
-Seen with VersityGW 1.8.0, the MinIO of 2026-02-12, Garage 2.5.0 and SeaweedFS 4.53.
+Seen with VersityGW 1.8.0, the MinIO of 2026-02-12, Garage 2.5.0, Ceph 16.2.15 and SeaweedFS 4.53.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from backends.base import Answer, Connection
@@ -18,6 +19,7 @@ TITLES: Mapping[str, str] = {
     "versitygw": "VersityGW",
     "minio": "MinIO",
     "garage": "Garage",
+    "ceph-rgw": "Ceph RGW",
     "seaweedfs": "SeaweedFS",
 }
 """What people call the stores that can be recognised, by BACKEND_NAME."""
@@ -27,6 +29,8 @@ _NOTHING: Mapping[str, str] = {}
 _MINIO_ADMIN = "/minio/admin/v3/info"
 _VERSITYGW_ADMIN = "/list-users"
 # S3 itself and its other imitations don't know the method at all.
+# A transaction's number, when it began, the gateway's own number and its zone.
+_CEPH_REQUEST = re.compile(rb"<RequestId>tx[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[^<]+</RequestId>")
 _VERSITYGW_WORDS = "AWS authentication requires a valid Date"
 # AWS's IAM has the same code and other words; the others take the address for S3's.
 _IAM = "/"
@@ -50,6 +54,8 @@ async def recognise(endpoint: str, connection: Connection, deadline: Deadline) -
             return found
         if "Garage" in answer.message:
             return "garage"
+        if _CEPH_REQUEST.search(answer.body):
+            return "ceph-rgw"
         if answer.code == "AccessDenied" and jsonbody.error(answer.body, "Code", "Message")[0]:
             return "minio"
         answer = await _ask(pool, "PATCH", _VERSITYGW_ADMIN, deadline)

@@ -40,6 +40,8 @@ ANSWERS: dict[str, tuple[int, bytes]] = {
     "html-404": (404, HTML),
     "html-403": (403, HTML),
     "redirect": (307, b""),
+    # What Ceph RGW says to the slower of two requests.
+    "lost-race": (500, b'{"Code":"UnknownError","Message":""}'),
     "huge": (200, b"x" * (2 * 1024 * 1024)),
 }
 

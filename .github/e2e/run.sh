@@ -36,7 +36,9 @@ use_bucket() {
 echo "--- images"
 context=$(mktemp --directory)
 cp "$STORE" "$context/store"
-docker build --quiet --tag store:e2e --file "$e2e/store.Dockerfile" "$context"
+dockerfile=$e2e/$BACKEND/store.Dockerfile
+[[ -e $dockerfile ]] || dockerfile=$e2e/store.Dockerfile
+docker build --quiet --tag store:e2e --file "$dockerfile" "$context"
 rm -rf "$context"
 kind load docker-image --name "$cluster" store:e2e "$IMAGE"
 

@@ -6,7 +6,7 @@ credentials of its own: so only the signature code is botocore's, the connection
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from botocore.auth import S3SigV4Auth
@@ -36,10 +36,17 @@ class SignedClient:
         endpoint: URL without query; a path in it is put before every request's.
         connection: region, certificates and pool size.
         observe: told of every request sent.
+        read_error: code and message of an error's body; empty strings where it is none.
     """
 
-    def __init__(self, endpoint: str, connection: Connection, observe: Observer) -> None:
-        self._pool = HttpPool(endpoint, connection, observe, xmlbody.error)
+    def __init__(
+        self,
+        endpoint: str,
+        connection: Connection,
+        observe: Observer,
+        read_error: Callable[[bytes], tuple[str, str]] = xmlbody.error,
+    ) -> None:
+        self._pool = HttpPool(endpoint, connection, observe, read_error)
         self._region = connection.region
 
     async def request(

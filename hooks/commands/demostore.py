@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hooks.commands.cephrgw import ceph_rgw
 from hooks.commands.processes import (
     LOOPBACK,
     Process,
@@ -40,6 +41,7 @@ class DemoStore:
         title: what people call it.
         region: of its signatures.
         start: starts its program on files below a folder.
+        program: what the program is called, where not like the store.
         user: an access key that it takes.
     """
 
@@ -47,16 +49,18 @@ class DemoStore:
     title: str
     region: str
     start: Callable[[Path, Path], Running]
+    program: str = ""
     user: str = USER
 
     @property
     def variable(self) -> str:
         """The environment variable that names its program."""
-        return f"{self.name.upper()}_BIN"
+        return f"{self.name.upper().replace('-', '_')}_BIN"
 
     def find(self, binary: str | None) -> Path | None:
         """Its program: the given one, else the variable's, else one on PATH."""
-        found = binary or os.environ.get(self.variable) or shutil.which(self.name)
+        program = self.program or self.name
+        found = binary or os.environ.get(self.variable) or shutil.which(program)
         return Path(found) if found and Path(found).exists() else None
 
 
@@ -98,12 +102,26 @@ def _garage(binary: Path, folder: Path) -> Running:
     return Running(process, endpoint, environ)
 
 
+def _ceph_rgw(binary: Path, folder: Path) -> Running:
+    port = free_port()
+    gateway = ceph_rgw(binary, folder, port=port, access_key="admin")
+    endpoint = f"http://{LOOPBACK}:{port}"
+    environ = {
+        "BACKEND_NAME": "ceph-rgw",
+        "S3_ENDPOINT_URL": endpoint,
+        "S3_ACCESS_KEY": gateway.access_key,
+        "S3_SECRET_KEY": gateway.secret_key,
+    }
+    return Running(gateway, endpoint, environ)
+
+
 DEMO_STORES: Mapping[str, DemoStore] = {
     store.name: store
     for store in (
         DemoStore("versitygw", "VersityGW", "us-east-1", _versitygw),
         DemoStore("minio", "MinIO", "us-east-1", _minio),
         DemoStore("garage", "Garage", "garage", _garage),
-        DemoStore("seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs, "myappuser"),
+        DemoStore("ceph-rgw", "Ceph RGW", "us-east-1", _ceph_rgw, program="radosgw"),
+        DemoStore("seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs, user="myappuser"),
     )
 }

@@ -10,19 +10,19 @@ import argparse
 import asyncio
 import shlex
 import sys
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from backends import Backend
-from backends.base import Bucket, Claim, Gap, Probe, User
+from backends.base import Claim
 from backends.errors import StoreError
 from backends.wire.deadline import Deadline
 from hooks import logs
 from hooks.claim.adoption import Adoption
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubeerrors import Conflict, Forbidden, KubeError, NotFound
+from hooks.commands.givewords import follows, says, told
+from hooks.commands.prospect import Claimant, Prospect, View
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import Grant, Grants, Held, Holding, Kind, Mark
 from hooks.contract.outcome import Reason, Refusal
@@ -30,9 +30,9 @@ from hooks.contract.status import Keys, name_hash
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.operator import Operator, others_of
-from hooks.tenancy.guard import is_rival
-from hooks.tenancy.others import Other, holding
-from hooks.tenancy.takeover import Rights, Takeover, Thing
+from hooks.tenancy.holdings import Holdings, Rights
+from hooks.tenancy.other import holding
+from hooks.tenancy.standing import Thing
 from hooks.terminal import printable, say, say_why
 
 OK = 0
@@ -41,7 +41,6 @@ NO_ACCESS = 2
 
 # For all that is asked, of the store and of the Kubernetes API.
 _SECONDS = 60.0
-_ACCOUNT = frozenset({Gap.NO_USER, Gap.WRONG_SECRET})
 
 
 class _Refused(Exception):
@@ -118,40 +117,6 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
             kube.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What the store says.
-
-    Args:
-        probe: to the Secret's own credentials.
-        user: the user, None if there is none.
-        bucket: the bucket, None if there is none.
-        remains: whether buckets still name the missing user as their owner.
-    """
-
-    probe: Probe
-    user: User | None
-    bucket: Bucket | None
-    remains: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Claimant:
-    """Another live Secret that has a word in it.
-
-    Args:
-        thing: the bucket or the user.
-        other: the Secret.
-        holding: how it holds the thing; None if it has no grant, but the store says that it is its.
-        rival: whether the two can't both have it.
-    """
-
-    thing: Thing
-    other: Other
-    holding: Holding | None
-    rival: bool
-
-
 class _Giver:
     def __init__(
         self, settings: Settings, backend: Backend, kube: Kube, arguments: argparse.Namespace
@@ -174,20 +139,22 @@ class _Giver:
         await asyncio.to_thread(self._check_key)
         self._say(self._named(request, claim))
         held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
-        view = await self._view(claim)
-        for line in _told(claim, view):
+        prospect = Prospect(claim, self._backend, self._others, self._deadline)
+        view = await prospect.view()
+        for line in told(claim, view):
             self._say(f"store   {line}")
         self._check_user(claim, held, view)
-        second, claimants = await self._claimants(claim, view)
+        second, claimants = await prospect.claimants(view)
         for claimant in claimants:
-            self._say(f"others  {_says(claimant)}")
+            self._say(f"others  {says(claimant)}")
         if not claimants:
             self._say("others  no other live Secret holds either of them")
         grant = _grant(claim, view, second, claimants)
         if self._has_it_all(claim, request, held, claimants):
             self._say("It holds both already: there is nothing to give.")
             return OK
-        for line in self._follows(request, claim, held, view, claimants, grant):
+        wiped = self._is_wiped(request, claim, Held(grant, held.first), view)
+        for line in follows(request.origin, claim, view, claimants, wiped=wiped):
             self._say(f"then    {line}")
         if self._arguments.dry_run:
             self._say("Dry run, nothing was written.")
@@ -246,14 +213,7 @@ class _Giver:
         now = f"it is {status}/{reason}" if status else "it was not answered yet"
         return f"{request.origin} names the bucket {claim.bucket} and the user {claim.user}; {now}."
 
-    async def _view(self, claim: Claim) -> _View:
-        probe = await self._backend.probe(claim, self._deadline)
-        user = await self._backend.find_user(claim.user, self._deadline)
-        bucket = await self._backend.find_bucket(claim.bucket, self._deadline)
-        remains = user is None and await self._backend.owns_buckets(claim.user, self._deadline)
-        return _View(probe, user, bucket, remains)
-
-    def _check_user(self, claim: Claim, held: Held, view: _View) -> None:
+    def _check_user(self, claim: Claim, held: Held, view: View) -> None:
         """An administrator's or a disabled user is nobody's to be given."""
         mine = held.user(claim.user)
         if view.user is None:
@@ -268,50 +228,8 @@ class _Giver:
                 "to be enabled there first."
             )
 
-    async def _claimants(self, claim: Claim, view: _View) -> tuple[int, list[_Claimant]]:
-        """Those that have the bucket or the user, and the second of the Kubernetes API's answer."""
-        found: list[_Claimant] = []
-        second = 0
-        for thing, name, owners in (
-            (Thing.BUCKET, claim.bucket, view.bucket.owners if view.bucket else frozenset()),
-            (Thing.USER, claim.user, frozenset({claim.user}) if view.user else frozenset()),
-        ):
-            holders = await self._others.holders(thing, name, claim.origin, self._deadline)
-            others = list(holders.others)
-            second = max(second, holders.second)
-            if owners:
-                # Those without a grant, whom only the store confirms.
-                origins = {other.request.origin for other in others}
-                unproven = await self._others.unproven(
-                    thing, name, owners, claim.origin, self._deadline
-                )
-                second = max(second, unproven.second)
-                others += [each for each in unproven.others if each.request.origin not in origins]
-            for other in others:
-                held = holding(other.held, thing, name)
-                beside = other.request.namespace == claim.origin.partition("/")[0]
-                kept = held if held is not None and held.keeps_out(beside=beside) else None
-                rival = is_rival(thing, claim, other.names)
-                if kept or (rival and await self._confirms(thing, claim, other, owners)):
-                    found.append(_Claimant(thing, other, kept, rival))
-        return second, found
-
-    async def _confirms(
-        self, thing: Thing, claim: Claim, other: Other, owners: frozenset[str]
-    ) -> bool:
-        """Whether the store says that a thing is another Secret's."""
-        if thing is Thing.BUCKET:
-            return not owners.isdisjoint(other.names.users)
-        for secret in other.names.secrets - {claim.secret}:
-            probe = await self._backend.probe(
-                Claim(claim.bucket, claim.user, secret), self._deadline
-            )
-            if probe.gap not in _ACCOUNT:
-                return True
-        return False
-
     def _has_it_all(
-        self, claim: Claim, request: SyncRequest, held: Held, claimants: list[_Claimant]
+        self, claim: Claim, request: SyncRequest, held: Held, claimants: list[Claimant]
     ) -> bool:
         """Whether it holds both, and nobody holds one with a better right."""
         for thing, mine in (
@@ -328,55 +246,16 @@ class _Giver:
                     return False
         return True
 
-    def _follows(
-        self,
-        request: SyncRequest,
-        claim: Claim,
-        held: Held,
-        view: _View,
-        claimants: list[_Claimant],
-        grant: Grant,
-    ) -> list[str]:
-        """What comes of it at the next syncs."""
-        lines = []
-        if view.user is None:
-            whose = ", and the buckets that still name it are its" if view.remains else ""
-            lines.append(f"the user {claim.user} is made{whose}")
-        elif view.probe.gap is Gap.WRONG_SECRET:
-            lines.append(
-                f"the user {claim.user} gets this Secret's secret; the one that it has now is "
-                "accepted no longer"
-            )
+    def _is_wiped(self, request: SyncRequest, claim: Claim, held: Held, view: View) -> bool:
+        """Whether the settings of a bucket that changes its owner are removed."""
         if view.bucket is None:
-            lines.append(f"the bucket {claim.bucket} is made")
-        elif not view.bucket.is_owned_by(claim.user):
-            takeover = Takeover(
-                claim,
-                request.uid,
-                Held(grant, held.first),
-                self._backend,
-                Rights(Adoption.NEVER),
-                self._deadline,
-            )
-            settings = (
-                "its policy and other settings are removed"
-                if takeover.is_anothers(view.bucket)
-                else "its settings stay"
-            )
-            lines.append(
-                f"the bucket {claim.bucket} is {claim.user}'s; its objects stay, {settings}"
-            )
-        for each in _losers(claimants):
-            reason = (
-                Reason.BUCKET_CLAIMED if each.thing is Thing.BUCKET else Reason.ACCESS_KEY_CLAIMED
-            )
-            lines.append(
-                f"{each.other.request.origin} becomes {reason.status}/{reason} at its next sync "
-                "after that"
-            )
-        return lines or [f"nothing changes on the store: {request.origin} holds what it uses"]
+            return False
+        rights = Rights(Adoption.NEVER)
+        return Holdings(
+            claim, request.uid, held, self._backend, rights, self._deadline
+        ).is_anothers(view.bucket)
 
-    def _confirm(self, request: SyncRequest, claimants: list[_Claimant]) -> None:
+    def _confirm(self, request: SyncRequest, claimants: list[Claimant]) -> None:
         """Asks whoever sits there, where it takes something away from a live Secret."""
         if self._arguments.yes or not claimants:
             return
@@ -448,7 +327,7 @@ class _Giver:
         return self._deadline.remaining()
 
 
-def _grant(claim: Claim, view: _View, second: int, claimants: list[_Claimant]) -> Grant:
+def _grant(claim: Claim, view: View, second: int, claimants: list[Claimant]) -> Grant:
     """Newer than all others, whatever their clock was."""
     newest = max((each.holding.second for each in claimants if each.holding), default=0)
     second = max(second, newest + 1)
@@ -460,53 +339,3 @@ def _grant(claim: Claim, view: _View, second: int, claimants: list[_Claimant]) -
         {claim.bucket: Holding(second, Kind.OWN, mark)},
         signed=second,
     )
-
-
-def _told(claim: Claim, view: _View) -> list[str]:
-    """What the store says, in words."""
-    if view.user is None:
-        user = "does not exist"
-    elif view.user.uncertain:
-        user = "is known and stands in no list: an administrator's, or deleted a moment ago"
-    else:
-        words = [
-            word
-            for word, true in (
-                ("an administrator's", view.user.admin),
-                ("disabled", view.user.disabled),
-            )
-            if true
-        ]
-        user = f"exists{', and is ' if words else ''}{' and '.join(words)}"
-    if view.bucket is None:
-        bucket = "does not exist"
-    elif not view.bucket.owners:
-        bucket = "exists and is nobody's"
-    else:
-        bucket = f"is owned by {', '.join(sorted(view.bucket.owners))}"
-    return [
-        f"the bucket {claim.bucket} {bucket}",
-        f"the user {claim.user} {user}",
-        f"the Secret's own credentials are answered with: {view.probe.gap.value}",
-    ]
-
-
-def _says(claimant: _Claimant) -> str:
-    """One other Secret, in words."""
-    thing = f"the {claimant.thing.value}"
-    beside = "" if claimant.rival else ", with the same access key and secret"
-    if claimant.holding is None:
-        how = f"names {thing} without a grant, and the store says that it is its"
-    else:
-        since = datetime.fromtimestamp(claimant.holding.second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        how = f"holds {thing} since {since}, and names it"
-    return f"{claimant.other.request.origin} {how}{beside}"
-
-
-def _losers(claimants: list[_Claimant]) -> list[_Claimant]:
-    """One line for each Secret that loses something: its bucket's before its user's."""
-    losers: dict[str, _Claimant] = {}
-    for each in claimants:
-        if each.rival:
-            losers.setdefault(each.other.request.origin, each)
-    return list(losers.values())

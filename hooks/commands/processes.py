@@ -1,7 +1,7 @@
 """Starting, waiting for and ending other programs: for the demo and for the tests.
 
 Each `Process` writes to a log file of its own, so that a program that dies while somebody waits
-for it can be explained by its last lines.
+for it can be explained by its last lines. Ceph RGW is several programs, see `cephrgw` beside this.
 """
 
 from __future__ import annotations

@@ -129,6 +129,7 @@ _REASON_OF_ERROR: dict[type[errors.StoreError], Reason] = {
     errors.NotEmpty: Reason.BUCKET_NOT_EMPTY,
     errors.Rejected: Reason.REJECTED_BY_BACKEND,
     errors.Unsupported: Reason.NOT_SUPPORTED,
+    errors.Withheld: Reason.BUCKET_OWNED,
 }
 
 

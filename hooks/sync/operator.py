@@ -23,7 +23,7 @@ from hooks.sync.reporter import Reporter
 from hooks.sync.syncer import Syncer
 from hooks.tenancy.guard import ConflictGuard
 from hooks.tenancy.others import Others
-from hooks.tenancy.takeover import Thing
+from hooks.tenancy.standing import Thing
 
 
 @dataclass(frozen=True, slots=True)

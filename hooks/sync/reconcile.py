@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from backends.base import Backend, Bucket, Claim, Gap, Probe
-from backends.errors import StoreError
+from backends.errors import StoreError, Unsupported
 from backends.wire.deadline import Deadline
 from hooks.contract.grant import Grant, Holding, Kind, Mark
 from hooks.contract.outcome import Action, Conflict, Outcome, Reason, Refusal
-from hooks.tenancy.takeover import Takeover, Taking, Thing, claimed
+from hooks.tenancy.standing import Taking, Thing, claimed
+from hooks.tenancy.takeover import Takeover
 
 _OF_USER = frozenset({Gap.NO_USER, Gap.WRONG_SECRET})
 # Seconds for which a bucket that was taken over is looked at for further owners, and how often.
@@ -336,6 +337,7 @@ class _Run:
 
         Raises:
             Conflict: it is one, or it was disabled, and so it is left alone.
+            Unsupported: it is none that a Secret can have on this store.
         """
         user = await self.backend.find_user(self.claim.user, self.deadline)
         if user is None:
@@ -345,6 +347,8 @@ class _Run:
             # account. Only making it tells, which the store refuses for a root account.
             await self.takeover.authorise(Taking.NEW_USER)
             return await self._create_user() or await self._refuse_administrator(tried=True)
+        if user.refusal:
+            raise Unsupported(user.refusal)
         if user.admin and not self._is_own_administrator():
             raise Conflict(
                 Reason.ADMIN_USER,

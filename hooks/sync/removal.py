@@ -15,8 +15,9 @@ from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
 from hooks.claim.policyfile import Deletion
 from hooks.contract.outcome import Action, Outcome, Reason, Refusal
-from hooks.tenancy.others import Others, may_be_meant
-from hooks.tenancy.takeover import Thing
+from hooks.tenancy.other import may_be_meant
+from hooks.tenancy.others import Others
+from hooks.tenancy.standing import Thing
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class _Run:
             await self._do(Action.DELETE_USER, self.backend.delete_user(held.user, deadline))
             user = await self.backend.find_user(held.user, deadline)
             # An administrator is another's: a gateway that remembers the user calls it one.
-            if user is not None and not user.admin:
+            if user is not None and not (user.admin or user.refusal):
                 raise _still_there("user")
 
     async def _are_used(self, others: Others) -> tuple[bool, bool]:
@@ -177,7 +178,7 @@ class _Run:
             if probe.gap is Gap.WRONG_SECRET:
                 return False
         user = await self.backend.find_user(held.user, self.deadline)
-        return user is None or user.uncertain or not (user.admin or user.disabled)
+        return user is None or user.uncertain or not (user.admin or user.disabled or user.refusal)
 
     async def _do(self, action: Action, removal: Awaitable[bool]) -> None:
         if await removal:

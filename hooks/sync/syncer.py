@@ -34,7 +34,9 @@ from hooks.sync.locks import KeyedLocks
 from hooks.sync.recent import Recent
 from hooks.sync.recogniser import Recogniser
 from hooks.sync.reconcile import reconcile
-from hooks.tenancy.takeover import Guard, Rights, Takeover, Thing, claimed
+from hooks.tenancy.holdings import Rights
+from hooks.tenancy.standing import Guard, Thing, claimed
+from hooks.tenancy.takeover import Takeover
 
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25

@@ -12,8 +12,9 @@ from backends.base import Backend, Claim, Gap
 from backends.wire.deadline import Deadline
 from hooks.claim.secret import Mentions
 from hooks.contract.outcome import Conflict
-from hooks.tenancy.others import Other, Others, holding
-from hooks.tenancy.takeover import Holder, Standing, Thing, claimed
+from hooks.tenancy.other import Other, holding
+from hooks.tenancy.others import Others
+from hooks.tenancy.standing import Holder, Standing, Thing, claimed
 
 
 class ConflictGuard:

@@ -9,21 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from backends.wire.deadline import Deadline
-from hooks.claim.fieldkeys import KeyChoice
-from hooks.claim.secret import Mentions, read_endpoint, read_mentions
 from hooks.cluster.batch import Batches
-from hooks.cluster.kube import Kube, Listing
+from hooks.cluster.kube import Kube
 from hooks.cluster.kubeerrors import KubeError
-from hooks.contract.decorator import NotAHookRequest, SyncRequest
-from hooks.contract.grant import Grants, Held, Holding, Kind
+from hooks.contract.decorator import SyncRequest
+from hooks.contract.grant import Grants, Held, Kind
 from hooks.contract.outcome import Reason, Refusal, Status
 from hooks.contract.status import Keys, name_hash
-from hooks.tenancy.takeover import Thing
+from hooks.tenancy.other import (
+    Other,
+    Slot,
+    holding,
+    is_unguarded,
+    keeps,
+    kept,
+    may_be_meant,
+    mentions,
+    slim,
+)
+from hooks.tenancy.reading import NO_RELEASES, Reading
+from hooks.tenancy.standing import Thing
 
 # Of its own, and as many as there can be lists at once, three of each of four kinds: with a few for
 # everything, those that wait for an API that hangs would keep the others from even asking.
@@ -34,35 +44,11 @@ _THREADS = 4 * _LISTS
 _APART = 0.05
 # Seconds for which a list of all holders may be used where that is said to be good enough.
 _LATELY = 60.0
-# A release of Helm's can have nearly a mebibyte, and is never annotated.
-_NO_RELEASES = "type!=helm.sh/release.v1"
-# Secrets whose data is read one by one; more are read page by page.
-_SINGLY = 100
-# Nothing longer can be the name of a bucket or a user, or a secret.
-_LONGEST_NAME = 1024
 # What the operator has answered a Secret that does not hold what it names,
 _REFUSED = frozenset(
     {Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED, Reason.BUCKET_OWNED, Reason.USER_EXISTS}
 )  # and one that can't have anything, or not here.
 _NOTHING = frozenset({Status.INVALID, Status.SKIPPED})
-
-Slot = tuple[str, str]
-"""A Secret's namespace and name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """Another live Secret of this operator's.
-
-    Args:
-        request: its metadata; without data.
-        names: what its data mentions.
-        held: what its grants say.
-    """
-
-    request: SyncRequest
-    names: Mentions
-    held: Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +111,9 @@ class Others:
         aliases: frozenset[str] = frozenset(),
         may: Callable[[str, Thing, str], bool] = lambda namespace, thing, name: True,
     ) -> None:
-        self._kube = kube
         self._keys = keys
         self._grants = grants
-        self._endpoints = None if endpoint is None else {endpoint, *aliases}
+        self._reading = Reading(kube, keys, grants, endpoint, aliases)
         self._may = may
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
         # A removal reads the Secrets of one namespace, whose tenants can make them many and large:
@@ -197,16 +182,16 @@ class Others:
         namespace = origin.partition("/")[0]
 
         def find(until: float) -> Found:
-            listing = self._list(until, namespace=namespace)
+            listing = self._reading.listing(until, namespace=namespace)
             slots = [
-                (_slim(request), held)
-                for request, held in self._granted(listing)
+                (slim(request), held)
+                for request, held in self._reading.granted(listing)
                 if request.origin != origin and self._may_be_of(request, {user}) is not False
             ]
             others = [
                 other
                 for request, held in slots
-                if (other := self._read(request, held, until))
+                if (other := self._reading.read(request, held, until))
                 and (user in other.names.users or may_be_meant(other, Thing.USER, user))
             ]
             return Found(listing.second, tuple(others))
@@ -254,12 +239,12 @@ class Others:
         thing = questions[0].thing
         hashes = sorted({name_hash(question.name) for question in questions})
         label = self._keys[f"{thing.value}-hash"]
-        listing = self._list(until, selector=f"{label} in ({','.join(hashes)})")
+        listing = self._reading.listing(until, selector=f"{label} in ({','.join(hashes)})")
         names = {question.name for question in questions}
         candidates = [
             (request, held)
-            for request, held in self._granted(listing)
-            if any(_keeps(held, thing, name) for name in names)
+            for request, held in self._reading.granted(listing)
+            if any(keeps(held, thing, name) for name in names)
         ]
         return self._answers(questions, candidates, listing.second, until)
 
@@ -268,9 +253,9 @@ class Others:
         if time.monotonic() >= lately.until:
             began = time.monotonic()
             slots: dict[tuple[Thing, str], list[Slot]] = {}
-            listing = self._list(until, selector=self._keys["status"])
-            for request, held in self._granted(listing):
-                for key in _kept(held):
+            listing = self._reading.listing(until, selector=self._keys["status"])
+            for request, held in self._reading.granted(listing):
+                for key in kept(held):
                     slots.setdefault(key, []).append((request.namespace, request.name))
             lately = self._lately = _Lately(began + _LATELY, listing.second, slots)
         candidates: dict[Slot, tuple[SyncRequest, Held]] = {}
@@ -278,17 +263,9 @@ class Others:
             for slot in lately.slots.get((question.thing, question.name), ()):
                 if "/".join(slot) == question.origin or slot in candidates:
                     continue
-                if (candidate := self._look(slot, until)) is not None:
+                if (candidate := self._reading.look(slot, until)) is not None:
                     candidates[slot] = candidate
         return self._answers(questions, list(candidates.values()), lately.second, until)
-
-    def _look(self, slot: Slot, until: float) -> tuple[SyncRequest, Held] | None:
-        """A Secret as it is now, by its metadata."""
-        found = self._kube.secret(*slot, timeout=until - time.monotonic(), metadata_only=True)
-        if found is None:
-            return None
-        document = {**found, "apiVersion": "v1", "kind": "Secret"}
-        return next(self._granted([document]), None)
 
     def _answers(
         self,
@@ -304,20 +281,20 @@ class Others:
                 (question, found)
                 for question, found in zip(questions, others, strict=True)
                 if request.origin != question.origin
-                and _keeps(held, question.thing, question.name, _is_beside(request, question))
+                and keeps(held, question.thing, question.name, _is_beside(request, question))
             ]
-            other = self._read(request, held, until) if asked else None
+            other = self._reading.read(request, held, until) if asked else None
             if other is None:
                 continue
             for question, found in asked:
-                if _names(other.names, question.thing, question.name):
+                if mentions(other.names, question.thing, question.name):
                     found.append(other)
         return [Found(second, tuple(found)) for found in others]
 
     def _find_unproven(self, questions: Sequence[_Question], until: float) -> list[Found]:
-        listing = self._list(until, fields=_NO_RELEASES)
+        listing = self._reading.listing(until, fields=NO_RELEASES)
         candidates: list[tuple[SyncRequest, dict[int, Held]]] = []
-        for request, held in self._granted(listing):
+        for request, held in self._reading.granted(listing):
             asked = {
                 number: proven
                 for number, question in enumerate(questions)
@@ -326,13 +303,13 @@ class Others:
             }
             if asked:
                 # Annotations may be large, and these many.
-                candidates.append((_slim(request), asked))
+                candidates.append((slim(request), asked))
         others: list[list[Other]] = [[] for _ in questions]
         wanted = {request.origin: (request, asked) for request, asked in candidates}
-        for other in self._read_all([request for request, _ in candidates], until):
+        for other in self._reading.read_all([request for request, _ in candidates], until):
             for number, proven in wanted[other.request.origin][1].items():
                 question = questions[number]
-                if _names(other.names, question.thing, question.name):
+                if mentions(other.names, question.thing, question.name):
                     others[number].append(replace(other, held=proven))
         return [Found(listing.second, tuple(found)) for found in others]
 
@@ -357,7 +334,7 @@ class Others:
         if mine is not None and mine.kind is not Kind.UNGUARDED:
             return None
         labelled = self._may_be_of(request, question.owners)
-        if held.last is not None and not _unguarded(held):
+        if held.last is not None and not is_unguarded(held):
             return proven if labelled else None
         answered = self._keys.observed(request, "status")
         if answered in _NOTHING or self._keys.observed(request, "reason") in _REFUSED:
@@ -374,147 +351,9 @@ class Others:
             return True
         return None if label is None else label in {name_hash(user) for user in users}
 
-    def _list(
-        self,
-        until: float,
-        *,
-        namespace: str | None = None,
-        selector: str | None = None,
-        fields: str | None = None,
-    ) -> Listing:
-        # The time left is taken here, since a thread may have been waited for.
-        return self._kube.secrets(
-            namespace,
-            selector,
-            fields=fields,
-            metadata_only=True,
-            timeout=until - time.monotonic(),
-            mentioning=self._keys.enabled,
-        )
-
-    def _granted(
-        self, secrets: Iterable[Mapping[str, object]]
-    ) -> Iterator[tuple[SyncRequest, Held]]:
-        """Those of this operator's that live, with what their grants say."""
-        enabled = self._keys.enabled
-        for secret in secrets:
-            # Nearly all of a cluster's Secrets end here, so it comes first.
-            if not _is_annotated(secret, enabled):
-                continue
-            try:
-                request = SyncRequest.of(secret)
-            except NotAHookRequest:
-                continue
-            if not request.deleting and self._keys.enables(request):
-                yield request, self._keys.evidence(request).held(self._grants)
-
-    def _read_all(self, requests: Sequence[SyncRequest], until: float) -> Iterator[Other]:
-        """What the data of several mentions; many are read page by page, a few each by itself.
-
-        Many have no answer yet where an operator is new to a cluster.
-        """
-        if len(requests) <= _SINGLY:
-            for request in requests:
-                if (other := self._read(request, Held(), until)) is not None:
-                    yield other
-            return
-        wanted = {request.origin: request for request in requests}
-        listing = self._kube.secrets(fields=_NO_RELEASES, timeout=until - time.monotonic())
-        for secret in listing:
-            if not _is_annotated(secret, self._keys.enabled):
-                continue
-            try:
-                now = SyncRequest.of(secret)
-            except NotAHookRequest:
-                continue
-            found = wanted.get(now.origin)
-            if found is not None and (other := self._mentions(found, now, Held())) is not None:
-                yield other
-
-    def _read(self, request: SyncRequest, held: Held, until: float) -> Other | None:
-        """What a Secret's data mentions; None if it is gone, or another store's."""
-        found = self._kube.secret(request.namespace, request.name, timeout=until - time.monotonic())
-        if found is None:
-            return None
-        try:
-            now = SyncRequest.of(found)
-        except NotAHookRequest:
-            return None
-        return self._mentions(request, now, held)
-
-    def _mentions(self, request: SyncRequest, now: SyncRequest, held: Held) -> Other | None:
-        # Made again, deleted or taken out of the operator's hands since the list.
-        if now.uid != request.uid or now.deleting or not self._keys.enables(now):
-            return None
-        choice = KeyChoice.of(now.annotations, self._keys["keys"])
-        if self._endpoints is not None:
-            named = read_endpoint(now.data, choice)
-            if named is not None and named.endpoint.urls.isdisjoint(self._endpoints):
-                return None
-        return Other(request, _short(read_mentions(now.data, choice)), held)
-
-
-def _is_annotated(secret: Mapping[str, object], key: str) -> bool:
-    metadata = secret.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    return isinstance(annotations, dict) and key in annotations
-
-
-def _kept(held: Held) -> Iterator[tuple[Thing, str]]:
-    for grant in (held.grant, held.first):
-        if grant is None:
-            continue
-        if _keeps(held, Thing.USER, grant.user):
-            yield Thing.USER, grant.user
-        for bucket in grant.buckets:
-            if _keeps(held, Thing.BUCKET, bucket):
-                yield Thing.BUCKET, bucket
-
 
 def _is_beside(request: SyncRequest, question: _Question) -> bool:
     return request.namespace == question.origin.partition("/")[0]
-
-
-def holding(held: Held, thing: Thing, name: str) -> Holding | None:
-    """How a thing of that name is held."""
-    return held.bucket(name) if thing is Thing.BUCKET else held.user(name)
-
-
-def _keeps(held: Held, thing: Thing, name: str, beside: bool = False) -> bool:
-    found = holding(held, thing, name)
-    return found is not None and found.keeps_out(beside=beside)
-
-
-def _unguarded(held: Held) -> bool:
-    """Whether nothing that it holds was given with a look at the others."""
-    grant = held.grant
-    if grant is None:
-        return False
-    return all(found.kind is Kind.UNGUARDED for found in (grant.holding, *grant.buckets.values()))
-
-
-def may_be_meant(other: Other, thing: Thing, name: str) -> bool:
-    """Whether a Secret that names nothing of the kind was given this: it has a mistake."""
-    named = other.names.buckets if thing is Thing.BUCKET else other.names.users
-    return not named and holding(other.held, thing, name) is not None
-
-
-def _slim(request: SyncRequest) -> SyncRequest:
-    """What tells a Secret from others, and no more."""
-    return replace(request, annotations={}, labels={})
-
-
-def _names(names: Mentions, thing: Thing, name: str) -> bool:
-    return name in (names.buckets if thing is Thing.BUCKET else names.users)
-
-
-def _short(names: Mentions) -> Mentions:
-    """Without what is too long to be a name, so that many of them stay small."""
-    return Mentions(
-        frozenset(bucket for bucket in names.buckets if len(bucket) <= _LONGEST_NAME),
-        frozenset(user for user in names.users if len(user) <= _LONGEST_NAME),
-        frozenset(secret for secret in names.secrets if len(secret.reveal()) <= _LONGEST_NAME),
-    )
 
 
 def _unavailable(why: object) -> Refusal:

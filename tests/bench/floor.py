@@ -8,7 +8,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import urllib3
@@ -19,6 +19,7 @@ from minio.credentials.providers import StaticProvider
 from minio.minioadmin import MinioAdmin
 
 from tests.bench.figures import Figures, timed
+from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.s3 import S3Store
@@ -173,6 +174,24 @@ class GarageFloor(Floor):
         )
 
 
+class CephRGWFloor(Floor):
+    requests = 4
+    query = "acl"
+
+    def create(self, user: str, secret: str, bucket: str) -> None:
+        made = {"uid": user, "display-name": user, "access-key": user, "secret-key": secret}
+        self._call("PUT", "user", made)
+        self.signed(self.administrator, "PUT", f"/{bucket}")
+        self._call("PUT", "bucket", {"bucket": bucket, "uid": user})
+
+    def update(self, user: str, secret: str) -> None:
+        self._call("POST", "user", {"uid": user, "access-key": user, "secret-key": secret})
+
+    def _call(self, method: str, resource: str, query: Mapping[str, str]) -> None:
+        encoded = urlencode(sorted(query.items()), quote_via=quote, safe="")
+        self.signed(self.administrator, method, f"/admin/{resource}?{encoded}")
+
+
 class SeaweedFloor(Floor):
     requests = 5
     query = "acl"
@@ -195,6 +214,7 @@ FLOORS: Mapping[type[S3Store], type[Floor]] = {
     Store: VersityFloor,
     MinioStore: MinioFloor,
     GarageStore: GarageFloor,
+    CephRGWStore: CephRGWFloor,
     SeaweedStore: SeaweedFloor,
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backends.capabilities import CAPABILITIES
 from tests.servers.build import build
+from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.s3 import S3Store
@@ -18,6 +19,7 @@ KINDS: Mapping[str, Callable[[Path, Path], S3Store]] = {
     "versitygw": Store,
     "minio": MinioStore,
     "garage": GarageStore,
+    "ceph-rgw": CephRGWStore,
     "seaweedfs": SeaweedStore,
 }
 

@@ -140,6 +140,7 @@ def test_an_absent_or_empty_field_leaves_the_bucket_as_it_is() -> None:
         ("versitygw", {"role", "versioning"}),
         ("minio", {"quota-bytes", "versioning"}),
         ("garage", {"quota-bytes", "quota-objects"}),
+        ("ceph-rgw", {"quota-bytes", "quota-objects", "versioning"}),
         ("seaweedfs", {"versioning"}),
     ],
 )

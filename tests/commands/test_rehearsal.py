@@ -15,13 +15,7 @@ import yaml
 from hooks.commands.cli import main
 from hooks.commands.rehearsal import WOULD_BE_READY, WOULD_BE_WIPED, Rehearsal
 from hooks.contract.decorator import SyncRequest
-from tests.conformance.subject import (
-    RealSubject,
-    garage_subject,
-    minio_subject,
-    seaweedfs_subject,
-    versitygw_subject,
-)
+from tests.conformance.subject import SUBJECTS, RealSubject, versitygw_subject
 from tests.model import Account, ModelStore
 from tests.support import PREFIX, Operator, Secret, wait
 
@@ -157,10 +151,7 @@ def test_a_rehearsal_foretells_the_outcome_of_every_story(
 
 
 @pytest.mark.server
-@pytest.mark.parametrize(
-    "start",
-    [versitygw_subject, minio_subject, garage_subject, seaweedfs_subject],
-)
+@pytest.mark.parametrize("start", SUBJECTS.values(), ids=list(SUBJECTS))
 def test_a_change_of_owner_is_foretold_and_removes_no_settings(
     start: Callable[[Path], AbstractContextManager[RealSubject]],
     tmp_path: Path,

@@ -19,6 +19,7 @@ from hooks.settings.settings import Settings
 from tests.conformance.traits import TRAITS, Traits
 from tests.faults import FaultProxy
 from tests.model import ADMINISTRATOR, Account, ModelStore
+from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.require import require
@@ -321,6 +322,20 @@ def garage_subject(folder: Path) -> Iterator[RealSubject]:
 
 
 @contextmanager
+def ceph_rgw_subject(folder: Path) -> Iterator[RealSubject]:
+    """Ceph RGW with its cluster in memory."""
+    store = CephRGWStore(require("ceph-rgw"), folder)
+    try:
+        with (
+            FaultProxy(store.port) as proxy,
+            closing(RealSubject("ceph-rgw", store, proxy)) as subject,
+        ):
+            yield subject
+    finally:
+        store.stop()
+
+
+@contextmanager
 def seaweedfs_subject(folder: Path, extra_args: Sequence[str] = ()) -> Iterator[RealSubject]:
     """SeaweedFS in one process, with users in its filer."""
     store = SeaweedStore(require("seaweedfs"), folder, extra_args=extra_args)
@@ -338,6 +353,7 @@ SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[RealSubject]]] = {
     "versitygw": partial(versitygw_subject, versions=True),
     "minio": minio_subject,
     "garage": garage_subject,
+    "ceph-rgw": ceph_rgw_subject,
     "seaweedfs": seaweedfs_subject,
 }
 """Every real store by name; a further backend joins the suite here."""

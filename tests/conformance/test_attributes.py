@@ -15,12 +15,13 @@ from hooks.commands.rehearsal import Rehearsal
 from hooks.contract.outcome import Action
 from tests.conformance.subject import ModelSubject, RealSubject, Subject
 from tests.conformance.traits import NOT_SUPPORTED, READY, having, lacking
+from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.support import Operator, Secret, wait
 
 SECRET = "a-very-strong-and-long-password"
-TOO_MUCH = {"XMinioAdminBucketQuotaExceeded", "Forbidden", "AccessDenied"}
+TOO_MUCH = {"XMinioAdminBucketQuotaExceeded", "Forbidden", "AccessDenied", "QuotaExceeded"}
 
 
 def _claim(name: str, **attributes: Any) -> Claim:
@@ -45,6 +46,11 @@ def _quota(subject: Subject, bucket: str) -> tuple[int, int]:
     assert isinstance(subject, RealSubject)
     if isinstance(subject.store, MinioStore):
         return int(json.loads(subject.store.admin().bucket_quota_get(bucket))["quota"]), 0
+    if isinstance(subject.store, CephRGWStore):
+        quota = subject.store.bucket(bucket)["bucket_quota"]
+        if not quota["enabled"]:
+            return 0, 0
+        return max(quota["max_size"], 0), max(quota["max_objects"], 0)
     assert isinstance(subject.store, GarageStore)
     quotas = subject.store.bucket(bucket)["quotas"]
     return quotas["maxSize"] or 0, quotas["maxObjects"] or 0
@@ -54,14 +60,16 @@ def _versioning(subject: Subject, bucket: str) -> str:
     if isinstance(subject, ModelSubject):
         return subject.store.versioning.get(bucket, "")
     assert isinstance(subject, RealSubject)
-    with subject.store.s3() as client:
+    store = subject.store
+    who = store.owner_of(bucket) if isinstance(store, CephRGWStore) else (None, None)
+    with store.s3(*who) as client:
         return str(client.get_bucket_versioning(Bucket=bucket).get("Status", "")).lower()
 
 
 @pytest.mark.parametrize("subject", having("quota_bytes"), indirect=True)
 def test_a_quota_is_set_changed_and_taken_away(subject: Subject, name: str) -> None:
     backend = _provisioned(subject, name)
-    for size in (10_000_000, 20_000_000, 2**53 - 1, 0):
+    for size in (10_240_000, 20_480_000, 2**53 - 2**10, 0):
         assert wait(backend.set_quota(_claim(name, quota_bytes=size), _deadline()))
         assert _quota(subject, name) == (size, 0)
     assert subject.put(name, "key", b"body", as_user=(name, SECRET)) == ""
@@ -70,10 +78,10 @@ def test_a_quota_is_set_changed_and_taken_away(subject: Subject, name: str) -> N
 @pytest.mark.parametrize("subject", having("quota_bytes"), indirect=True)
 def test_no_quota_is_set_without_a_claim_or_a_bucket(subject: Subject, name: str) -> None:
     backend = _provisioned(subject, name)
-    wait(backend.set_quota(_claim(name, quota_bytes=1_000), _deadline()))
+    wait(backend.set_quota(_claim(name, quota_bytes=1_024), _deadline()))
     assert not wait(backend.set_quota(_claim(name, versioning="enabled"), _deadline()))
-    assert _quota(subject, name) == (1_000, 0)
-    none = _claim(f"{name}none", quota_bytes=1_000)
+    assert _quota(subject, name) == (1_024, 0)
+    none = _claim(f"{name}none", quota_bytes=1_024)
     assert not wait(backend.set_quota(none, _deadline()))
     assert f"{name}none" not in subject.names()[1]
 
@@ -82,11 +90,11 @@ def test_no_quota_is_set_without_a_claim_or_a_bucket(subject: Subject, name: str
 def test_the_limit_that_is_not_named_stays(subject: Subject, name: str) -> None:
     backend = _provisioned(subject, name)
     for attributes, expected in (
-        ({"quota_bytes": 5_000}, (5_000, 0)),
-        ({"quota_objects": 3}, (5_000, 3)),
-        ({"quota_bytes": 6_000}, (6_000, 3)),
+        ({"quota_bytes": 5_120}, (5_120, 0)),
+        ({"quota_objects": 3}, (5_120, 3)),
+        ({"quota_bytes": 6_144}, (6_144, 3)),
         ({"quota_bytes": 0}, (0, 3)),
-        ({"quota_bytes": 7_000, "quota_objects": 0}, (7_000, 0)),
+        ({"quota_bytes": 7_168, "quota_objects": 0}, (7_168, 0)),
     ):
         assert wait(backend.set_quota(_claim(name, **attributes), _deadline()))
         assert _quota(subject, name) == expected
@@ -95,11 +103,11 @@ def test_the_limit_that_is_not_named_stays(subject: Subject, name: str) -> None:
 @pytest.mark.parametrize("real", having("quota_bytes", real=True), indirect=True)
 def test_the_store_refuses_more_than_the_quota(real: RealSubject, name: str) -> None:
     backend = _provisioned(real, name)
-    wait(backend.set_quota(_claim(name, quota_bytes=1_000), _deadline()))
+    wait(backend.set_quota(_claim(name, quota_bytes=10_240), _deadline()))
     assert real.put(name, "small", b"x" * 100, as_user=(name, SECRET)) == ""
-    assert real.put(name, "big", b"x" * 2_000, as_user=(name, SECRET)) in TOO_MUCH
+    assert real.put(name, "big", b"x" * 20_000, as_user=(name, SECRET)) in TOO_MUCH
     wait(backend.set_quota(_claim(name, quota_bytes=0), _deadline()))
-    assert real.put(name, "big", b"x" * 2_000, as_user=(name, SECRET)) == ""
+    assert real.put(name, "big", b"x" * 20_000, as_user=(name, SECRET)) == ""
 
 
 @pytest.mark.parametrize("real", having("quota_objects", real=True), indirect=True)
@@ -177,7 +185,7 @@ def test_a_quota_that_the_store_has_not_is_refused_and_nothing_is_set(
     subject: Subject, name: str, attribute: str
 ) -> None:
     backend = _provisioned(subject, name)
-    claimed = {"quota_bytes": 1_000, attribute: 1_000}
+    claimed = {"quota_bytes": 1_024, attribute: 1_000}
     with pytest.raises(Unsupported, match="can't limit"):
         wait(backend.set_quota(_claim(name, **claimed), _deadline()))
     if subject.traits.has("quota_bytes"):
@@ -186,7 +194,7 @@ def test_a_quota_that_the_store_has_not_is_refused_and_nothing_is_set(
 
 def _attributes(subject: Subject) -> dict[str, str]:
     """All that this store can have, as a Secret's fields."""
-    values = {"quota_bytes": "1000000", "quota_objects": "1000", "versioning": "enabled"}
+    values = {"quota_bytes": "1024000", "quota_objects": "1000", "versioning": "enabled"}
     return {field: value for field, value in values.items() if subject.traits.has(field)}
 
 
@@ -206,7 +214,7 @@ def test_what_a_secret_names_is_written_once_and_again_when_it_changes(
     operator.sync(secret)
     assert operator.requests() == before + 1
     if quota:
-        assert _quota(subject, name)[0] == 1_000_000
+        assert _quota(subject, name)[0] == 1_024_000
         secret.set(quota_bytes="0")
     if versioning:
         assert _versioning(subject, name) == "enabled"
@@ -284,7 +292,7 @@ def test_a_store_that_fails_is_never_read_as_one_that_refuses_or_lacks_something
 def test_a_rehearsal_foretells_and_sets_nothing(subject: Subject, name: str) -> None:
     backend = _provisioned(subject, name)
     rehearsal = Rehearsal(backend)
-    for attribute, value in (("quota_bytes", 1_000), ("versioning", "enabled")):
+    for attribute, value in (("quota_bytes", 1_024), ("versioning", "enabled")):
         if not subject.traits.has(attribute):
             continue
         claim = _claim(name, **{attribute: value})

@@ -48,6 +48,8 @@ def public(bucket: str, owner: str) -> str:
 def put_policy(s3: Any, bucket: str) -> object:
     owner = s3._request_signer._credentials.access_key
     policy = public(bucket, owner)
+    if "ceph-rgw" in bucket:
+        policy = policy.replace(json.dumps([owner]), json.dumps([f"arn:aws:iam:::user/{owner}"]))
     if "minio" in bucket:
         # Of signed users MinIO's bucket policies say nothing, nor may they name one.
         document = json.loads(policy)
@@ -90,6 +92,8 @@ SETTINGS: Mapping[str, frozenset[str]] = {
     "versitygw": frozenset({"policy", "cors", "website"}),
     "minio": frozenset({"policy", "lifecycle"}),
     "garage": frozenset({"lifecycle", "cors", "website"}),
+    # Websites are off unless a gateway is set up for them.
+    "ceph-rgw": frozenset({"policy", "lifecycle", "cors"}),
     "seaweedfs": frozenset({"policy", "lifecycle", "cors"}),
 }
 """What an owner can set on each store, which is all that has to be removed."""
@@ -102,7 +106,17 @@ def settings(subject: RealSubject, bucket: str, who: Credentials) -> set[str]:
         for name in SETTINGS[subject.backend_name]:
             if is_set(GET[name], s3, bucket):
                 found.add(name)
+        if "policy" in found and is_the_operators(GET["policy"](s3, bucket)):
+            found.remove("policy")
     return found
+
+
+def is_the_operators(answer: Any) -> bool:
+    """Whether a policy has no statements but those that keep a former owner out (Ceph RGW)."""
+    statements = json.loads(answer["Policy"])["Statement"]
+    return all(
+        str(statement.get("Sid", "")).startswith("S3ResourceOperator") for statement in statements
+    )
 
 
 def is_set(get: Call, s3: Any, bucket: str) -> bool:

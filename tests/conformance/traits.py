@@ -157,6 +157,31 @@ TRAITS: Mapping[str, Traits] = {
             ("a_bucket_of_a_deleted_user_of_this_name", "never"): NOT_SUPPORTED,
         },
     ),
+    "ceph-rgw": Traits(
+        CAPABILITIES["ceph-rgw"],
+        provisioning=6,
+        writes=3,
+        reads=frozenset(
+            {
+                *("probe", "find_user", "find_key", "find_operator", "find_bucket", "read_mark"),
+                *("read_policy", "list_buckets", "list_all", "get_versioning"),
+            }
+        ),
+        refused=_UNKNOWN_OR_WRONG,
+        features=frozenset({"administrators", "names-again"}),
+        # Of a user: whether it is there, which account is the operator's own, what it owns.
+        before_deletion=(2, 1),
+        keys=["a", "team@example.com", "a+b~c_d.e-f", "_x", "A" * 128],
+        bad_keys=[],
+        secrets=[
+            secret
+            for secret in _ODD_SECRETS
+            # It never accepts others, and so they are refused before; see its own tests.
+            if secret.isascii()
+        ],
+        bad_secrets=[],
+        wrong_credentials=_WRONG_KEYS,
+    ),
     "seaweedfs": Traits(
         CAPABILITIES["seaweedfs"],
         provisioning=11,

@@ -23,6 +23,8 @@ CONTRACTS = {
         "contracts"
     ]
 }
+# A package's name has no hyphen.
+FOLDERS = [name.replace("-", "_") for name in REGISTRY]
 LAYERS: list[str] = CONTRACTS["a wing imports only wings below it"]["layers"]
 # What the chart can't set: ports of its own, and the proxies that are anything's environment.
 NOT_IN_THE_CHART = {"HOOK_PORT", "METRICS_PORT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
@@ -55,15 +57,15 @@ def test_what_stands_beside_the_wings_is_told() -> None:
 
 
 def test_the_contracts_name_every_store() -> None:
-    stores = {f"backends.{name}" for name in REGISTRY}
+    stores = {f"backends.{name}" for name in FOLDERS}
     assert set(CONTRACTS["stores don't know each other"]["modules"]) == stores
     assert set(CONTRACTS["what stores share knows none of them"]["forbidden_modules"]) == stores
-    assert folders("backends") == {*REGISTRY, "wire"}
+    assert folders("backends") == {*FOLDERS, "wire"}
 
 
 def test_every_wing_and_every_store_has_its_tests() -> None:
     assert folders("hooks") <= folders("tests")
-    assert {*REGISTRY, "wire"} <= folders("tests/backends")
+    assert {*FOLDERS, "wire"} <= folders("tests/backends")
 
 
 def test_what_the_drawing_of_the_folders_names_is_there() -> None:
@@ -134,8 +136,9 @@ def text_of(place: str) -> str:
 
 
 def word_of(name: str) -> Callable[[str], bool]:
-    """Whether a text says a word, whatever its case."""
-    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![a-z0-9])", re.IGNORECASE)
+    """Whether a text says a word, whatever its case and whatever stands for a hyphen."""
+    words = "[-_ ]".join(map(re.escape, name.split("-")))
+    pattern = re.compile(rf"(?<![A-Za-z0-9]){words}(?![a-z0-9])", re.IGNORECASE)
     return lambda text: pattern.search(text) is not None
 
 
@@ -167,7 +170,8 @@ def missing(thing: str, names: Iterable[str]) -> set[tuple[str, str]]:
         text = "" if "NAME" in place else text_of(place)
         for name in set(names) - EXCEPT.get((thing, place), set()):
             if "NAME" in place:
-                here = (ROOT / place.replace("NAME", name)).is_dir()
+                named = (name, name.replace("-", "_"))
+                here = any((ROOT / place.replace("NAME", each)).is_dir() for each in named)
             elif (thing, place) == ("A reason", "docs/operations.md"):
                 here = reason_is_told(name)(text)
             else:
@@ -200,7 +204,7 @@ def test_no_place_of_a_store_is_left_out() -> None:
         files += [
             path
             for path in (ROOT / folder).rglob("*.py")
-            if not path.name.startswith("test_") and path.parent.name not in REGISTRY
+            if not path.name.startswith("test_") and path.parent.name not in FOLDERS
         ]
     naming = {
         str(path.relative_to(ROOT))

@@ -308,8 +308,8 @@ def test_the_table_of_the_stores_says_what_the_code_says_of_them() -> None:
 
 
 def test_operations_tells_the_same_requests_of_a_new_secret() -> None:
-    told = re.findall(r"(\d+) (?:requests )?on (\w+)", OPERATIONS.section("Sizing"))
-    requests = {store.lower(): int(number) for number, store in told}
+    told = re.findall(r"(\d+) (?:requests )?on (Ceph RGW|\w+)", OPERATIONS.section("Sizing"))
+    requests = {store.lower().replace(" ", "-"): int(number) for number, store in told}
     assert requests == {name: TRAITS[name].provisioning for name in REGISTRY}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stack import Programs, Stack, prefixed, running_stack
+from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.require import require, require_metacontroller
@@ -47,6 +48,7 @@ rules:
 OTHER_STORES: dict[str, Callable[[Path, Path], S3Store]] = {
     "minio": MinioStore,
     "garage": GarageStore,
+    "ceph-rgw": CephRGWStore,
     "seaweedfs": SeaweedStore,
 }
 Stacks = Callable[[str], Stack]

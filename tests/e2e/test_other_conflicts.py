@@ -1,4 +1,4 @@
-"""The other stores: what is held is kept there too, although no answer to a tenant names owners."""
+"""The other stores: what is held is kept there too, whether answers to a tenant name owners."""
 
 from __future__ import annotations
 

@@ -14,10 +14,16 @@ from hooks.commands.processes import answers, wait_until
 from tests.e2e.leaks import leaks
 from tests.e2e.stack import Stack, Tenant, operator_annotations
 from tests.e2e.test_bad_secrets import BAD
-from tests.servers.garage import GarageStore
 
 pytestmark = pytest.mark.e2e
 
+# What each refuses: short names, short secrets, names that mean something else.
+REFUSED = {
+    "minio": ("access-secret", "short", "RejectedByBackend"),
+    "garage": ("access-key", "short", "RejectedByBackend"),
+    "ceph-rgw": ("access-key", "user:subuser", "NotSupported"),
+    "seaweedfs": ("access-secret", "short", "RejectedByBackend"),
+}
 # Each costs MinIO and the operator about half a second of CPU: this test takes a minute or two.
 MANY = 200
 
@@ -148,12 +154,11 @@ def test_bad_secret(other_stack: Stack, other_namespace: str, kind: str) -> None
 
 def test_what_the_store_itself_refuses(other_stack: Stack, other_namespace: str) -> None:
     tenant = tenant_of(other_stack, other_namespace)
-    # The others take short names and refuse short secrets.
-    field = "access-key" if isinstance(other_stack.s3, GarageStore) else "access-secret"
+    field, value, reason = REFUSED[other_stack.kind]
     before = other_stack.s3.names()
-    other_stack.put(tenant, {**tenant.data, field: "short"})
+    other_stack.put(tenant, {**tenant.data, field: value})
 
-    other_stack.wait_for(tenant, "Invalid", "RejectedByBackend")
+    other_stack.wait_for(tenant, "Invalid", reason)
 
     assert other_stack.s3.names() == before
 

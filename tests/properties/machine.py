@@ -21,7 +21,7 @@ from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import Grants
 from hooks.contract.status import REST
 from hooks.sync.syncer import Result
-from hooks.tenancy.takeover import Thing
+from hooks.tenancy.standing import Thing
 from tests.model import ADMINISTRATOR, Account
 from tests.properties.cluster import Secrets, Seen, Slot
 from tests.properties.contract import check_answer, told

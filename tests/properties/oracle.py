@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from hooks.claim.adoption import Adoption
 from hooks.contract.status import name_hash
-from hooks.tenancy.takeover import Thing
+from hooks.tenancy.standing import Thing
 from tests.model import ADMINISTRATOR, Account, ModelStore
 from tests.properties.cluster import Secrets, Seen, Slot
 

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -40,10 +41,12 @@ class Step:
     product: Path
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
+    needs: str = ""
+    """The tool that has to be there, where that isn't the command itself."""
 
     @property
     def tool(self) -> str:
-        return self.command[0]
+        return self.needs or self.command[0]
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class Server:
     step: Callable[[Path], Step]
     on_path: bool = False
     """Whether one that the user has installed will do, whatever its version."""
+    program: str = ""
+    """Where the program is below what is built, if that is a folder."""
+    optional: bool = False
+    """Whether people do without it where its tool isn't to be had; CI doesn't."""
 
     @property
     def variable(self) -> str:
@@ -62,7 +69,13 @@ class Server:
 
     @property
     def cached(self) -> Path:
+        """What is built: the program, or the folder that it is in."""
         return cache_folder() / self.name / self.version / self.name
+
+    @property
+    def built(self) -> Path:
+        """The program itself."""
+        return self.cached / self.program
 
 
 def go_install(package: str, version: str, *tags: str) -> Callable[[Path], Step]:
@@ -111,6 +124,26 @@ def go_build(name: str) -> Callable[[Path], Step]:
     return step
 
 
+def unpacked(*names: str) -> Callable[[Path], Step]:
+    """Unpack packages of this system, with the libraries that they need."""
+
+    def step(folder: Path) -> Step:
+        product = folder / "unpacked"
+        script = str(MODULE / "packages.py")
+        return Step([sys.executable, script, str(product), *names], product, needs="apt-get")
+
+    return step
+
+
+def system_version() -> str:
+    """The release of this system, whose packages are of one version each."""
+    try:
+        system = platform.freedesktop_os_release()
+    except OSError:
+        return "unknown"
+    return f"{system.get('ID', 'unknown')}-{system.get('VERSION_ID', 'rolling')}"
+
+
 def module_version(name: str, requirement: str) -> str:
     """The required version of a Go module, with a short hash of all that the build depends on."""
     return _version(MODULE, requirement, MODULE / "cmd" / name / "main.go")
@@ -156,6 +189,14 @@ SERVERS: Mapping[str, Server] = {
             _GARAGE,
             "the S3 store; about 6 minutes on two cores",
             cargo_install("garage", _GARAGE, "bundled-libs,lmdb,sqlite"),
+        ),
+        Server(
+            "ceph-rgw",
+            system_version(),
+            "the S3 store, of this system's packages, 50 MB; about 30 s",
+            unpacked("radosgw", "ceph-mon", "ceph-osd", "ceph-base", "ceph-common"),
+            program="usr/bin/radosgw",
+            optional=True,
         ),
         Server(
             "seaweedfs",
@@ -232,7 +273,20 @@ def find(name: str) -> Path | None:
         return path.resolve()
     if wanted.on_path and (found := shutil.which(name)):
         return Path(found)
-    return wanted.cached if wanted.cached.exists() else None
+    return wanted.built if wanted.built.exists() else None
+
+
+def is_dispensable(name: str) -> bool:
+    """Whether a server that isn't there and can't be built is done without: its tests skip."""
+    wanted = server(name)
+    if not wanted.optional or in_ci() or find(name) is not None:
+        return False
+    return shutil.which(wanted.step(Path()).tool) is None
+
+
+def in_ci() -> bool:
+    """Where a missing server is a broken set-up."""
+    return os.environ.get("CI", "").lower() == "true"
 
 
 def build(name: str, *, out: TextIO = sys.stderr) -> Path:
@@ -249,7 +303,7 @@ def build(name: str, *, out: TextIO = sys.stderr) -> Path:
             for left in target.parent.glob(f"{_UNFINISHED}*"):
                 shutil.rmtree(left)
             _build_into(wanted, target, out)
-    return target
+    return wanted.built
 
 
 def _build_into(wanted: Server, target: Path, out: TextIO) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.build import BuildError, find
+from tests.servers.build import BuildError, find, in_ci
 
 
 def require(name: str) -> Path:
@@ -25,7 +25,7 @@ def require(name: str) -> Path:
     if found is not None:
         return found
     reason = f"{name} is not built: run `python -m tests.servers build {name}`"
-    if os.environ.get("CI", "").lower() == "true":
+    if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
 

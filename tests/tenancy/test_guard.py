@@ -21,7 +21,7 @@ from hooks.contract.grant import Grant, Grants, Holding, Kind
 from hooks.contract.outcome import Reason, Refusal
 from hooks.contract.status import Keys, name_hash
 from hooks.tenancy.others import Others
-from hooks.tenancy.takeover import Thing
+from hooks.tenancy.standing import Thing
 from tests.live import ENABLED, OPERATORS_RIGHTS, Hooks, kube_of
 from tests.model import ADMINISTRATOR, Account
 from tests.rivals import (
@@ -617,7 +617,7 @@ def test_many_that_are_not_answered_yet_are_read_page_by_page(
     world: World, kube: Kube, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = random.token_hex(8)
-    monkeypatch.setattr("hooks.tenancy.others._SINGLY", 2)
+    monkeypatch.setattr("hooks.tenancy.reading._SINGLY", 2)
     for number in range(4):
         named(world, bucket, f"many-{number}")
         annotate(world, f"many-{number}", {f"{PREFIX}grants": None})

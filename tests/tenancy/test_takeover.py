@@ -25,8 +25,9 @@ from hooks.contract.status import Keys
 from hooks.settings.settings import Settings
 from hooks.sync.syncer import Result
 from hooks.tenancy.guard import ConflictGuard
+from hooks.tenancy.holdings import Rights
 from hooks.tenancy.others import Others
-from hooks.tenancy.takeover import Rights, Takeover
+from hooks.tenancy.takeover import Takeover
 from tests.model import ADMINISTRATOR, Account, ModelStore
 from tests.properties.cluster import Secrets, Seen, Slot
 from tests.support import PREFIX, Operator, encode, wait

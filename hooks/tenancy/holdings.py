@@ -1,0 +1,216 @@
+"""What a Secret holds, and what it is given now that the store has accepted its credentials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from backends.base import Backend, Bucket, Claim
+from backends.errors import TimedOut
+from backends.wire.deadline import Deadline
+from hooks.claim.adoption import Adoption
+from hooks.contract.grant import Grant, Held, Holding, Kind, Mark
+from hooks.contract.outcome import Refusal
+from hooks.tenancy.standing import Guard, Holder, Standing, Thing
+
+# Seconds after which a grant of the first version is in every list that may be used; a replica of
+# that version may still be giving some.
+_LONG_AGO = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What the settings let a namespace take over that nobody holds.
+
+    Args:
+        adoption: ADOPTION, or what the policy's rule says instead.
+        keeps: whether a name pattern keeps a bucket's or user's name for the Secret's namespace.
+    """
+
+    adoption: Adoption
+    keeps: Callable[[Thing, str], bool] = lambda thing, name: False
+
+
+class Holdings:
+    """What one Secret holds of what it claims, in one sync.
+
+    Args:
+        claim: what the Secret asks for.
+        uid: the Secret's.
+        held: what its own grants say.
+        backend: the store.
+        rights: what the settings allow.
+        deadline: of the sync.
+        guard: the other Secrets; None doesn't look at them.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        uid: str,
+        held: Held,
+        backend: Backend,
+        rights: Rights,
+        deadline: Deadline,
+        guard: Guard | None = None,
+    ) -> None:
+        self.claim = claim
+        self.held = held
+        self._uid = uid
+        self.backend = backend
+        self._rights = rights
+        self.deadline = deadline
+        self._guard = guard
+        self._namespace = claim.origin.partition("/")[0]
+        self._standings: dict[Thing, Standing] = {}
+        self._gained: set[Thing] = set()
+        self.shares_user = False
+        """Whether the user that was asked for is another Secret's, with the same secret."""
+        self._mark: Mark | None = None
+
+    def holding(self, thing: Thing) -> Holding | None:
+        """How the Secret holds what it claims, None if it doesn't."""
+        if thing is Thing.BUCKET:
+            return self.held.bucket(self.claim.bucket)
+        return self.held.user(self.claim.user)
+
+    def has(self, thing: Thing) -> bool:
+        """Whether its own grant makes the thing the Secret's, as far as the grant itself says."""
+        mine = self.holding(thing)
+        return mine is not None and mine.kind in {Kind.OWN, Kind.UNGUARDED}
+
+    @property
+    def has_taken(self) -> bool:
+        """Whether the bucket is the Secret's, and not just given by an administrator."""
+        mine = self.holding(Thing.BUCKET)
+        return self.has(Thing.BUCKET) and mine is not None and mine.mark is not Mark.GIVEN
+
+    def is_anothers(self, bucket: Bucket) -> bool:
+        """Whether a bucket that changes its owner was another's, who may have set it up.
+
+        Not the user's own, nor that of the name which the Secret's user had before, nor the
+        administrator's, who may have set it up for the next. One that nobody has may have been a
+        deleted user's.
+        """
+        known = {self.claim.user, self.backend.administrator}
+        if self.has_taken:
+            known |= {grant.user for grant in (self.held.grant, self.held.first) if grant}
+            return bool(bucket.owners - known)
+        return not bucket.owners or bool(bucket.owners - known)
+
+    def mark(self, mark: Mark) -> None:
+        """Remembers how the bucket was gained."""
+        self._mark = mark
+
+    async def grant(self) -> Grant | None:
+        """What the Secret holds from now on, now that the store has accepted its credentials.
+
+        None leaves it as it was, where the Kubernetes API can't be asked, or not in time.
+        """
+        things = (Thing.USER, Thing.BUCKET)
+        before = [self.holding(thing) for thing in things]
+        if self._guard is None and all(held and held.version == 1 for held in before):
+            # Other Secrets have to be looked at to make it one of the second version.
+            return None
+        known = [self._known(thing) for thing in things]
+        try:
+            user, bucket = [
+                holding or await self._holding_now(thing)
+                for thing, holding in zip(things, known, strict=True)
+            ]
+        except (Refusal, TimedOut):
+            return None
+        if bucket.own and before[1] is None and self._is_borrowed(user):
+            bucket = replace(bucket, kind=Kind.SHARED)
+        return Grant(self.claim.user, user, {self.claim.bucket: bucket})
+
+    async def lost(self) -> Holder | None:
+        """Asks once more, after giving: who else has got the bucket meanwhile."""
+        if self._guard is None:
+            return None
+        self._standings.pop(Thing.BUCKET, None)
+        standing = await self._ask(Thing.BUCKET, self._guard)
+        against = standing.against(self.holding(Thing.BUCKET), self._uid)
+        return next((holder for holder in against if holder.rival), None)
+
+    def outranked(self) -> Grant | None:
+        """What is left of the Secret's grant where another turned out to have the better right.
+
+        Two that were given a thing at the same moment both have it as their own. The one that is
+        told Conflict for it must not come to have it when the other is gone. None if all is left.
+        """
+        grant = self.held.grant
+        if grant is None:
+            return None
+        left = grant
+        for thing, standing in self._standings.items():
+            mine = self.holding(thing)
+            if mine is None or mine.version == 1 or not mine.keeps_out(beside=False):
+                continue
+            # What is shared within a namespace stays so while another of it is the holder.
+            if not any(
+                holder.rival and (mine.own or holder.namespace != self._namespace)
+                for holder in standing.against(mine, self._uid)
+            ):
+                continue
+            lost = replace(mine, kind=Kind.SHARED)
+            if thing is Thing.USER:
+                left = replace(left, holding=lost)
+            else:
+                left = replace(left, buckets={**left.buckets, self.claim.bucket: lost})
+        return None if left == grant else left
+
+    def _is_borrowed(self, user: Holding) -> bool:
+        """Whether a bucket that was there is the Secret's only by another's access key and secret.
+
+        That one may have been given the bucket, and its Secret be gone: who has got hold of the
+        pair can use what it opens, and comes to own none of it.
+        """
+        return (
+            user.kind is Kind.SHARED
+            and Thing.BUCKET not in self._gained
+            and not self._rights.keeps(Thing.BUCKET, self.claim.bucket)
+        )
+
+    def _known(self, thing: Thing) -> Holding | None:
+        """What needs no question: it is held already, and nothing was gained."""
+        mine = self.holding(thing)
+        if mine is None or mine.version == 1:
+            return None
+        mark = self._mark if thing is Thing.BUCKET else None
+        if mark is None and mine.mark is Mark.GIVEN:
+            mark = Mark.NONE  # taken: from here on it is like any other
+        if mine.own:
+            return mine if mark is None else replace(mine, mark=mark)
+        asked = mine.kind is Kind.UNGUARDED and self._guard is not None
+        return None if asked or thing in self._gained else mine
+
+    async def _holding_now(self, thing: Thing) -> Holding:
+        mine = self.holding(thing)
+        mark = self._mark if thing is Thing.BUCKET else None
+        if self._guard is None:
+            second = int(time.time()) if mine is None else mine.second
+            return Holding(second, Kind.UNGUARDED, mark or Mark.NONE)
+        old = mine is not None and mine.version == 1 and time.time() - mine.second > _LONG_AGO
+        if old and thing not in self._standings:
+            # It was given before any list that is used: ten thousand Secrets of the former version
+            # ask together.
+            standing = await self._guard.standing(thing, self.claim, self.deadline, lately=True)
+        else:
+            standing = await self._ask(thing, self._guard)
+        against = standing.against(mine, self._uid)
+        if not against:
+            second = mine.second if mine is not None and mine.own else standing.second
+            return Holding(second, Kind.OWN, mark or Mark.NONE)
+        within = all(holder.namespace == self._namespace for holder in against)
+        return Holding(standing.second, Kind.SHARED_WITHIN if within else Kind.SHARED)
+
+    async def _ask(self, thing: Thing, guard: Guard) -> Standing:
+        """Who holds it, asked once in a sync."""
+        if thing not in self._standings:
+            self._standings[thing] = await guard.standing(thing, self.claim, self.deadline)
+        return self._standings[thing]
+
+    def _name(self, thing: Thing) -> str:
+        return self.claim.bucket if thing is Thing.BUCKET else self.claim.user
