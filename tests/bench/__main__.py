@@ -36,7 +36,8 @@ _MANY_CALLERS = 50
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--secrets", type=int, metavar="N", help="how many (1000; MinIO, SeaweedFS 200)")
+    told = "how many (1000; MinIO and SeaweedFS 200)"
+    parser.add_argument("--secrets", type=int, metavar="N", help=told)
     parser.add_argument("--backend", choices=sorted(KINDS), default="versitygw")
     parser.add_argument(
         "--folder", type=Path, default=Path("build/bench"), help="for bench.json and bench.svg"
