@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from backends.errors import ServerFault
 from backends.wire import jsonbody
 
 OWNER_SID = "S3ResourceOperatorOwner"
@@ -33,10 +32,7 @@ def parse(content: bytes) -> Document:
     Raises:
         ServerFault: it is none.
     """
-    document = jsonbody.parse(content)
-    if document is None:
-        raise ServerFault("The store's answer is not the JSON that was expected.")
-    return document
+    return jsonbody.document(content)
 
 
 def others(document: Document | None) -> list[Any]:
