@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends.base import Claim, Credentials, User
-from backends.ceph_rgw.api import AdminApi, admin_error, document, require
+from backends.ceph_rgw.api import AdminApi, document
+from backends.ceph_rgw.errors import CODES
 from backends.errors import CredentialsRejected, Misconfigured, ServerFault, Unsupported
 from backends.wire import jsonbody
 from backends.wire.deadline import Deadline
@@ -179,7 +180,7 @@ class Accounts:
             return await self._complete(claim, deadline)
         if answer.code == "KeyExists":
             raise Unsupported(Account("", {}).as_user(claim.user).refusal)
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def _complete(self, claim: Claim, deadline: Deadline) -> bool:
@@ -222,7 +223,7 @@ class Accounts:
         )
         if answer.code == "NoSuchUser":
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def delete(self, name: str, deadline: Deadline) -> bool:
@@ -235,15 +236,13 @@ class Accounts:
             return False
         if answer.code == "BucketAlreadyExists":
             raise ServerFault("The user was given a bucket while it was to be deleted.")
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def _own(self, deadline: Deadline) -> Account:
         answer = await self._api.call(
             "GET", "user", "find_operator", deadline, {"access-key": self._admin.access_key}
         )
-        if not answer.ok:
-            raise admin_error(answer)
         return Account.read(document(answer))
 
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from backends.errors import ServerFault
 from backends.wire import jsonbody
 
 OWNER_SID = "S3ResourceOperatorOwner"
@@ -35,8 +34,8 @@ def parse(content: bytes) -> Document:
     Raises:
         ServerFault: it is none.
     """
-    document = jsonbody.parse(content)
-    if document is None or not _is_shallow(document):
+    document = jsonbody.document(content)
+    if not _is_shallow(document):
         raise ServerFault("The store's answer is not the JSON that was expected.")
     return document
 
