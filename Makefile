@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
-STORES := versitygw minio garage ceph-rgw
+STORES := versitygw minio garage ceph-rgw seaweedfs
 # The store of `make demo`, `make bench` and `make kind`.
 BACKEND ?= versitygw
 # How many processes run the tests, each with servers of its own; a file stays in one.
@@ -50,7 +50,7 @@ unit: setup ## the tests that need no server
 test: setup servers ## all tests, against real servers, with coverage
 	$(PYTEST) --cov --cov-report=term
 
-demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw
+demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs
 	@$(RUN) -m tests.servers build $(BACKEND)
 	@$(BIN)/s3-resource-operator demo --backend $(BACKEND) \
 		--binary "$$($(RUN) -m tests.servers path $(BACKEND))"

@@ -29,6 +29,7 @@ REGISTRY: Mapping[str, Entry] = {
     "minio": Entry("backends.minio.backend", "MinIO"),
     "garage": Entry("backends.garage.backend", "Garage"),
     "ceph-rgw": Entry("backends.ceph_rgw.backend", "CephRGW"),
+    "seaweedfs": Entry("backends.seaweedfs.backend", "SeaweedFS"),
 }
 """Every store by the name that BACKEND_NAME takes."""
 

@@ -41,4 +41,12 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         quota_objects=True,
         versioning=True,
     ),
+    "seaweedfs": Capabilities(
+        roles=frozenset({"user"}),
+        ids=False,
+        rotation=True,
+        owner_in_probe=False,
+        several_owners=True,
+        versioning=True,
+    ),
 }

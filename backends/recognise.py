@@ -1,7 +1,7 @@
 """Which store answers at an address, by what each of them says to a request without signature.
 
 The header `Server` tells, unless a proxy puts its own in its place: then the answers' words do.
-Seen with VersityGW 1.8.0, the MinIO of 2026-02-12, Garage 2.5.0 and Ceph 16.2.15.
+Seen with VersityGW 1.8.0, the MinIO of 2026-02-12, Garage 2.5.0, Ceph 16.2.15 and SeaweedFS 4.53.
 """
 
 from __future__ import annotations
@@ -20,20 +20,26 @@ TITLES: Mapping[str, str] = {
     "minio": "MinIO",
     "garage": "Garage",
     "ceph-rgw": "Ceph RGW",
+    "seaweedfs": "SeaweedFS",
 }
 """What people call the stores that can be recognised, by BACKEND_NAME."""
 
-_SERVERS = {"VERSITYGW": "versitygw", "MinIO": "minio"}
+_SERVERS = {"VERSITYGW": "versitygw", "MinIO": "minio", "SeaweedFS": "seaweedfs"}
+_NOTHING: Mapping[str, str] = {}
 _MINIO_ADMIN = "/minio/admin/v3/info"
 _VERSITYGW_ADMIN = "/list-users"
 # S3 itself and its other imitations don't know the method at all.
 # A transaction's number, when it began, the gateway's own number and its zone.
 _CEPH_REQUEST = re.compile(rb"<RequestId>tx[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[^<]+</RequestId>")
 _VERSITYGW_WORDS = "AWS authentication requires a valid Date"
+# AWS's IAM has the same code and other words; the others take the address for S3's.
+_IAM = "/"
+_UNFINISHED = {"Authorization": "AWS4-HMAC-SHA256"}
+_SEAWEEDFS_WORDS = ("IncompleteSignature", "Invalid Argument")
 
 
 async def recognise(endpoint: str, connection: Connection, deadline: Deadline) -> str | None:
-    """The BACKEND_NAME of the store, None if it can't be told; two requests at most.
+    """The BACKEND_NAME of the store, None if it can't be told; three requests at most.
 
     Args:
         endpoint: URL of its S3 API or of its admin API.
@@ -43,7 +49,8 @@ async def recognise(endpoint: str, connection: Connection, deadline: Deadline) -
     pool = HttpPool(endpoint, connection, lambda *_: None, _error)
     try:
         answer = await _ask(pool, "GET", _MINIO_ADMIN, deadline)
-        if found := _SERVERS.get(answer.server):
+        # SeaweedFS adds its version.
+        if found := _SERVERS.get(answer.server.partition(" ")[0]):
             return found
         if "Garage" in answer.message:
             return "garage"
@@ -52,16 +59,25 @@ async def recognise(endpoint: str, connection: Connection, deadline: Deadline) -
         if answer.code == "AccessDenied" and jsonbody.error(answer.body, "Code", "Message")[0]:
             return "minio"
         answer = await _ask(pool, "PATCH", _VERSITYGW_ADMIN, deadline)
-        return "versitygw" if answer.message.startswith(_VERSITYGW_WORDS) else None
+        if answer.message.startswith(_VERSITYGW_WORDS):
+            return "versitygw"
+        answer = await _ask(pool, "POST", _IAM, deadline, _UNFINISHED)
+        return "seaweedfs" if (answer.code, answer.message) == _SEAWEEDFS_WORDS else None
     except StoreError:
         return None
     finally:
         await pool.close()
 
 
-async def _ask(pool: HttpPool, method: str, path: str, deadline: Deadline) -> Answer:
+async def _ask(
+    pool: HttpPool,
+    method: str,
+    path: str,
+    deadline: Deadline,
+    headers: Mapping[str, str] = _NOTHING,
+) -> Answer:
     return await pool.send(
-        method, pool.prefix + path, dict, operation="recognise", deadline=deadline
+        method, pool.prefix + path, lambda: headers, operation="recognise", deadline=deadline
     )
 
 

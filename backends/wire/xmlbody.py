@@ -65,6 +65,20 @@ def parse(content: bytes) -> Element:
     return root
 
 
+def expect(content: bytes, root: str) -> Element:
+    """An answer's root element, see :func:`parse`, which has this tag.
+
+    Another answer would be taken for an empty one.
+
+    Raises:
+        ServerFault: it is anything else.
+    """
+    found = parse(content)
+    if found.tag != root:
+        raise ServerFault("The store's answer is not the XML that was expected.")
+    return found
+
+
 def _tree(content: bytes) -> Element:
     """The parser and the builder in C, joined without a line of Python for each element.
 
@@ -91,11 +105,13 @@ def _refuse(*_: object) -> None:
 
 
 def error(content: bytes) -> tuple[str, str]:
-    """Code and message of an S3 error; empty strings where it isn't one."""
+    """Code and message of an error of S3 or of an AWS query API; empty strings otherwise."""
     try:
         root = parse(content)
     except ServerFault:
         return "", ""
+    if root.tag == "ErrorResponse":
+        root = next(iter(root.findall("Error")), root)
     if root.tag != "Error":
         return "", ""
     code = (root.findtext("Code") or "").strip()

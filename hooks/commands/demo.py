@@ -23,12 +23,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from backends.capabilities import CAPABILITIES
-from hooks.commands.demostore import DEMO_STORES, DemoStore, Running
+from hooks.commands.demostore import DEMO_STORES, USER, DemoStore, Running
 from hooks.commands.processes import LOOPBACK, Process, ProcessError, answers, free_port
 
 PREFIX = "s3-resource-operator.io/"
 _BUCKET = "my-app-backups"
-_USER = "my-app-user"
 _OBJECT = b"hello from the Secret's own user"
 _WIDTH = 110
 
@@ -74,9 +73,9 @@ def demo(backend: str, binary: str | None, picture: str | None) -> int:
     return 0
 
 
-def example_secret(access_secret: str) -> dict[str, Any]:
+def example_secret(access_secret: str, user: str = USER) -> dict[str, Any]:
     """The README's Secret as Kubernetes has it once it is applied."""
-    data = {"bucket-name": _BUCKET, "access-key": _USER, "access-secret": access_secret}
+    data = {"bucket-name": _BUCKET, "access-key": user, "access-secret": access_secret}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -188,16 +187,16 @@ def _hook_server(folder: Path, running: Running, hook: _Hook) -> Process:
 
 def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> None:
     first = secrets.token_urlsafe(24)
-    secret = example_secret(first)
+    secret = example_secret(first, store.user)
     console.print(
-        f"[bold]3[/]  a Secret asks for bucket [cyan]{_BUCKET}[/] and user [cyan]{_USER}[/]; after "
-        "the hook call it says:"
+        f"[bold]3[/]  a Secret asks for bucket [cyan]{_BUCKET}[/] and user [cyan]{store.user}[/]; "
+        "after the hook call it says:"
     )
     apply_answer(secret, hook.sync(secret))
     _require_state(secret, "Ready", "Provisioned")
     _show_annotations(console, secret)
 
-    s3 = _s3(endpoint, store.region, _USER, first)
+    s3 = _s3(endpoint, store.region, store.user, first)
     s3.put_object(Bucket=_BUCKET, Key="hello.txt", Body=_OBJECT)
     _require(_read(s3) == _OBJECT, "the object is another")
     console.print(
@@ -220,7 +219,7 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
     if CAPABILITIES[store.name].rotation:
         _require_state(secret, "Ready", "Provisioned")
         refused = _refusal(s3)
-        body = _read(_s3(endpoint, store.region, _USER, second))
+        body = _read(_s3(endpoint, store.region, store.user, second))
         _require(refused == "SignatureDoesNotMatch", f"the former secret got {refused or 'in'}")
         console.print(
             "[bold]6[/]  access-secret rotated: the former one is refused "
@@ -233,11 +232,12 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
         "[bold]6[/]  access-secret changed: [red]Invalid/NotSupported[/], and the former one works "
         f"on. The Secret says:\n     {secret['metadata']['annotations'][PREFIX + 'message']}"
     )
-    _edit(secret, "access-key", f"{_USER}-2")
+    other = f"{store.user}-2"
+    _edit(secret, "access-key", other)
     apply_answer(secret, hook.sync(secret))
     _require_state(secret, "Ready", "Provisioned")
     refused = _refusal(s3)
-    body = _read(_s3(endpoint, store.region, f"{_USER}-2", second))
+    body = _read(_s3(endpoint, store.region, other, second))
     _require(refused == "AccessDenied", f"the former access key got {refused or 'in'}")
     console.print(
         f"[bold]7[/]  access-key changed as well: the former one is refused ([red]{refused}[/]), "

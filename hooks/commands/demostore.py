@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hooks.commands.cephrgw import ceph_rgw
-from hooks.commands.processes import LOOPBACK, Process, free_port, garage, minio, versitygw
+from hooks.commands.processes import (
+    LOOPBACK,
+    Process,
+    free_port,
+    garage,
+    minio,
+    seaweedfs,
+    versitygw,
+)
+
+USER = "my-app-user"
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class DemoStore:
         region: of its signatures.
         start: starts its program on files below a folder.
         program: what the program is called, where not like the store.
+        user: an access key that it takes.
     """
 
     name: str
@@ -39,6 +50,7 @@ class DemoStore:
     region: str
     start: Callable[[Path, Path], Running]
     program: str = ""
+    user: str = USER
 
     @property
     def variable(self) -> str:
@@ -58,6 +70,10 @@ def _versitygw(binary: Path, folder: Path) -> Running:
 
 def _minio(binary: Path, folder: Path) -> Running:
     return _with_keys("minio", minio, binary, folder)
+
+
+def _seaweedfs(binary: Path, folder: Path) -> Running:
+    return _with_keys("seaweedfs", seaweedfs, binary, folder)
 
 
 def _with_keys(name: str, start: Callable[..., Process], binary: Path, folder: Path) -> Running:
@@ -106,5 +122,6 @@ DEMO_STORES: Mapping[str, DemoStore] = {
         DemoStore("minio", "MinIO", "us-east-1", _minio),
         DemoStore("garage", "Garage", "garage", _garage),
         DemoStore("ceph-rgw", "Ceph RGW", "us-east-1", _ceph_rgw, program="radosgw"),
+        DemoStore("seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs, user="myappuser"),
     )
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
@@ -277,6 +278,63 @@ api_bind_addr = "{LOOPBACK}:{admin_port}"
         # Its health needs no token here, and is only good once the node has its layout.
         lambda: answers(admin_port, "/health", status=200) and answers(port),
         "Garage to be healthy",
+    )
+
+
+def seaweedfs(
+    binary: Path,
+    directory: Path,
+    *,
+    port: int,
+    access_key: str,
+    secret_key: str,
+    extra_args: Sequence[str] = (),
+) -> Process:
+    """Start SeaweedFS, all of it in one program, and wait until its S3 API is ready on `port`.
+
+    Its IAM API takes changes; the administrator's credentials stand in a file. Without its
+    statistics, which it sends elsewhere, and without what speaks other protocols.
+    """
+    files = directory / "files"
+    files.mkdir(parents=True, exist_ok=True)
+    credentials = {"accessKey": access_key, "secretKey": secret_key}
+    identity = {"name": "operator", "credentials": [credentials], "actions": ["Admin"]}
+    configuration = directory / "s3.json"
+    configuration.touch(mode=0o600)
+    configuration.write_text(json.dumps({"identities": [identity]}))
+    ports = {"s3.port": port}
+    for name in ("master.port", "volume.port", "filer.port"):
+        ports[name] = free_port()
+    ports |= {f"{name}.grpc": free_port() for name in list(ports)}
+    flags = {
+        "dir": files,
+        "ip": LOOPBACK,
+        "ip.bind": LOOPBACK,
+        "master.telemetry": "false",
+        "master.volumeSizeLimitMB": 64,
+        "volume.max": 0,
+        "filer": "true",
+        "s3": "true",
+        "s3.config": configuration,
+        "s3.iam.readOnly": "false",
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        **ports,
+    }
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("WEED_", "AWS_"))}
+    # Each bucket's first object would have seven volumes made.
+    env["WEED_MASTER_VOLUME_GROWTH_COPY_1"] = "1"
+    command = [str(binary), "server", *(f"-{name}={value}" for name, value in flags.items())]
+    return _started(
+        Process(
+            [*command, *extra_args],
+            log=directory / "seaweedfs.log",
+            env=env,
+            cwd=directory,
+            name="seaweedfs",
+        ),
+        lambda: answers(port, "/healthz", status=200),
+        "SeaweedFS to be ready",
     )
 
 

@@ -122,7 +122,7 @@ class _Caller:
         secret["metadata"] |= {"name": f"secret-{number}", "uid": f"uid-{number}"}
         data = {
             "bucket-name": f"bucket-{number}",
-            "access-key": f"user-{number:05}",
+            "access-key": f"user{number:05}",
             "access-secret": secret_of(number),
         }
         secret["data"] = {key: _encode(text) for key, text in data.items()}

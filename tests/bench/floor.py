@@ -23,6 +23,7 @@ from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.s3 import S3Store
+from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
 
 THREADS = 10
@@ -54,11 +55,11 @@ class Floor(ABC):
         self.pool.clear()
 
     def provision(self, number: int) -> None:
-        self.create(f"user-{number:05}", secret_of(number), f"bucket-{number}")
+        self.create(f"user{number:05}", secret_of(number), f"bucket-{number}")
         self.probe(number)
 
     def probe(self, number: int, secret: str = "") -> None:
-        tenant = Credentials(f"user-{number:05}", secret or secret_of(number))
+        tenant = Credentials(f"user{number:05}", secret or secret_of(number))
         self.signed(tenant, "GET", f"/bucket-{number}?{self.query}=")
 
     @abstractmethod
@@ -67,7 +68,7 @@ class Floor(ABC):
     def rotate(self, number: int) -> None:
         """Another secret for the user, and a probe with it."""
         secret = secret_of(number, 1)
-        self.update(f"user-{number:05}", secret)
+        self.update(f"user{number:05}", secret)
         # VersityGW 1.8.0 mixes up a few of many rotated accounts in its cache, and refuses them.
         with contextlib.suppress(Refused):
             self.probe(number, secret)
@@ -191,11 +192,30 @@ class CephRGWFloor(Floor):
         self.signed(self.administrator, method, f"/admin/{resource}?{encoded}")
 
 
+class SeaweedFloor(Floor):
+    requests = 5
+    query = "acl"
+
+    def __init__(self, store: S3Store) -> None:
+        super().__init__(store)
+        assert isinstance(store, SeaweedStore)
+        self._store = store
+
+    def create(self, user: str, secret: str, bucket: str) -> None:
+        self._store.create_user(user, secret)
+        self._store.allow(user, bucket, [bucket, f"{bucket}/*"])
+        self.signed(Credentials(user, secret), "PUT", f"/{bucket}")
+
+    def update(self, user: str, secret: str) -> None:
+        self._store.set_secret(user, secret)
+
+
 FLOORS: Mapping[type[S3Store], type[Floor]] = {
     Store: VersityFloor,
     MinioStore: MinioFloor,
     GarageStore: GarageFloor,
     CephRGWStore: CephRGWFloor,
+    SeaweedStore: SeaweedFloor,
 }
 
 

@@ -12,6 +12,7 @@ from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.s3 import S3Store
+from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
 
 KINDS: Mapping[str, Callable[[Path, Path], S3Store]] = {
@@ -19,6 +20,7 @@ KINDS: Mapping[str, Callable[[Path, Path], S3Store]] = {
     "minio": MinioStore,
     "garage": GarageStore,
     "ceph-rgw": CephRGWStore,
+    "seaweedfs": SeaweedStore,
 }
 
 

@@ -170,8 +170,10 @@ def _unchanged(stack: Stack, count: int) -> Figures:
 
 
 def _tenant(stack: Stack, name: str) -> Tenant:
-    # Garage takes no access key of less than eight characters, MinIO none of more than twenty.
-    return replace(stack.tenant(_NAMESPACE, name), access_key=f"user-{name[-9:]:->9}")
+    # Garage takes no access key of less than eight characters, MinIO none of more than twenty,
+    # SeaweedFS none but letters and digits.
+    own = "".join(filter(str.isalnum, name))[-9:]
+    return replace(stack.tenant(_NAMESPACE, name), access_key=f"user{own:0>9}")
 
 
 def _usage(stack: Stack) -> Usage:

@@ -141,6 +141,7 @@ def test_an_absent_or_empty_field_leaves_the_bucket_as_it_is() -> None:
         ("minio", {"quota-bytes", "versioning"}),
         ("garage", {"quota-bytes", "quota-objects"}),
         ("ceph-rgw", {"quota-bytes", "quota-objects", "versioning"}),
+        ("seaweedfs", {"versioning"}),
     ],
 )
 def test_what_a_store_can_not_do_is_refused_by_the_fields_name(

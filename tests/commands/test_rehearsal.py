@@ -162,18 +162,18 @@ def test_a_change_of_owner_is_foretold_and_removes_no_settings(
     with start(tmp_path / "store") as subject:
         for name, value in subject.environ().items():
             monkeypatch.setenv(name, value)
-        subject.create_user("former-owner", OTHER_SECRET)
-        subject.create_bucket("taken-bucket", "former-owner")
-        file = _write(tmp_path / "secrets.yaml", _manifest("taken-bucket"))
+        subject.create_user("formerowner", OTHER_SECRET)
+        subject.create_bucket("takenbucket", "formerowner")
+        file = _write(tmp_path / "secrets.yaml", _manifest("takenbucket"))
         assert main(["sync", "-f", file, "--dry-run", "-o", "json"]) == 0
         (foretold,) = json.loads(capsys.readouterr().out)
-        assert subject.owner("taken-bucket") == "former-owner"
+        assert subject.owner("takenbucket") == "formerowner"
         assert foretold["actions"] == ["create-user", "change-owner"]
         assert foretold["message"] == f"{WOULD_BE_READY} {WOULD_BE_WIPED}"
         assert main(["sync", "-f", file, "-o", "json"]) == 0
         (done,) = json.loads(capsys.readouterr().out)
         assert done["actions"] == foretold["actions"]
-        assert subject.owner("taken-bucket") == "taken-bucket"
+        assert subject.owner("takenbucket") == "takenbucket"
 
 
 @pytest.mark.parametrize("adoption", ["any", "never"])

@@ -48,5 +48,5 @@ def subject(request: pytest.FixtureRequest, started: Callable[[str], RealSubject
 
 @pytest.fixture
 def name() -> str:
-    """A bucket's and user's name that no other test has."""
-    return f"n{next(_numbers):04}-team"
+    """A bucket's and user's name that no other test has; no store takes less in one."""
+    return f"n{next(_numbers):04}team"

@@ -24,6 +24,7 @@ from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.require import require
 from tests.servers.s3 import Credentials, S3Store
+from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
 from tests.support import ENVIRON, Operator, wait
 
@@ -334,10 +335,25 @@ def ceph_rgw_subject(folder: Path) -> Iterator[RealSubject]:
         store.stop()
 
 
+@contextmanager
+def seaweedfs_subject(folder: Path, extra_args: Sequence[str] = ()) -> Iterator[RealSubject]:
+    """SeaweedFS in one process, with users in its filer."""
+    store = SeaweedStore(require("seaweedfs"), folder, extra_args=extra_args)
+    try:
+        with (
+            FaultProxy(store.port) as proxy,
+            closing(RealSubject("seaweedfs", store, proxy)) as subject,
+        ):
+            yield subject
+    finally:
+        store.stop()
+
+
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[RealSubject]]] = {
     "versitygw": partial(versitygw_subject, versions=True),
     "minio": minio_subject,
     "garage": garage_subject,
     "ceph-rgw": ceph_rgw_subject,
+    "seaweedfs": seaweedfs_subject,
 }
 """Every real store by name; a further backend joins the suite here."""

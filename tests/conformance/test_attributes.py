@@ -81,9 +81,9 @@ def test_no_quota_is_set_without_a_claim_or_a_bucket(subject: Subject, name: str
     wait(backend.set_quota(_claim(name, quota_bytes=1_024), _deadline()))
     assert not wait(backend.set_quota(_claim(name, versioning="enabled"), _deadline()))
     assert _quota(subject, name) == (1_024, 0)
-    none = _claim(f"{name}-none", quota_bytes=1_024)
+    none = _claim(f"{name}none", quota_bytes=1_024)
     assert not wait(backend.set_quota(none, _deadline()))
-    assert f"{name}-none" not in subject.names()[1]
+    assert f"{name}none" not in subject.names()[1]
 
 
 @pytest.mark.parametrize("subject", having("quota_bytes", "quota_objects"), indirect=True)
@@ -129,7 +129,7 @@ def test_versioning_is_enabled_and_suspended(subject: Subject, name: str) -> Non
         wait(backend.prepare(claim, _deadline()))
         assert wait(backend.set_versioning(claim, _deadline()))
         assert _versioning(subject, name) == status
-    none = _claim(f"{name}-none", versioning="enabled")
+    none = _claim(f"{name}none", versioning="enabled")
     assert not wait(backend.set_versioning(none, _deadline()))
 
 
@@ -150,7 +150,7 @@ def test_a_bucket_whose_state_forbids_it_is_told_in_the_stores_own_words(
     backend = real.backend()
     with real.store.s3() as client:
         client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
-    with pytest.raises(Rejected, match=r"[Oo]bject [Ll]ock"):
+    with pytest.raises(Rejected, match=real.traits.locked):
         wait(backend.set_versioning(_claim(name, versioning="suspended"), _deadline()))
     assert _versioning(real, name) == "enabled"
 
@@ -296,7 +296,7 @@ def test_a_rehearsal_foretells_and_sets_nothing(subject: Subject, name: str) -> 
         if not subject.traits.has(attribute):
             continue
         claim = _claim(name, **{attribute: value})
-        none = _claim(f"{name}-none", **{attribute: value})
+        none = _claim(f"{name}none", **{attribute: value})
         wait(rehearsal.prepare(claim, _deadline()))
         setters = {"quota_bytes": "set_quota", "versioning": "set_versioning"}
         foretelling = getattr(rehearsal, setters[attribute])

@@ -17,14 +17,14 @@ OTHER_SECRET = "another-strong-and-long-password"
 
 def test_a_new_claim_gets_a_bucket_and_a_user(subject: Subject, name: str) -> None:
     operator = subject.operator()
-    secret = Secret.claiming(name, f"{name}-user", SECRET)
+    secret = Secret.claiming(name, f"{name}user", SECRET)
     result = operator.sync(secret)
     assert secret.state == READY
     assert result.outcome is not None
     assert result.outcome.actions == (Action.CREATE_USER, Action.CREATE_BUCKET)
-    assert subject.owner(name) == f"{name}-user"
-    assert subject.put(name, "key", b"body", as_user=(f"{name}-user", SECRET)) == ""
-    assert subject.get(name, "key", as_user=(f"{name}-user", SECRET)) == b"body"
+    assert subject.owner(name) == f"{name}user"
+    assert subject.put(name, "key", b"body", as_user=(f"{name}user", SECRET)) == ""
+    assert subject.get(name, "key", as_user=(f"{name}user", SECRET)) == b"body"
     assert operator.requests() == subject.traits.provisioning
 
 
@@ -80,26 +80,26 @@ def test_a_secret_that_cannot_be_rotated_is_refused_and_the_former_one_works_on(
     assert subject.get(name, "key", as_user=(name, SECRET)) == b"body"
     assert not subject.accepts(name, OTHER_SECRET)
     assert secret.annotations["grants"] == grant
-    secret.set(access_key=f"{name}-new")
+    secret.set(access_key=f"{name}new")
     operator.sync(secret)
     assert secret.state == READY
-    assert subject.get(name, "key", as_user=(f"{name}-new", OTHER_SECRET)) == b"body"
+    assert subject.get(name, "key", as_user=(f"{name}new", OTHER_SECRET)) == b"body"
     assert subject.get(name, "key", as_user=(name, SECRET)) == "AccessDenied"
 
 
 def test_another_access_key_takes_the_bucket_along(subject: Subject, name: str) -> None:
     operator = subject.operator()
-    secret = Secret.claiming(name, f"{name}-one", SECRET)
+    secret = Secret.claiming(name, f"{name}one", SECRET)
     operator.sync(secret)
-    subject.put(name, "key", b"body", as_user=(f"{name}-one", SECRET))
+    subject.put(name, "key", b"body", as_user=(f"{name}one", SECRET))
     former = secret.annotations["grants"]
-    secret.set(access_key=f"{name}-two", access_secret=OTHER_SECRET)
+    secret.set(access_key=f"{name}two", access_secret=OTHER_SECRET)
     operator.sync(secret)
     assert secret.state == READY
-    assert secret.annotations["user"] == f"{name}-two"
+    assert secret.annotations["user"] == f"{name}two"
     assert secret.annotations["grants"] != former
-    assert subject.get(name, "key", as_user=(f"{name}-two", OTHER_SECRET)) == b"body"
-    assert subject.get(name, "key", as_user=(f"{name}-one", SECRET)) == "AccessDenied"
+    assert subject.get(name, "key", as_user=(f"{name}two", OTHER_SECRET)) == b"body"
+    assert subject.get(name, "key", as_user=(f"{name}one", SECRET)) == "AccessDenied"
 
 
 def test_another_bucket_leaves_the_former_one_as_it_is(subject: Subject, name: str) -> None:
@@ -137,14 +137,14 @@ def test_two_buckets_of_one_user_are_both_the_users(subject: Subject, name: str)
 
 def test_a_claim_opens_no_other_bucket(subject: Subject, name: str) -> None:
     operator = subject.operator()
-    mine = Secret.claiming(f"{name}-mine", f"{name}-me", SECRET)
-    theirs = Secret.claiming(f"{name}-theirs", f"{name}-they", OTHER_SECRET)
+    mine = Secret.claiming(f"{name}mine", f"{name}me", SECRET)
+    theirs = Secret.claiming(f"{name}theirs", f"{name}they", OTHER_SECRET)
     operator.sync(theirs)
-    subject.put(f"{name}-theirs", "key", b"body", as_user=(f"{name}-they", OTHER_SECRET))
+    subject.put(f"{name}theirs", "key", b"body", as_user=(f"{name}they", OTHER_SECRET))
     operator.sync(mine)
-    me = (f"{name}-me", SECRET)
-    assert subject.get(f"{name}-theirs", "key", as_user=me) == "AccessDenied"
-    assert subject.put(f"{name}-theirs", "key", b"mine", as_user=me) == "AccessDenied"
+    me = (f"{name}me", SECRET)
+    assert subject.get(f"{name}theirs", "key", as_user=me) == "AccessDenied"
+    assert subject.put(f"{name}theirs", "key", b"mine", as_user=me) == "AccessDenied"
 
 
 def _of_each(field: str) -> list[Any]:

@@ -27,8 +27,8 @@ def _secret_changed(subject: Subject, name: str) -> None:
 
 
 def _given_to_another(subject: Subject, name: str) -> None:
-    subject.create_user(f"{name}-other", OTHER_SECRET)
-    subject.set_owner(name, f"{name}-other")
+    subject.create_user(f"{name}other", OTHER_SECRET)
+    subject.set_owner(name, f"{name}other")
 
 
 def _given_to_the_administrator(subject: Subject, name: str) -> None:
@@ -72,10 +72,10 @@ def test_a_deleted_user_whose_name_is_used_up_is_told_and_the_bucket_follows_a_n
     operator.sync(secret)
     assert secret.state == NOT_SUPPORTED
     assert "set a new access key" in secret.annotations["message"]
-    secret.set(access_key=f"{name}-new")
+    secret.set(access_key=f"{name}new")
     operator.sync(secret)
     assert secret.state == READY
-    assert subject.get(name, "key", as_user=(f"{name}-new", SECRET)) == b"body"
+    assert subject.get(name, "key", as_user=(f"{name}new", SECRET)) == b"body"
 
 
 def test_concurrent_syncs_of_one_claim_make_one_user_and_one_bucket(
@@ -105,7 +105,7 @@ def _rotated(subject: Subject, name: str, secret: Secret) -> None:
 
 def _renamed(subject: Subject, name: str, secret: Secret) -> None:
     subject.operator().sync(secret)
-    secret.set(access_key=f"{name}-new", access_secret=OTHER_SECRET)
+    secret.set(access_key=f"{name}new", access_secret=OTHER_SECRET)
 
 
 def _adopted(subject: Subject, name: str, secret: Secret) -> None:
@@ -140,7 +140,7 @@ def test_a_kill_between_any_two_writes_is_made_good_by_the_next_sync(
     prepare, adoption = story
     killed = 0
     for writes in itertools.count(1):
-        own = f"{name}-{writes}"
+        own = f"{name}x{writes}"
         secret = Secret.claiming(own, own, SECRET)
         prepare(subject, own, secret)
         try:

@@ -51,7 +51,7 @@ def standing() -> dict[str, Secret]:
 def test_a_fault_is_named_and_nothing_is_lost_or_written(
     real: RealSubject, standing: dict[str, Secret], fault: str, reason: str
 ) -> None:
-    name = "standing-claim"
+    name = "standingclaim"
     operator = _operator(real, fault)
     secret = standing.setdefault(real.backend_name, Secret.claiming(name, name, SECRET))
     real.operator().sync(secret)
@@ -179,8 +179,8 @@ def test_wrong_operator_credentials_are_named(
     real: RealSubject, name: str, wrong: tuple[dict[str, str], str]
 ) -> None:
     environ, words = wrong
-    if real.user("plain-user") is None:
-        real.create_user("plain-user", "a-plain-users-own-secret")
+    if real.user("plainuser") is None:
+        real.create_user("plainuser", "a-plainusers-own-secret")
     secret = Secret.claiming(name, name, OTHER_SECRET)
     real.operator(environ).sync(secret)
     assert secret.state == ("Retrying", "OperatorCredentialsRejected")
@@ -188,7 +188,7 @@ def test_wrong_operator_credentials_are_named(
     assert name not in real.names()[0]
 
 
-@pytest.mark.parametrize("real", having("region", real=True), indirect=True)
+@pytest.mark.parametrize("real", having("regions", real=True), indirect=True)
 def test_a_wrong_region_is_named_with_the_right_one(real: RealSubject, name: str) -> None:
     secret = Secret.claiming(name, name, SECRET)
     real.operator({"S3_REGION": "mars-north-1"}).sync(secret)

@@ -19,13 +19,13 @@ Found = Callable[[Subject, str], None]
 
 
 def somebodys_bucket(subject: Subject, name: str) -> None:
-    subject.create_user(f"{name}-other", OTHER_SECRET)
-    subject.create_bucket(name, f"{name}-other")
+    subject.create_user(f"{name}other", OTHER_SECRET)
+    subject.create_bucket(name, f"{name}other")
 
 
 def an_orphaned_bucket(subject: Subject, name: str) -> None:
     somebodys_bucket(subject, name)
-    subject.delete_user(f"{name}-other")
+    subject.delete_user(f"{name}other")
 
 
 def an_administrators_bucket(subject: Subject, name: str) -> None:
@@ -42,7 +42,7 @@ def an_existing_user_with_this_secret(subject: Subject, name: str) -> None:
 
 def a_bucket_of_a_deleted_user_of_this_name(subject: Subject, name: str) -> None:
     subject.create_user(name, OTHER_SECRET)
-    subject.create_bucket(f"{name}-remains", name)
+    subject.create_bucket(f"{name}remains", name)
     subject.delete_user(name)
 
 
@@ -104,9 +104,9 @@ def test_a_grant_that_is_not_this_secrets_counts_as_none(
     subject: Subject, name: str, forge: str
 ) -> None:
     operator = subject.operator({"ADOPTION": "never"})
-    victim = Secret.claiming(name, f"{name}-victim", SECRET)
+    victim = Secret.claiming(name, f"{name}victim", SECRET)
     operator.sync(victim)
-    thief = Secret.claiming(name, f"{name}-thief", OTHER_SECRET)
+    thief = Secret.claiming(name, f"{name}thief", OTHER_SECRET)
     stolen = dict(victim.document["metadata"]["annotations"])
     if forge == "tampered":
         key = next(key for key in stolen if key.endswith("/grants"))
@@ -118,8 +118,8 @@ def test_a_grant_that_is_not_this_secrets_counts_as_none(
     thief.document["metadata"]["annotations"] = stolen
     operator.sync(thief)
     assert thief.state == OWNED
-    assert subject.owner(name) == f"{name}-victim"
-    assert subject.put(name, "key", b"body", as_user=(f"{name}-victim", SECRET)) == ""
+    assert subject.owner(name) == f"{name}victim"
+    assert subject.put(name, "key", b"body", as_user=(f"{name}victim", SECRET)) == ""
 
 
 @pytest.mark.parametrize("secret_value", [SECRET, OTHER_SECRET], ids=["right", "wrong"])
@@ -207,7 +207,7 @@ def test_a_grant_for_a_bucket_opens_no_deleted_users_buckets(
     expected = subject.traits.adoption.get((found.__name__, adoption), expected)
     found(subject, name)
     operator = subject.operator({"ADOPTION": adoption})
-    secret = Secret.claiming(f"{name}-own", f"{name}-own", SECRET)
+    secret = Secret.claiming(f"{name}own", f"{name}own", SECRET)
     operator.sync(secret)
     assert secret.state == READY
     secret.set(access_key=name)

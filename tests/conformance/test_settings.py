@@ -94,6 +94,7 @@ SETTINGS: Mapping[str, frozenset[str]] = {
     "garage": frozenset({"lifecycle", "cors", "website"}),
     # Websites are off unless a gateway is set up for them.
     "ceph-rgw": frozenset({"policy", "lifecycle", "cors"}),
+    "seaweedfs": frozenset({"policy", "lifecycle", "cors"}),
 }
 """What an owner can set on each store, which is all that has to be removed."""
 
@@ -138,24 +139,24 @@ def set_up(subject: RealSubject, bucket: str, owner: Credentials, *, filled: boo
 
 @pytest.fixture
 def bucket(real: RealSubject, name: str) -> str:
-    return f"{name}-{real.backend_name}"
+    return f"{name}{real.backend_name.replace('-', '')}"
 
 
 @pytest.mark.parametrize("filled", [True, False])
 def test_a_new_owner_inherits_objects_and_no_settings(
     real: RealSubject, bucket: str, filled: bool
 ) -> None:
-    former = (f"{bucket}-former", OTHER_SECRET)
+    former = (f"{bucket}former", OTHER_SECRET)
     real.create_user(*former)
     real.create_bucket(bucket, former[0])
     set_up(real, bucket, former, filled=filled)
-    secret = Secret.claiming(bucket, f"{bucket}-new", SECRET)
+    secret = Secret.claiming(bucket, f"{bucket}new", SECRET)
     operator = real.operator()
     operator.sync(secret)
     assert secret.state == READY
-    assert settings(real, bucket, (f"{bucket}-new", SECRET)) == set()
+    assert settings(real, bucket, (f"{bucket}new", SECRET)) == set()
     assert "settings" in secret.annotations["message"]
-    found = real.get(bucket, OBJECT, as_user=(f"{bucket}-new", SECRET))
+    found = real.get(bucket, OBJECT, as_user=(f"{bucket}new", SECRET))
     assert found == (b"body" if filled else "NoSuchKey")
     # And it is told in the same words from then on.
     before = dict(secret.annotations)
@@ -167,24 +168,24 @@ def test_what_one_has_set_up_outlives_drift_rotation_and_a_new_name(
     real: RealSubject, bucket: str
 ) -> None:
     operator = real.operator()
-    secret = Secret.claiming(bucket, f"{bucket}-one", SECRET)
+    secret = Secret.claiming(bucket, f"{bucket}one", SECRET)
     operator.sync(secret)
-    set_up(real, bucket, (f"{bucket}-one", SECRET))
-    secret.set(access_key=f"{bucket}-two", access_secret=OTHER_SECRET)
+    set_up(real, bucket, (f"{bucket}one", SECRET))
+    secret.set(access_key=f"{bucket}two", access_secret=OTHER_SECRET)
     operator.sync(secret)
     assert secret.state == READY
     kept = SETTINGS[real.backend_name]
     if real.backend_name == "versitygw":
         # A change of owner drops the policy, whatever anybody wants.
         kept -= {"policy"}
-    assert settings(real, bucket, (f"{bucket}-two", OTHER_SECRET)) == kept
+    assert settings(real, bucket, (f"{bucket}two", OTHER_SECRET)) == kept
     assert "settings" not in secret.annotations["message"]
 
 
 def test_what_goes_to_the_administrator_goes_without_settings(
     real: RealSubject, bucket: str
 ) -> None:
-    owner = (f"{bucket}-owner", SECRET)
+    owner = (f"{bucket}owner", SECRET)
     real.create_user(*owner)
     real.create_bucket(bucket, owner[0])
     set_up(real, bucket, owner)
@@ -194,5 +195,5 @@ def test_what_goes_to_the_administrator_goes_without_settings(
     assert real.get(bucket, OBJECT, as_user=owner) == b"body"
     # There is nothing left to remove, and nothing to remove it from.
     wait(backend.wipe(bucket, Deadline(30)))
-    wait(backend.wipe(f"{bucket}-gone", Deadline(30)))
+    wait(backend.wipe(f"{bucket}gone", Deadline(30)))
     assert real.owner(bucket) == owner[0]

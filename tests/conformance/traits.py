@@ -21,7 +21,7 @@ _WRONG_KEYS = (
     ({"S3_ACCESS_KEY": "nobody"}, "doesn't know the access key"),
     ({"S3_SECRET_KEY": "not-the-secret"}, "the secret key is wrong"),
     (
-        {"S3_ACCESS_KEY": "plain-user", "S3_SECRET_KEY": "a-plain-users-own-secret"},
+        {"S3_ACCESS_KEY": "plainuser", "S3_SECRET_KEY": "a-plainusers-own-secret"},
         "not an administrator's",
     ),
 )
@@ -43,9 +43,9 @@ class Traits:
     """One store's.
 
     `features`: ``administrators`` (a user can be one), ``names-again`` (a deleted user's name
-    can be made again), ``region`` (a signature is for one region only), ``rotation``,
-    ``ids``, ``roles``, ``quota_bytes``, ``quota_objects``,
-    ``versioning``: all but the first three follow from the capabilities.
+    can be made again), ``regions`` (a signature for another region is refused), ``rotation``,
+    ``ids``, ``roles``, ``quota_bytes``, ``quota_objects``, ``versioning``: all but the first three
+    follow from the capabilities.
     """
 
     capabilities: Capabilities
@@ -66,6 +66,10 @@ class Traits:
     bad_secrets: Sequence[str]
     wrong_credentials: Sequence[tuple[Mapping[str, str], str]]
     """Settings that make the operator no administrator, and what the message has to say."""
+    before_deletion: tuple[int, int] = (0, 1)
+    """How many requests come before the one that deletes a user, and a bucket."""
+    locked: str = "[Oo]bject [Ll]ock"
+    """What the store says of versioning that is to be suspended beside it."""
     adoption: Mapping[tuple[str, str], State] = field(default_factory=dict)
     """What a case of adoption comes to where this is another state than elsewhere."""
 
@@ -90,7 +94,8 @@ _VERSITYGW = Traits(
         }
     ),
     refused=_UNKNOWN_OR_WRONG,
-    features=frozenset({"administrators", "names-again", "region"}),
+    features=frozenset({"administrators", "names-again", "regions"}),
+    before_deletion=(1, 1),
     keys=["a", "team@example.com", "a+b:c~d_e.f-g", "_x", "A" * 128],
     bad_keys=[],
     secrets=_ODD_SECRETS,
@@ -118,7 +123,7 @@ TRAITS: Mapping[str, Traits] = {
             }
         ),
         refused=_UNKNOWN_OR_WRONG,
-        features=frozenset({"administrators", "names-again", "region"}),
+        features=frozenset({"administrators", "names-again", "regions"}),
         keys=["a-b", "team@example.com", "a+b:c~d_e.f-g", "_xy", "A" * 128],
         bad_keys=["a", "_x"],
         secrets=_ODD_SECRETS,
@@ -137,7 +142,7 @@ TRAITS: Mapping[str, Traits] = {
         writes=3,
         reads=frozenset({"probe", "GetKeyInfo", "GetBucketInfo"}),
         refused=frozenset({"AccessDenied"}),
-        features=frozenset({"region"}),
+        features=frozenset({"regions"}),
         keys=["a_b.c-de", "A" * 128],
         bad_keys=["a", "seven-7", "team@example.com", "a+b:c~d_e.f-g"],
         secrets=["<&>\"'/?#%=+]]><!--", "</Secret><Role>admin</Role><Secret>", "x" * 512],
@@ -164,6 +169,8 @@ TRAITS: Mapping[str, Traits] = {
         ),
         refused=_UNKNOWN_OR_WRONG,
         features=frozenset({"administrators", "names-again"}),
+        # Of a user: whether it is there, which account is the operator's own, what it owns.
+        before_deletion=(2, 1),
         keys=["a", "team@example.com", "a+b~c_d.e-f", "_x", "A" * 128],
         bad_keys=[],
         secrets=[
@@ -174,6 +181,36 @@ TRAITS: Mapping[str, Traits] = {
         ],
         bad_secrets=[],
         wrong_credentials=_WRONG_KEYS,
+    ),
+    "seaweedfs": Traits(
+        CAPABILITIES["seaweedfs"],
+        provisioning=11,
+        writes=5,
+        reads=frozenset(
+            {
+                *("probe", "find_user", "find_bucket", "read_policy"),
+                *("ListUserPolicies", "GetUserPolicy", "ListAccessKeys", "ListPolicies"),
+                *("ListAttachedUserPolicies", "ListGroupsForUser"),
+                *("list_objects", "list_versions", "list_uploads", "get_versioning"),
+            }
+        ),
+        refused=_UNKNOWN_OR_WRONG,
+        features=frozenset({"administrators", "names-again"}),
+        # Of a user with one policy and one access key, all of which are looked for.
+        before_deletion=(5, 3),
+        locked="not in a valid state",
+        keys=["abcd", "0123", "A" * 128],
+        # Refused as what it can't do, which tests/backends/seaweedfs shows.
+        bad_keys=[],
+        secrets=[secret for secret in _ODD_SECRETS if len(secret) <= 128],
+        bad_secrets=["short", "x" * 129],
+        wrong_credentials=_WRONG_KEYS,
+        adoption={
+            # Nobody's: who made it tells nothing.
+            ("an_administrators_bucket", "unowned"): READY,
+            # A deleted user's policies are gone with it.
+            ("a_bucket_of_a_deleted_user_of_this_name", "never"): READY,
+        },
     ),
 }
 

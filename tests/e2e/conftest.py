@@ -16,6 +16,7 @@ from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.require import require, require_metacontroller
 from tests.servers.s3 import S3Store
+from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
 
 ALIAS = "s3.example.org:7070"
@@ -48,6 +49,7 @@ OTHER_STORES: dict[str, Callable[[Path, Path], S3Store]] = {
     "minio": MinioStore,
     "garage": GarageStore,
     "ceph-rgw": CephRGWStore,
+    "seaweedfs": SeaweedStore,
 }
 Stacks = Callable[[str], Stack]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets as random
 from dataclasses import replace
 
+import yaml
+
 from hooks.commands.processes import wait_until
 from tests.e2e.holdings import given
 from tests.e2e.stack import Stack, Tenant
@@ -18,14 +20,35 @@ SHARED = ["shared", "shared"]
 
 def tenant_of(stack: Stack, namespace: str, name: str = "holder") -> Tenant:
     """One whose access key has a length that every store takes."""
-    return replace(stack.tenant(namespace, name), access_key=f"user-{random.token_hex(6)}")
+    return replace(stack.tenant(namespace, name), access_key=f"user{random.token_hex(6)}")
 
 
 def named_tenant_of(stack: Stack, namespace: str, name: str = "holder") -> Tenant:
-    """One whose names a pattern keeps for its namespace."""
+    """One whose names the policy keeps for its namespace."""
     tenant = stack.tenant(namespace, name)
-    access_key = f"{namespace}.{random.token_hex(4)}"
-    return replace(tenant, bucket=f"{namespace}.{tenant.bucket}", access_key=access_key)
+    bucket = f"{namespace}.{tenant.bucket}"
+    if stack.kind == "seaweedfs":
+        # Its access keys have no dot: a rule for the one namespace names the one key.
+        access_key = f"user{random.token_hex(6)}"
+        keep(stack, namespace, access_key)
+    else:
+        access_key = f"{namespace}.{random.token_hex(4)}"
+    return replace(tenant, bucket=bucket, access_key=access_key)
+
+
+def keep(stack: Stack, namespace: str, access_key: str) -> None:
+    """Puts a rule before all others of the policy file, which is read anew."""
+    policy = yaml.safe_load(stack.policy_file.read_text())
+    rule = {
+        "name": f"what {namespace} keeps",
+        "namespaces": [namespace],
+        "buckets": ["{namespace}.*"],
+        "access-keys": [access_key],
+        "adoption": "own-names",
+    }
+    written = stack.policy_file.with_suffix(".new")
+    written.write_text(yaml.safe_dump({"rules": [rule, *policy["rules"]]}))
+    written.replace(stack.policy_file)
 
 
 def contender_for(
@@ -65,7 +88,7 @@ def rotated(stack: Stack, tenant: Tenant) -> Tenant:
     if stack.kind != "garage":
         return changed
     stem = tenant.access_key.rpartition(".")
-    name = f"{stem[0]}.{random.token_hex(4)}" if stem[1] else f"user-{random.token_hex(6)}"
+    name = f"{stem[0]}.{random.token_hex(4)}" if stem[1] else f"user{random.token_hex(6)}"
     return replace(changed, access_key=name)
 
 

@@ -77,7 +77,7 @@ def test_an_sdk_needs_no_other_setting(stack: Stack, namespace: str) -> None:
 def test_an_sdk_needs_no_other_setting_on_other_stores(
     other_stack: Stack, other_namespace: str
 ) -> None:
-    tenant = replace(other_stack.tenant(other_namespace), access_key=f"user-{random.token_hex(6)}")
+    tenant = replace(other_stack.tenant(other_namespace), access_key=f"user{random.token_hex(6)}")
     other_stack.provision(tenant, annotations=ASKS)
     wait_until(lambda: connection(other_stack, tenant), timeout=5, what="the connection Secret")
     ran = run_application(values(other_stack, tenant))

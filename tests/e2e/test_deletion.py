@@ -45,7 +45,7 @@ def made(
 
 def tenant_of(stack: Stack, namespace: str, name: str = "credentials") -> Tenant:
     """One whose access key has a length that every store takes."""
-    return replace(stack.tenant(namespace, name), access_key=f"user-{random.token_hex(6)}")
+    return replace(stack.tenant(namespace, name), access_key=f"user{random.token_hex(6)}")
 
 
 # Nothing is deleted unless it is asked for twice

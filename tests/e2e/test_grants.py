@@ -86,7 +86,7 @@ def test_an_existing_bucket_that_may_not_be_taken_over(
 def test_a_bucket_changes_hands_and_takes_no_settings_along(
     other_stack: Stack, other_namespace: str, other_strangers_namespace: str
 ) -> None:
-    names = [f"user-{random.token_hex(6)}" for _ in range(2)]
+    names = [f"user{random.token_hex(6)}" for _ in range(2)]
     holder = other_stack.provision(
         replace(other_stack.tenant(other_namespace, "holder"), access_key=names[0])
     )

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 def tenant_of(stack: Stack, namespace: str, name: str) -> Tenant:
     """One whose access key has a length that every store takes."""
     tenant = stack.tenant(namespace, name)
-    return replace(tenant, access_key=f"user-{random.token_hex(6)}")
+    return replace(tenant, access_key=f"user{random.token_hex(6)}")
 
 
 def test_a_bucket_is_kept_and_then_given(

@@ -101,6 +101,17 @@ def cargo_install(package: str, version: str, features: str) -> Callable[[Path],
     return step
 
 
+def go_tool(module: Path, package: str) -> Callable[[Path], Step]:
+    """Build a program that a Go module of its own names as its tool, where `go install` can't."""
+
+    def step(folder: Path) -> Step:
+        product = folder / package.rsplit("/", 1)[1]
+        command = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(product), package]
+        return Step(command, product, cwd=module)
+
+    return step
+
+
 def go_build(name: str) -> Callable[[Path], Step]:
     """Build one of the commands of the Go module beside this file."""
 
@@ -135,9 +146,13 @@ def system_version() -> str:
 
 def module_version(name: str, requirement: str) -> str:
     """The required version of a Go module, with a short hash of all that the build depends on."""
-    files = [MODULE / "go.mod", MODULE / "go.sum", MODULE / "cmd" / name / "main.go"]
+    return _version(MODULE, requirement, MODULE / "cmd" / name / "main.go")
+
+
+def _version(module: Path, requirement: str, *sources: Path) -> str:
+    files = [module / "go.mod", module / "go.sum", *sources]
     text = files[0].read_text()
-    found = re.search(rf"^\s*{re.escape(requirement)} (v\S+)$", text, re.MULTILINE)
+    found = re.search(rf"^\s*{re.escape(requirement)} (v\S+)(?: // indirect)?$", text, re.MULTILINE)
     if found is None:
         raise BuildError(f"{files[0]} does not require {requirement}")
     digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))
@@ -147,6 +162,7 @@ def module_version(name: str, requirement: str) -> str:
 _VERSITYGW = "v1.8.0"
 _MINIO = "v0.0.0-20260212201848-7aac2a2c5b7c"
 _GARAGE = "2.5.0"
+_SEAWEEDFS = "github.com/seaweedfs/seaweedfs"
 _HELM = "v4.3.1"
 _KUBECONFORM = "v0.7.0"
 _PROMTOOL = "v0.316.0"
@@ -181,6 +197,12 @@ SERVERS: Mapping[str, Server] = {
             unpacked("radosgw", "ceph-mon", "ceph-osd", "ceph-base", "ceph-common"),
             program="usr/bin/radosgw",
             optional=True,
+        ),
+        Server(
+            "seaweedfs",
+            _version(MODULE / "seaweedfs", _SEAWEEDFS),
+            "the S3 store; about 5 minutes on two cores",
+            go_tool(MODULE / "seaweedfs", f"{_SEAWEEDFS}/weed"),
         ),
         Server(
             "etcd",

@@ -118,7 +118,10 @@ def test_variable_must_name_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_unknown_server_lists_the_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["path", "another"]) == 1
 
-    assert "versitygw, minio, garage, ceph-rgw, etcd, kube-apiserver" in capsys.readouterr().err
+    assert (
+        "versitygw, minio, garage, ceph-rgw, seaweedfs, etcd, kube-apiserver"
+        in capsys.readouterr().err
+    )
 
 
 def test_missing_server_skips_but_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:

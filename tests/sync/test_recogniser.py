@@ -17,7 +17,7 @@ from hooks.sync.recogniser import Recogniser
 from tests.conformance.subject import SUBJECTS, RealSubject
 from tests.support import ENVIRON, Operator, Secret, wait
 
-NAMES = ["versitygw", "minio", "garage", "ceph-rgw"]
+NAMES = ["versitygw", "minio", "garage", "ceph-rgw", "seaweedfs"]
 # What every store takes, so that nothing but the wrong name is at fault.
 USER, SECRET = f"GK{'0123456789ab' * 2}", "0123456789abcdef" * 4
 

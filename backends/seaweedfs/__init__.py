@@ -1,0 +1,1 @@
+"""SeaweedFS: all that is special about it; nothing of another store or of Kubernetes."""
