@@ -205,7 +205,7 @@ class Accounts:
             {"key": "", "uid": claim.user, "access-key": claim.user},
         )
         if answer.code not in {"InvalidAccessKeyId", "NoSuchKey", "NoSuchUser"}:
-            require(answer)
+            CODES.require(answer)
         return await self.set_secret(claim, deadline)
 
     async def set_secret(self, claim: Claim, deadline: Deadline) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from backends.errors import ServerFault
 from backends.wire import jsonbody
 
 OWNER_SID = "S3ResourceOperatorOwner"

@@ -233,7 +233,10 @@ TARGETS["template"] = Target(
     [
         b'{"key": ${json:access-secret}, "url": "${endpoint}/${url:bucket}"}\n',
         b"ca: ${yaml:ca}\nname: '${yaml:access-key}'\n",
-        b'export A="${shell:access-secret}" # don\'t\n[s3]\nb = ${ini:region}${base64:ca}$${host}\n',
+        (
+            b'export A="${shell:access-secret}" # don\'t\n'
+            b"[s3]\nb = ${ini:region}${base64:ca}$${host}\n"
+        ),
     ],
     ["${", "}", "$${", "${json:", "${shell:access-secret}", "${ca}", "'", '"', "\\"],
 )

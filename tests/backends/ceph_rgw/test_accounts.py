@@ -8,7 +8,8 @@ import pytest
 
 from backends.base import Answer, Claim
 from backends.ceph_rgw.accounts import Account, is_account
-from backends.ceph_rgw.api import document, documents, error_of, names
+from backends.ceph_rgw.api import document, documents, names
+from backends.ceph_rgw.errors import CODES
 from backends.ceph_rgw.names import is_usable_secret, require_usable
 from backends.errors import (
     CredentialsRejected,
@@ -139,7 +140,7 @@ def test_an_answer_that_is_something_else_is_a_fault(body: bytes) -> None:
 def test_refusals_are_told_by_their_code(
     status: int, code: str, admin: bool, expected: type[Exception]
 ) -> None:
-    found = error_of(Answer(status, b"", code), admin=admin)
+    found = CODES.error(Answer(status, b"", code), admin=admin)
     assert type(found) is expected
     # The gateway says nothing beside the code.
     assert not str(found).endswith((": .", ":."))
