@@ -11,6 +11,7 @@ from hooks.attachments.formats import FORMATS
 from hooks.commands.processes import wait_until
 from tests.documents.test_connection_secrets import SETS
 from tests.e2e.stack import PREFIX, Stack
+from tests.e2e.test_connection_secret import server_side_apply
 from tests.servers.api import Object
 
 pytestmark = pytest.mark.e2e
@@ -77,3 +78,35 @@ def test_a_mistake_in_a_template_names_key_and_place(stack: Stack, namespace: st
         annotations={"connection-secret": "app-s3"},
     )
     stack.wait_for(tenant, "Ready")
+
+
+def data_keys(stack: Stack, namespace: str) -> set[str]:
+    found = stack.cluster.api.get("Secret", "app-s3", namespace)
+    return set() if found is None else set(found["data"])
+
+
+def another_format_takes_the_former_keys_away(stack: Stack, namespace: str) -> None:
+    tenant = stack.tenant(namespace)
+    marks = {"connection-secret": "app-s3", "connection-defaults": "false"}
+    for name in ("loki", "tempo"):
+        stack.put(tenant, annotations={**marks, "connection-format": name})
+        stack.wait_for(tenant, "Ready")
+        wait_until(
+            lambda name=name: data_keys(stack, namespace) == FORMATS[name].keys.keys(),  # type: ignore[misc]
+            timeout=10,
+            what=f"the keys of {name}",
+        )
+    # One that can't be takes nothing away.
+    stack.put(tenant, annotations={**marks, "connection-format": "loki,tempo"})
+    stack.wait_for(tenant, "Invalid", "InvalidField")
+    stack.settle(quiet=0.3)
+    assert data_keys(stack, namespace) == FORMATS["tempo"].keys.keys()
+
+
+def test_another_format_takes_the_former_keys_away(stack: Stack, namespace: str) -> None:
+    another_format_takes_the_former_keys_away(stack, namespace)
+
+
+def test_it_does_with_server_side_apply_too(stack: Stack, namespace: str) -> None:
+    with server_side_apply(stack):
+        another_format_takes_the_former_keys_away(stack, namespace)

@@ -247,6 +247,18 @@ SERVERS: Mapping[str, Server] = {
             "checks workflows; some seconds",
             go_install("github.com/rhysd/actionlint/cmd/actionlint", _ACTIONLINT),
         ),
+        *(
+            Server(
+                name,
+                system_version(),
+                "a program that reads what a connection Secret holds, of this system's packages; "
+                "some seconds",
+                unpacked(name),
+                program=f"usr/bin/{name}",
+                optional=True,
+            )
+            for name in ("rclone", "restic", "pgbackrest")
+        ),
     )
 }
 
