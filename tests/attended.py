@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import uuid
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 from hooks.commands.demo import apply_answer
 from hooks.contract.decorator import SyncRequest
 from hooks.sync.syncer import Result
+from tests.properties.cluster import Secrets
 from tests.support import PREFIX, Operator, Secret, wait
 
 SIGNING_KEY = "the-signing-key-of-the-tests"
@@ -101,6 +103,15 @@ class Attended(Secret):
             for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
         )
         return access_key, secret
+
+
+def cluster_of(*secrets: Secret) -> Secrets:
+    """The Kubernetes API with these Secrets, as they are at any time."""
+    cluster = Secrets(lambda: int(time.time()))
+    for secret in secrets:
+        metadata = secret.document["metadata"]
+        cluster.documents[metadata["namespace"], metadata["name"]] = secret.document
+    return cluster
 
 
 def ago(seconds: float) -> str:

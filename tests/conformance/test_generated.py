@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 
-from tests.attended import SIGNING_KEY, Attended, ago
+from tests.attended import SIGNING_KEY, Attended, ago, cluster_of
 from tests.conformance.subject import Killed, Subject
 from tests.conformance.traits import READY
 from tests.support import Operator
@@ -15,8 +16,11 @@ KEYS = {"SIGNING_KEY": SIGNING_KEY}
 BODY = b"written by an application"
 
 
-def operator_of(subject: Subject, *, writes: int | None = None) -> Operator:
-    return subject.operator(KEYS, writes=writes)
+def operator_of(
+    subject: Subject, secret: Attended, *, writes: int | None = None, adoption: str = "any"
+) -> Operator:
+    environ = {**KEYS, "ADOPTION": adoption}
+    return subject.operator(environ, writes=writes, kube=cluster_of(secret))
 
 
 def works(subject: Subject, secret: Attended, bucket: str) -> bool:
@@ -25,7 +29,7 @@ def works(subject: Subject, secret: Attended, bucket: str) -> bool:
 
 def provisioned(subject: Subject, bucket: str, **annotations: str) -> Attended:
     secret = Attended(bucket, **annotations)
-    secret.settle(operator_of(subject))
+    secret.settle(operator_of(subject, secret))
     assert secret.state == READY
     assert subject.put(bucket, "key", BODY, as_user=secret.pair) == ""
     return secret
@@ -54,7 +58,7 @@ def test_an_unchanged_one_costs_one_request_and_answers_the_same(
     subject: Subject, name: str
 ) -> None:
     secret = provisioned(subject, name, rotate_after="90d")
-    operator = operator_of(subject)
+    operator = operator_of(subject, secret)
     first = secret.ask(operator).response.encode()
     assert operator.requests() == 1
     second = secret.ask(operator).response.encode()
@@ -68,7 +72,7 @@ def test_a_rotation_replaces_the_pair_and_leaves_none_behind(subject: Subject, n
     former = secret.pair
     moment = ago(5)
     secret.annotate(rotate=moment)
-    secret.settle(operator_of(subject))
+    secret.settle(operator_of(subject, secret))
     assert secret.state == READY
     assert secret.pair != former
     assert works(subject, secret, name)
@@ -86,7 +90,7 @@ def test_a_rotation_waits_until_applications_have_the_present_pair(
     former, attached = secret.pair, secret.attached
     secret.attached = {}
     secret.annotate(rotate=ago(5))
-    operator = operator_of(subject)
+    operator = operator_of(subject, secret)
     secret.sync(operator, attaching=False)
     secret.sync(operator, attaching=False)
     secret.attached = attached
@@ -100,9 +104,9 @@ def test_a_lost_answer_to_a_rotation_is_given_again(subject: Subject, name: str)
     before = subject.names()[0]
     secret = provisioned(subject, name)
     secret.annotate(rotate=ago(5))
-    secret.ask(operator_of(subject))
+    secret.ask(operator_of(subject, secret))
     # Another replica, which knows nothing of it.
-    secret.settle(operator_of(subject))
+    secret.settle(operator_of(subject, secret))
     assert secret.state == READY
     assert works(subject, secret, name)
     assert users_of(subject, before) == {secret.pair[0]}
@@ -116,12 +120,10 @@ def test_killed_at_each_step_of_a_rotation_the_next_call_finishes_it(
     secret = provisioned(subject, name)
     former = secret.pair
     secret.annotate(rotate=ago(5))
-    mortal = operator_of(subject, writes=writes)
-    try:
+    mortal = operator_of(subject, secret, writes=writes)
+    with contextlib.suppress(Killed):
         secret.settle(mortal)
-    except Killed:
-        pass
-    secret.settle(operator_of(subject))
+    secret.settle(operator_of(subject, secret))
     assert secret.state == READY
     assert secret.pair != former
     assert works(subject, secret, name)
@@ -135,11 +137,9 @@ def test_killed_at_each_step_of_generation_nothing_is_left_over(
 ) -> None:
     before = subject.names()[0]
     secret = Attended(name)
-    try:
-        secret.settle(operator_of(subject, writes=writes))
-    except Killed:
-        pass
-    secret.settle(operator_of(subject))
+    with contextlib.suppress(Killed):
+        secret.settle(operator_of(subject, secret, writes=writes))
+    secret.settle(operator_of(subject, secret))
     assert secret.state == READY
     assert users_of(subject, before) == {secret.pair[0]}
     assert subject.put(name, "key", BODY, as_user=secret.pair) == ""
@@ -153,7 +153,7 @@ def test_a_secret_made_again_or_restored_has_the_same_pair(
     before = subject.names()[0]
     secret = provisioned(subject, name, rotate=ago(60))
     again: Attended = getattr(secret, back)()
-    again.settle(subject.operator({**KEYS, "ADOPTION": "never"}))
+    again.settle(operator_of(subject, again, adoption="never"))
     assert again.state == READY
     assert again.pair == secret.pair
     assert works(subject, again, name)
