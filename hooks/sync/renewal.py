@@ -104,8 +104,11 @@ class Renewal:
         claim = rotation.with_pair(claim, plan, pair)
         takeover = self._takeover(request, claim, policy, deadline, pair)
         outcome = await self._reconcile(request, takeover)
-        # A grant is signed anew when its credentials change.
-        changed = None if held is None else datetime.fromtimestamp(held.signed, UTC)
+        # A grant is signed anew when its credentials change; where it doesn't name these yet, they
+        # have just changed. Rounded up, so that the time of one call doesn't show in its answer.
+        told = held is not None and held.since == pair.since
+        just = datetime.fromtimestamp(seconds + 1, UTC)
+        changed = datetime.fromtimestamp(held.signed, UTC) if held is not None and told else just
         if outcome.status is not Status.READY:
             return claim, outcome, changed
         made = self._attachments.check(request, claim, policy)
@@ -118,7 +121,7 @@ class Renewal:
                 request, self._takeover(request, wanted, policy, deadline, plan.target), plan
             )
             if renewed is not None:
-                return wanted, renewed, datetime.fromtimestamp(seconds, UTC)
+                return wanted, renewed, just
         if right:
             outcome = await self.cleaned(request, claim, outcome, deadline)
         return claim, _awake(outcome, rotation.wake(plan, pair, seconds)), changed
