@@ -179,9 +179,7 @@ class Syncer:
             if outcome.status is Status.READY:
                 message = " ".join([outcome.message, *reading.notes])
                 outcome = replace(outcome, message=message)
-                outcome = self._attachments.judge(
-                    request, made, outcome, datetime.now(UTC), changed
-                )
+                outcome = self._attachments.judge(request, made, outcome, _now(), changed)
             return claim, outcome
         except (Refusal, StoreError) as error:
             return claim, Outcome.of(error)
@@ -349,7 +347,7 @@ class Syncer:
 
     def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:
         endpoint = self._endpoint(request)
-        response = self._scribe.answer(request, outcome, claim, datetime.now(UTC), endpoint)
+        response = self._scribe.answer(request, outcome, claim, _now(), endpoint)
         accepted = claim if outcome.accepted else None
         return replace(
             response,
@@ -367,3 +365,7 @@ def _keeps(policy: Policy, namespace: str, thing: Thing, name: str) -> bool:
     if thing is Thing.BUCKET:
         return policy.keeps_bucket(namespace, name)
     return policy.keeps_access_key(namespace, name)
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
