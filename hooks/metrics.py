@@ -50,6 +50,10 @@ class Metrics:
         self._buckets_created = self._counter("buckets_created", "Buckets made.")
         self._buckets_deleted = self._counter("buckets_deleted", "Buckets deleted.")
         self._owners_changed = self._counter("bucket_owners_changed", "Buckets given a new owner.")
+        self._rotated = self._counter("credentials_rotated", "Generated credentials changed.")
+        self._overdue = self._counter(
+            "overdue_rotations", "Syncs of Secrets whose generated credentials should have changed."
+        )
         self._requests = self._counter(
             "backend_requests", "Requests to the store.", "backend", "operation", "code"
         )
@@ -94,6 +98,14 @@ class Metrics:
         for action in actions:
             if counter := self._actions.get(action):
                 counter.inc()
+
+    def rotated(self) -> None:
+        """Counts generated credentials that were changed."""
+        self._rotated.inc()
+
+    def overdue(self) -> None:
+        """Counts a sync of a Secret whose rotation has been due for a while."""
+        self._overdue.inc()
 
     def refused(self, status: int) -> None:
         """Counts a call that was refused with an HTTP status."""

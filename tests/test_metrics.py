@@ -24,6 +24,8 @@ LABELS = {
     "s3_operator_buckets_created_total": set(),
     "s3_operator_buckets_deleted_total": set(),
     "s3_operator_bucket_owners_changed_total": set(),
+    "s3_operator_credentials_rotated_total": set(),
+    "s3_operator_overdue_rotations_total": set(),
     "s3_operator_backend_requests_total": {"backend", "operation", "code"},
     "s3_operator_backend_request_duration_seconds_count": {"backend", "operation"},
     "s3_operator_backend_up": set(),

@@ -94,7 +94,12 @@ class Attachments:
         return made
 
     def judge(
-        self, request: SyncRequest, made: Made | None, outcome: Outcome, now: datetime
+        self,
+        request: SyncRequest,
+        made: Made | None,
+        outcome: Outcome,
+        now: datetime,
+        changed: datetime | None = None,
     ) -> Outcome:
         """What a Ready outcome comes to, as long as the connection Secret isn't right.
 
@@ -106,19 +111,21 @@ class Attachments:
             made: the connection Secret as it is to be, None if there is to be none.
             outcome: Ready.
             now: the time, with a zone.
+            changed: when generated credentials last changed, which the Secret itself doesn't show.
         """
         if made is None:
             missing = self._are_missing(request)
             message = f"{outcome.message} {NOT_BY_HAND}" if missing else outcome.message
             return replace(outcome, message=message)
         attached = request.attached_secrets or {}
-        if holds(attached.get(made["metadata"]["name"]), made):
+        if self.is_right(request, made):
             return outcome
         keys = self._connections.keys
         reason = keys.observed(request, "reason")
         # Only a Ready that was told before may stand, and never beside nothing at all.
         if reason == Reason.PROVISIONED and attached:
-            left = GRACE - (now - self._changed(request)).total_seconds()
+            last = self._changed(request)
+            left = GRACE - (now - max(last, changed or last)).total_seconds()
             if left > 0:
                 # Clocks differ.
                 return _again(outcome, min(left, GRACE))
@@ -133,6 +140,16 @@ class Attachments:
         pending = replace(outcome, reason=Reason.CONNECTION_SECRET_PENDING, message=PENDING)
         again = resync_after(pending.reason, waited, request.uid) or _SOONEST
         return _again(pending, min(again, PATIENCE - waited))
+
+    def is_right(self, request: SyncRequest, made: Made | None) -> bool:
+        """Whether the connection Secret was observed as it is to be; without one it isn't.
+
+        Args:
+            request: the Secret.
+            made: the connection Secret as it is to be.
+        """
+        attached = request.attached_secrets or {}
+        return made is not None and holds(attached.get(made["metadata"]["name"]), made)
 
     def _are_missing(self, request: SyncRequest) -> bool:
         """Whether a Secret asks for what nobody here makes."""

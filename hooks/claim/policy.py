@@ -71,12 +71,21 @@ class Policy:
             return self
         return Policy(self._buckets, self._access_keys, rules=self.file.rules)
 
-    def forbids(self, namespace: str, claim: Claim) -> Forbidden | None:
-        """The first thing that the namespace may not ask for, None if it may ask for all."""
+    def forbids(self, namespace: str, claim: Claim, *, chosen: bool = True) -> Forbidden | None:
+        """The first thing that the namespace may not ask for, None if it may ask for all.
+
+        Args:
+            namespace: where it is asked for.
+            claim: what is.
+            chosen: whether somebody has chosen the access key; one that is generated is bound to
+                its namespace without any pattern.
+        """
         for field, name, patterns, setting in (
             ("bucket", claim.bucket, self._buckets, "BUCKET_NAME_PATTERN"),
             ("access-key", claim.user, self._access_keys, "ACCESS_KEY_PATTERN"),
         ):
+            if not chosen and field == "access-key":
+                continue
             if patterns and not _match(patterns, name, namespace):
                 return Forbidden(
                     field, f"is not allowed by {setting}: {_shown(patterns, namespace)}"
@@ -87,7 +96,7 @@ class Policy:
         rule = _rule(rules, namespace)
         if rule is None:
             return Forbidden("", "No rule of the operator's policy is for this namespace")
-        return _forbidden(rule, namespace, claim)
+        return _forbidden(rule, namespace, claim, chosen=chosen)
 
     def keeps_bucket(self, namespace: str, name: str) -> bool:
         """Whether a pattern keeps a bucket's name for this namespace."""
@@ -245,11 +254,11 @@ def _rule(rules: tuple[Rule, ...], namespace: str) -> Rule | None:
     return next((rule for rule in rules if rule.is_for(namespace)), None)
 
 
-def _forbidden(rule: Rule, namespace: str, claim: Claim) -> Forbidden | None:
+def _forbidden(rule: Rule, namespace: str, claim: Claim, *, chosen: bool) -> Forbidden | None:
     by = f"is not allowed by rule {rule.name} of the operator's policy"
     for field, name, patterns in (
         ("bucket", claim.bucket, rule.buckets),
-        ("access-key", claim.user, rule.access_keys),
+        ("access-key", claim.user, rule.access_keys if chosen else None),
     ):
         if patterns is not None and not _match(patterns, name, namespace):
             return Forbidden(field, f"{by}: {_shown(patterns, namespace)}")

@@ -138,6 +138,8 @@ def read(
     origin: str = "",
     namespace: str = "",
     keys: KeyChoice = NO_CHOICE,
+    *,
+    chosen: bool = True,
 ) -> Reading:
     """Reads a Secret's data.
 
@@ -150,6 +152,7 @@ def read(
         origin: where it comes from, for people.
         namespace: where it is; the policy allows nothing without one.
         keys: which of its keys are to be read.
+        chosen: whether somebody has chosen the access key, see :meth:`Policy.forbids`.
 
     Raises:
         InvalidSecret: with the first mistake.
@@ -194,7 +197,7 @@ def read(
         versioning=versioning.text if versioning else None,
         origin=origin,
     )
-    forbidden = rules.policy.forbids(namespace, claim)
+    forbidden = rules.policy.forbids(namespace, claim, chosen=chosen)
     if forbidden is not None:
         named = fields[_GOVERNED[forbidden.field]].first if forbidden.field else None
         subject = f"{named.key} " if named else ""

@@ -41,6 +41,7 @@ NO_ACCESS = 2
 _LONGEST = 86_400
 
 _FINE = frozenset({Status.READY.value, Status.SKIPPED.value})
+_GENERATED = ("CREDENTIALS", "NEXT ROTATION")
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
 
@@ -58,6 +59,10 @@ class Row:
     endpoint: str | None
     since: str | None
     """When the status became what it is, as the annotation says it."""
+    credentials_since: str | None = None
+    """Since when generated credentials have been so."""
+    next_rotation: str | None = None
+    """When they change."""
 
     @classmethod
     def of(cls, secret: Object, keys: Keys) -> Self:
@@ -75,7 +80,16 @@ class Row:
             user=annotations.get(keys["user"]),
             endpoint=annotations.get(keys["endpoint"]),
             since=annotations.get(keys["last-transition-time"]),
+            credentials_since=annotations.get(keys["credentials-since"]),
+            next_rotation=annotations.get(keys["next-rotation"]),
         )
+
+    def document(self) -> dict[str, str | None]:
+        """For programs; what is about generated credentials only where there are some."""
+        document = asdict(self)
+        if self.credentials_since is None:
+            del document["credentials_since"], document["next_rotation"]
+        return document
 
     @property
     def fine(self) -> bool:
@@ -156,7 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _no_access(str(error))
     shown = [row for row in rows if not row.fine] if arguments.problems else rows
     if arguments.output == "json":
-        print(json.dumps([asdict(row) for row in shown], indent=2))
+        print(json.dumps([row.document() for row in shown], indent=2))
     elif arguments.output == "yaml":
         _print_yaml(shown)
     else:
@@ -251,19 +265,24 @@ def _no_access(sentence: str) -> int:
 def _print_yaml(rows: Sequence[Row]) -> None:
     import yaml
 
-    print(yaml.safe_dump([asdict(row) for row in rows], sort_keys=False), end="")
+    print(yaml.safe_dump([row.document() for row in rows], sort_keys=False), end="")
 
 
 def _print_table(rows: Sequence[Row], *, wide: bool, now: datetime) -> None:
+    # Columns that nobody there has use for are left out.
+    generated = any(row.credentials_since for row in rows)
     header = ["NAMESPACE", "NAME", "STATUS", "REASON", "AGE"]
     if wide:
-        header += ["BUCKET", "USER", "ENDPOINT", "MESSAGE"]
+        header += ["BUCKET", "USER", *(_GENERATED if generated else ()), "ENDPOINT", "MESSAGE"]
     lines: list[list[str | Cell | None]] = []
     for row in rows:
         status = Cell(row.status or "", STATUS_COLOURS.get(row.status or "", "red"))
         lines.append([row.namespace, row.name, status, row.reason, age(row.since, now)])
         if wide:
-            lines[-1] += [row.bucket, row.user, row.endpoint, row.message]
+            lines[-1] += [row.bucket, row.user]
+            if generated:
+                lines[-1] += [age(row.credentials_since, now), row.next_rotation]
+            lines[-1] += [row.endpoint, row.message]
     print_table(header, lines)
 
 

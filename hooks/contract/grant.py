@@ -81,6 +81,11 @@ class Holding:
         """Whether it is the Secret's alone."""
         return self.kind is Kind.OWN
 
+    @property
+    def alone(self) -> bool:
+        """Whether it may change the thing: what is shared may not."""
+        return self.kind in {Kind.OWN, Kind.UNGUARDED}
+
     def keeps_out(self, *, beside: bool) -> bool:
         """Whether another Secret can't have it as its own meanwhile.
 
@@ -114,6 +119,9 @@ class Grant:
         user: the user's name.
         holding: how the Secret holds the user.
         buckets: how it holds each bucket.
+        since: the second that generated credentials are bound to; None for given ones.
+        key: the name of the signing key that they were derived from.
+        former: users of former generated credentials that are still to be removed.
         signed: when it was signed, in Unix time; not part of what was given.
         current: whether the key that signs today signed it.
     """
@@ -121,6 +129,9 @@ class Grant:
     user: str
     holding: Holding
     buckets: Mapping[str, Holding]
+    since: int | None = None
+    key: str = ""
+    former: tuple[str, ...] = ()
     signed: int = field(default=0, compare=False)
     current: bool = field(default=True, compare=False)
 
@@ -151,13 +162,15 @@ class Grants:
             grant: what it was given.
             now: the time, in Unix seconds.
         """
-        document = {
+        document: dict[str, object] = {
             "store": STORE,
             "uid": uid,
             "signed": now,
             "user": [grant.user, *_entry(grant.holding)],
             "buckets": {name: _entry(holding) for name, holding in grant.buckets.items()},
         }
+        if grant.since is not None or grant.former:
+            document["generated"] = [grant.since, grant.key, list(grant.former)]
         payload = _base64(_encode(document).encode())
         return f"v2.{payload}.{self._sign(self._keys[0], 'grants', payload)}"
 
@@ -339,7 +352,17 @@ def _grant(document: Mapping[str, Any], uid: str, *, current: bool) -> Grant | N
             for name, entry in document["buckets"].items()
             if entry[1] in _KINDS
         }
-        return Grant(user, _holding(entry), buckets, document["signed"], current)
+        since, key, former = document.get("generated", (None, "", ()))
+        return Grant(
+            user,
+            _holding(entry),
+            buckets,
+            since,
+            key,
+            tuple(former),
+            document["signed"],
+            current,
+        )
     except (LookupError, ValueError, TypeError, AttributeError):
         return None
 

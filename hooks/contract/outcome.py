@@ -67,6 +67,11 @@ class Reason(StrEnum):
         """Whether all is done on the store, and at most something beside it is missing."""
         return self in _PROVISIONED
 
+    @property
+    def unasked(self) -> bool:
+        """Whether it is told before the store is asked to change anything."""
+        return self is Reason.GUARD_UNAVAILABLE
+
 
 _PROVISIONED = frozenset(
     {

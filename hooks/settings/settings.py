@@ -42,6 +42,11 @@ _OWN_ANNOTATIONS = frozenset(
         "connection-labels",
         "connection-annotations",
         "deletion-policy",
+        "credentials",
+        "credentials-since",
+        "next-rotation",
+        "rotate",
+        "rotate-after",
     }
 )
 

@@ -12,6 +12,8 @@ from backends.errors import StoreError, TimedOut
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
 from hooks.claim.fieldkeys import KeyChoice
+from hooks.claim.fields import InvalidSecret
+from hooks.claim.generated import Plan
 from hooks.claim.policyfile import Deletion
 from hooks.claim.secret import read_mentions, read_names
 from hooks.contract.decorator import SyncRequest, SyncResponse
@@ -22,6 +24,7 @@ from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.removal import Holdings, remove
+from hooks.sync.renewal import generator_of
 from hooks.sync.syncer import Result, store_time
 from hooks.tenancy.others import Others
 
@@ -64,6 +67,7 @@ class Finalizer:
         self._others = others
         self._store_time = store_time(settings)
         self._grants = Grants(*settings.signing_keys)
+        self._generator = generator_of(settings)
         self._keys = Keys(settings.annotation_key)
         self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
 
@@ -118,7 +122,9 @@ class Finalizer:
     def _held(self, request: SyncRequest) -> Holdings | None:
         """What a valid grant says that the Secret holds, whatever it names by now."""
         choice = KeyChoice.of(request.annotations, self._keys["keys"])
-        names = read_names(request.data, choice)
+        plan = self._plan(request)
+        data = request.data if plan is None else plan.data(request.data)
+        names = read_names(data, choice)
         held = self._keys.evidence(request).held(
             self._grants,
             set() if names is None else {names.bucket},
@@ -128,9 +134,15 @@ class Finalizer:
         bucket = None if grant is None else next(iter(grant.buckets), None)
         if grant is None or bucket is None:
             return None
-        mentions = read_mentions(request.data, choice)
+        mentions = read_mentions(data, choice)
+        former = held.grant.former if held.grant is not None else ()
+        if plan is not None:
+            former += tuple(plan.user(pair) for pair in plan.pairs)
         # Of several secrets none is known to be the user's.
-        secrets = mentions.secrets if mentions.users == {grant.user} else ()
+        secrets = mentions.secrets if mentions.users == {grant.user} else frozenset()
+        if plan is not None and len(plan.pairs) > 1:
+            # A rotation may have been cut short at any step: the grant alone speaks for the user.
+            secrets = frozenset()
         return Holdings(
             request.origin,
             request.uid,
@@ -139,7 +151,16 @@ class Finalizer:
             owns_user=grant.holding.kind in _REMOVABLE,
             owns_bucket=grant.buckets[bucket].kind in _REMOVABLE,
             secret=next(iter(secrets)) if len(secrets) == 1 else None,
+            former=tuple(user for user in dict.fromkeys(former) if user != grant.user),
         )
+
+    def _plan(self, request: SyncRequest) -> Plan | None:
+        """The generated credentials of a Secret, as far as they can be told."""
+        grant = self._keys.evidence(request).held(self._grants).grant
+        try:
+            return self._generator.plan(request, grant, int(time.time()))
+        except InvalidSecret:
+            return None
 
     async def _remove(self, policy: Deletion, held: Holdings, deadline: Deadline) -> Outcome:
         if self._others is None:

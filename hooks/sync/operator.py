@@ -13,12 +13,14 @@ from hooks.claim.policy import Policy
 from hooks.cluster.events import Events
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubeerrors import Misconfigured
+from hooks.contract.derived import is_generated
 from hooks.contract.grant import Grants
 from hooks.contract.status import Keys
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings, SettingsError, Switch
 from hooks.sync.finalizer import Finalizer
 from hooks.sync.locks import KeyedLocks
+from hooks.sync.renewal import generator_of
 from hooks.sync.reporter import Reporter
 from hooks.sync.syncer import Syncer
 from hooks.tenancy.guard import ConflictGuard
@@ -125,10 +127,12 @@ def others_of(settings: Settings, kube: Kube) -> Others:
         settings.rules.endpoint,
         settings.rules.aliases,
         partial(_may_have, settings.rules.policy),
+        generator_of(settings),
     )
 
 
 def _may_have(policy: Policy, namespace: str, thing: Thing, name: str) -> bool:
     if thing is Thing.BUCKET:
         return policy.may_have_bucket(namespace, name)
-    return policy.may_have_access_key(namespace, name)
+    # A generated one is bound to its namespace without any pattern.
+    return is_generated(name) or policy.may_have_access_key(namespace, name)

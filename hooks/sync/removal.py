@@ -45,6 +45,13 @@ class Holdings:
     owns_user: bool
     owns_bucket: bool
     secret: Sensitive | None = None
+    former: tuple[str, ...] = ()
+    """Users of other generated credentials of the Secret's, which may be there too."""
+
+    @property
+    def users(self) -> frozenset[str]:
+        """All that the Secret has, or may have left behind."""
+        return frozenset({self.user, *self.former})
 
 
 async def remove(
@@ -105,6 +112,18 @@ class _Run:
             # An administrator is another's: a gateway that remembers the user calls it one.
             if user is not None and not (user.admin or user.refusal):
                 raise _still_there("user")
+            for former in held.former:
+                await self._delete_former(former, others)
+
+    async def _delete_former(self, user: str, others: Others) -> None:
+        """Deletes what a rotation left behind, or began to make, unless it is another's by now."""
+        origin, deadline = self.held.origin, self.deadline
+        if (await others.holders(Thing.USER, user, origin, deadline)).others:
+            return
+        found = await self.backend.find_user(user, deadline)
+        if found is None or found.admin or found.refusal:
+            return
+        await self._do(Action.DELETE_USER, self.backend.delete_user(user, deadline))
 
     async def _are_used(self, others: Others) -> tuple[bool, bool]:
         """Whether another live Secret has the user, and the bucket.
@@ -147,19 +166,22 @@ class _Run:
 
     async def _part_with_bucket(self, goes: bool) -> None:
         """Deletes the bucket or gives it to the administrator, and looks whether that is so."""
-        name, user, deadline = self.held.bucket, self.held.user, self.deadline
+        name, users, deadline = self.held.bucket, self.held.users, self.deadline
         found = await self.backend.find_bucket(name, deadline)
-        its_own = found is not None and found.owners == {user}
+        owners = frozenset() if found is None else found.owners
+        its_own = bool(owners) and owners <= users
         if its_own and goes:
             await self._do(Action.DELETE_BUCKET, self.backend.delete_bucket(name, deadline))
         elif its_own:
             # Whoever is given it next inherits nothing of it but the objects; the user can write
             # its settings until it is not its own any more.
             await self.backend.wipe(name, deadline)
-            await self._do(Action.CHANGE_OWNER, self.backend.release(name, user, deadline))
+            for user in sorted(owners):
+                await self._do(Action.CHANGE_OWNER, self.backend.release(name, user, deadline))
             await self.backend.wipe(name, deadline)
         left = await self.backend.find_bucket(name, deadline)
-        if left is not None and (left.owners == {user} or (its_own and goes)):
+        kept = left is not None and bool(left.owners) and left.owners <= users
+        if kept or (left is not None and its_own and goes):
             raise _still_there("bucket")
 
     async def _is_confirmed(self) -> bool:

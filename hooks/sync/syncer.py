@@ -25,6 +25,7 @@ from hooks.claim.secret import (
     read_endpoint,
 )
 from hooks.contract.decorator import SyncRequest, SyncResponse
+from hooks.contract.derived import Pair
 from hooks.contract.grant import Grants
 from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe, is_anothers
@@ -34,6 +35,7 @@ from hooks.sync.locks import KeyedLocks
 from hooks.sync.recent import Recent
 from hooks.sync.recogniser import Recogniser
 from hooks.sync.reconcile import reconcile
+from hooks.sync.renewal import Renewal, generator_of
 from hooks.tenancy.holdings import Rights
 from hooks.tenancy.standing import Guard, Thing, claimed
 from hooks.tenancy.takeover import Takeover
@@ -86,6 +88,15 @@ class Syncer:
         self._locks = locks
         self._attachments = attachments
         self._guard = guard
+        self._renewal = Renewal(
+            generator_of(settings),
+            self._keys,
+            self._grants,
+            attachments,
+            metrics,
+            self._takeover,
+            self._reconciled,
+        )
         self._recogniser = Recogniser(settings.backend_name, settings.connection)
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
 
@@ -165,11 +176,20 @@ class Syncer:
             await self._attachments.refuse_foreign(request, deadline)
             await self._refuse_contender(request, claim, deadline)
             async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
-                outcome = await self._reconcile(request, claim, rules.policy, deadline)
+                plan = self._renewal.plan(request)
+                if plan is None:
+                    outcome = await self._reconcile(request, claim, rules.policy, deadline)
+                    outcome = await self._renewal.cleaned(request, claim, outcome, deadline)
+                    changed = None
+                else:
+                    claim, outcome, changed = await self._renewal.reconcile(
+                        request, claim, plan, rules.policy, deadline
+                    )
+                    made = self._attachments.check(request, claim, rules.policy)
             if outcome.status is Status.READY:
                 message = " ".join([outcome.message, *reading.notes])
                 outcome = replace(outcome, message=message)
-                outcome = self._attachments.judge(request, made, outcome, datetime.now(UTC))
+                outcome = self._attachments.judge(request, made, outcome, _now(), changed)
             return claim, outcome
         except (Refusal, StoreError) as error:
             return claim, Outcome.of(error)
@@ -225,12 +245,27 @@ class Syncer:
         return self._keys.observed(request, "status") == Status.READY
 
     async def _reconcile(
-        self, request: SyncRequest, claim: Claim, policy: Policy, deadline: Deadline
+        self,
+        request: SyncRequest,
+        claim: Claim,
+        policy: Policy,
+        deadline: Deadline,
+        pair: Pair | None = None,
     ) -> Outcome:
-        names = claim.bucket, claim.user
+        takeover = self._takeover(request, claim, policy, deadline, pair)
+        return await self._reconciled(request, takeover)
+
+    def _takeover(
+        self,
+        request: SyncRequest,
+        claim: Claim,
+        policy: Policy,
+        deadline: Deadline,
+        pair: Pair | None,
+    ) -> Takeover:
         evidence = self._keys.evidence(request)
         adoption = policy.adoption_for(request.namespace) or self._adoption
-        takeover = Takeover(
+        return Takeover(
             claim,
             request.uid,
             evidence.held(self._grants, {claim.bucket}, {claim.user}),
@@ -238,7 +273,12 @@ class Syncer:
             Rights(adoption, partial(_keeps, policy, request.namespace)),
             deadline,
             self._guard,
+            pair,
         )
+
+    async def _reconciled(self, request: SyncRequest, takeover: Takeover) -> Outcome:
+        claim = takeover.claim
+        names = claim.bucket, claim.user
         applied = self._keys.observed(request, "applied")
         outcome = await reconcile(
             takeover,
@@ -247,7 +287,7 @@ class Syncer:
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
         )
-        outcome = await self._recogniser.explained(outcome, deadline)
+        outcome = await self._recogniser.explained(outcome, takeover.deadline)
         if outcome.status is Status.READY:
             self._provisioned.add(names)
         return outcome
@@ -273,7 +313,10 @@ class Syncer:
             InvalidSecret: data or annotations ask for what can't be.
         """
         choice = self._choice(request)
-        found = read(request.data, rules, request.origin, request.namespace, choice)
+        plan = self._renewal.plan(request)
+        data = request.data if plan is None else plan.data(request.data)
+        chosen = plan is None or bool(plan.named)
+        found = read(data, rules, request.origin, request.namespace, choice, chosen=chosen)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
         if deletion not in _DELETIONS:
@@ -314,9 +357,13 @@ class Syncer:
 
     def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:
         endpoint = self._endpoint(request)
-        response = self._scribe.answer(request, outcome, claim, datetime.now(UTC), endpoint)
+        response = self._scribe.answer(request, outcome, claim, _now(), endpoint)
         accepted = claim if outcome.accepted else None
-        return replace(response, attachments=self._attachments.of(request, accepted))
+        return replace(
+            response,
+            annotations={**response.annotations, **self._renewal.shown(request, outcome)},
+            attachments=self._attachments.of(request, accepted),
+        )
 
 
 def store_time(settings: Settings) -> float:
@@ -328,3 +375,7 @@ def _keeps(policy: Policy, namespace: str, thing: Thing, name: str) -> bool:
     if thing is Thing.BUCKET:
         return policy.keeps_bucket(namespace, name)
     return policy.keeps_access_key(namespace, name)
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)

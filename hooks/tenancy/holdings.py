@@ -10,6 +10,7 @@ from backends.base import Backend, Bucket, Claim
 from backends.errors import TimedOut
 from backends.wire.deadline import Deadline
 from hooks.claim.adoption import Adoption
+from hooks.contract.derived import Pair
 from hooks.contract.grant import Grant, Held, Holding, Kind, Mark
 from hooks.contract.outcome import Refusal
 from hooks.tenancy.standing import Guard, Holder, Standing, Thing
@@ -43,6 +44,7 @@ class Holdings:
         rights: what the settings allow.
         deadline: of the sync.
         guard: the other Secrets; None doesn't look at them.
+        pair: the generated credentials in the claim, None for given ones.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Holdings:
         rights: Rights,
         deadline: Deadline,
         guard: Guard | None = None,
+        pair: Pair | None = None,
     ) -> None:
         self.claim = claim
+        self._pair = pair
         self.held = held
         self._uid = uid
         self.backend = backend
@@ -123,7 +127,65 @@ class Holdings:
             return None
         if bucket.own and before[1] is None and self._is_borrowed(user):
             bucket = replace(bucket, kind=Kind.SHARED)
-        return Grant(self.claim.user, user, {self.claim.bucket: bucket})
+        pair = self._pair
+        return Grant(
+            self.claim.user,
+            user,
+            {self.claim.bucket: bucket},
+            None if pair is None else pair.since,
+            "" if pair is None else pair.key,
+            self._former(),
+        )
+
+    def _former(self) -> tuple[str, ...]:
+        """Users of generated credentials that are to go, once nobody needs them any more."""
+        grant = self.held.grant
+        if grant is None:
+            return ()
+        gone = [*grant.former]
+        if grant.since is not None and grant.holding.alone:
+            gone.append(grant.user)
+        # Each once, in their order.
+        return tuple(user for user in dict.fromkeys(gone) if user != self.claim.user)
+
+    async def is_elsewhere(self, user: str) -> bool:
+        """Whether a former user of the Secret's is another's by now, or an administrator's.
+
+        Args:
+            user: its name.
+
+        Raises:
+            Refusal: the other Secrets can't be looked at.
+            StoreError: the store can't be asked.
+        """
+        if self._guard is not None:
+            former = replace(self.claim, user=user)
+            if (await self._guard.standing(Thing.USER, former, self.deadline)).holders:
+                return True
+        found = await self.backend.find_user(user, self.deadline)
+        return found is not None and bool(found.admin or found.refusal) and not found.uncertain
+
+    async def still_owns(self, user: str) -> bool:
+        """Whether a former user has the bucket still, so that it can't go yet.
+
+        Raises:
+            StoreError: the store can't be asked.
+        """
+        bucket = await self.backend.find_bucket(self.claim.bucket, self.deadline)
+        return bucket is not None and user in bucket.owners
+
+    async def moment(self) -> int:
+        """The second by which a rotation is due or not, in Unix time.
+
+        It is the Kubernetes API's, since the clock of one replica may be wrong; its own where
+        that isn't asked.
+
+        Raises:
+            Refusal: the Kubernetes API can't be asked.
+        """
+        if self._guard is None:
+            return int(time.time())
+        return (await self._ask(Thing.USER, self._guard)).second
 
     async def lost(self) -> Holder | None:
         """Asks once more, after giving: who else has got the bucket meanwhile."""

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from backends.wire.deadline import Deadline
+from hooks.claim.generated import Generator
 from hooks.cluster.batch import Batches
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubeerrors import KubeError
@@ -100,6 +101,7 @@ class Others:
         aliases: further names of the same store.
         may: whether the policy lets a namespace have a bucket or user of that name; one that may
             not can't hold it.
+        generator: tells what Secrets name that bring no credentials.
     """
 
     def __init__(
@@ -110,10 +112,11 @@ class Others:
         endpoint: str | None,
         aliases: frozenset[str] = frozenset(),
         may: Callable[[str, Thing, str], bool] = lambda namespace, thing, name: True,
+        generator: Generator | None = None,
     ) -> None:
         self._keys = keys
         self._grants = grants
-        self._reading = Reading(kube, keys, grants, endpoint, aliases)
+        self._reading = Reading(kube, keys, grants, endpoint, aliases, generator)
         self._may = may
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
         # A removal reads the Secrets of one namespace, whose tenants can make them many and large:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hooks.claim.fieldkeys import KeyChoice
+from hooks.claim.generated import Generator
 from hooks.claim.secret import Mentions, read_endpoint, read_mentions
 from hooks.cluster.kube import Kube, Listing
 from hooks.contract.decorator import NotAHookRequest, SyncRequest
@@ -33,6 +34,7 @@ class Reading:
         endpoint: the store's; a Secret that names another's is another operator's. None doesn't
             compare.
         aliases: further names of the same store.
+        generator: tells what Secrets name that bring no credentials.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class Reading:
         grants: Grants,
         endpoint: str | None,
         aliases: frozenset[str] = frozenset(),
+        generator: Generator | None = None,
     ) -> None:
         self._kube = kube
         self._keys = keys
         self._grants = grants
+        self._generator = generator
         self._endpoints = None if endpoint is None else {endpoint, *aliases}
 
     def listing(
@@ -144,7 +148,11 @@ class Reading:
             named = read_endpoint(now.data, choice)
             if named is not None and named.endpoint.urls.isdisjoint(self._endpoints):
                 return None
-        return Other(request, _short(read_mentions(now.data, choice)), held)
+        names = read_mentions(now.data, choice)
+        if self._generator is not None:
+            grant = self._keys.evidence(now).held(self._grants).grant
+            names = self._generator.naming(now, grant, names, int(time.time()))
+        return Other(request, _short(names), held)
 
 
 def _is_annotated(secret: Mapping[str, object], key: str) -> bool:

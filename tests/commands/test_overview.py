@@ -14,9 +14,10 @@ import pytest
 import yaml
 
 from backends.wire.sensitive import Sensitive
-from hooks.commands.overview import add_parser, age, run
+from hooks.commands.overview import Row, add_parser, age, run
 from hooks.commands.processes import LOOPBACK, free_port
 from hooks.contract.grant import Grant, Grants, Holding, Kind
+from hooks.contract.status import Keys
 from tests.servers.accounts import account, kubeconfig, rule, secret
 from tests.servers.cluster import Cluster
 from tests.support import PREFIX
@@ -469,3 +470,21 @@ def test_an_api_that_hangs_is_2_within_the_time(
 )
 def test_an_age_is_told_in_its_largest_unit(since: str | None, text: str) -> None:
     assert age(since, datetime(2026, 1, 2, tzinfo=UTC)) == text
+
+
+def test_generated_credentials_are_told_by_age_and_next_rotation() -> None:
+    keys = Keys(f"{PREFIX}enabled")
+    marks = {"credentials-since": "2026-01-01T00:00:00Z", "next-rotation": "2026-04-01T00:00:00Z"}
+    secret = {
+        "metadata": {
+            "namespace": "team",
+            "name": "app",
+            "annotations": {keys[word]: text for word, text in marks.items()},
+        }
+    }
+    row = Row.of(secret, keys)
+    document = row.document()
+    assert document["credentials_since"] == marks["credentials-since"]
+    assert document["next_rotation"] == marks["next-rotation"]
+    now = datetime(2026, 1, 11, tzinfo=UTC)
+    assert age(row.credentials_since, now) == "10d"

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from backends import REGISTRY
 from backends.base import Backend, Observer
+from hooks.cluster.kube import Kube
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from tests.conformance.traits import TRAITS, Traits
@@ -65,7 +66,11 @@ class Subject(Protocol):
     traits: Traits
 
     def operator(
-        self, environ: dict[str, str] | None = None, *, writes: int | None = None
+        self,
+        environ: dict[str, str] | None = None,
+        *,
+        writes: int | None = None,
+        kube: Kube | None = None,
     ) -> Operator:
         """An operator for this store, which dies once it has made so many `writes`.
 
@@ -109,7 +114,11 @@ class ModelSubject:
         self.store = ModelStore()
 
     def operator(
-        self, environ: dict[str, str] | None = None, *, writes: int | None = None
+        self,
+        environ: dict[str, str] | None = None,
+        *,
+        writes: int | None = None,
+        kube: Kube | None = None,
     ) -> Operator:
         metrics = Metrics()
         observe = metrics.observer("model")
@@ -120,7 +129,7 @@ class ModelSubject:
             observe(operation, "200", 0.0)
 
         self.store.before = before
-        return Operator(self.store, environ, metrics)
+        return Operator(self.store, environ, metrics, kube)
 
     def backend(self) -> Backend:
         return self.store
@@ -195,7 +204,11 @@ class RealSubject:
             wait(backend.close())
 
     def operator(
-        self, environ: dict[str, str] | None = None, *, writes: int | None = None
+        self,
+        environ: dict[str, str] | None = None,
+        *,
+        writes: int | None = None,
+        kube: Kube | None = None,
     ) -> Operator:
         variables = {**self.environ(), **(environ or {})}
         metrics = Metrics()
@@ -206,7 +219,7 @@ class RealSubject:
             observe(operation, code, seconds)
             life.ends_after(operation)
 
-        return Operator(self.connect(variables, observe_or_die), variables, metrics)
+        return Operator(self.connect(variables, observe_or_die), variables, metrics, kube)
 
     def backend(self) -> Backend:
         return self.connect(self.environ(), lambda *_: None)
