@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,16 +24,17 @@ from hooks.claim.policyfile import Deletion
 from hooks.cluster.events import event_for
 from hooks.commands.cli import main
 from hooks.contract.decorator import SyncRequest
-from hooks.contract.grant import Grants
 from hooks.contract.outcome import Action, Outcome, Reason, Status
-from hooks.contract.status import Keys, Scribe
+from hooks.contract.status import Keys
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
+from tests.attended import SIGNING_KEY, Attended, cluster_of
 from tests.authority import Authority
 from tests.conformance.traits import TRAITS
 from tests.manifests import NAME, Recorder, mounted_files
 from tests.markdown import Document, coded, names
-from tests.support import PREFIX, Secret
+from tests.model import ModelStore
+from tests.support import PREFIX, Operator, Secret
 from tests.sync.test_removal_matrix import Cell
 
 ROOT = Path(__file__).parents[2]
@@ -187,10 +187,14 @@ def test_the_metrics_table_lists_exactly_what_is_exported() -> None:
 
 
 def test_the_annotations_and_labels_are_those_that_are_set() -> None:
-    scribe = Scribe(Keys(f"{PREFIX}enabled"), Grants(Sensitive("key")), "http://127.0.0.1:1")
-    request = SyncRequest.of(Secret("app").document)
-    answer = scribe.answer(request, Outcome(Reason.PROVISIONED, ""), CLAIM, datetime.now(UTC))
-    for header, found in (("set on the Secret", answer.annotations), ("label", answer.labels)):
+    # One for which the operator generates credentials gets all that any other gets, and more.
+    secret = Attended("app", rotate_after="30d")
+    asked = set(secret.document["metadata"]["annotations"])
+    secret.settle(Operator(ModelStore(), {"SIGNING_KEY": SIGNING_KEY}, kube=cluster_of(secret)))
+    assert secret.state == ("Ready", "Provisioned")
+    metadata = secret.document["metadata"]
+    annotations = set(metadata["annotations"]) - asked
+    for header, found in (("set on the Secret", annotations), ("label", metadata["labels"])):
         rows = CONFIGURATION.rows("Annotations and labels", header)
         told = {name for row in rows for name in coded(row[0])}
         assert {PREFIX + name for name in told} == set(found)
