@@ -142,6 +142,7 @@ class CephRGW:
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the bucket and gives it to the user; see :meth:`Handover.make`."""
+        require_usable(claim)
         return await self._handover.make(claim.bucket, claim.user, deadline)
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:

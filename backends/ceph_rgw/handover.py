@@ -153,13 +153,8 @@ class Handover:
         what is in it and still the owner, so the next call goes on.
 
         Raises:
-            Withheld: its policy keeps its owner out of its settings.
+            Withheld: its owner's policy, or its owner itself, forbids that.
         """
-        if is_account(found.owner):
-            raise Withheld(
-                "The bucket belongs to an account on the store, which keeps it: choose another "
-                "name, or have an administrator run radosgw-admin bucket chown."
-            )
         await self._let_in(found, user, {found.owner}, deadline)
         if not await self._link(found.name, user, deadline):
             return False
@@ -174,7 +169,7 @@ class Handover:
         """Removes what the owner has set up, and leaves what keeps former owners out.
 
         Raises:
-            Withheld: its policy keeps its owner out of its settings.
+            Withheld: its owner's policy, or its owner itself, forbids that.
         """
         signer = await self._signer(found, deadline)
         buckets = Buckets(self._s3, signer, owners_error)
@@ -199,8 +194,14 @@ class Handover:
         it is to give away in any case, and it is remembered who had it.
 
         Raises:
-            Withheld: the owner is suspended, which goes for its buckets too, whoever has them.
+            Withheld: the owner is suspended, which goes for its buckets too, whoever has them; or
+                it is an account.
         """
+        if is_account(found.owner):
+            raise Withheld(
+                "The bucket belongs to an account on the store, which keeps it: choose another "
+                "name, or have an administrator run radosgw-admin bucket chown."
+            )
         own = await self._accounts.own_name(deadline)
         if found.owner == own:
             return self._admin
