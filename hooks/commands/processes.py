@@ -156,8 +156,10 @@ class Process:
         return self.returncode
 
     def pause(self) -> None:
-        """SIGSTOP: it keeps its sockets open but does nothing any more."""
+        """SIGSTOP: it keeps its sockets open but does nothing any more, none of its threads."""
         os.kill(self.pid, signal.SIGSTOP)
+        # They are stopped one by one: until the last one is, a request may still be answered.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """SIGCONT: undo `pause`."""

@@ -15,7 +15,7 @@ from backends.errors import Rejected, Unavailable
 from hooks.attachments.attachments import NO_ATTACHMENTS
 from hooks.cluster.kube import Kube
 from hooks.sync.syncer import Result
-from tests.live import OPERATORS_RIGHTS, Hooks, Live, kube_of, plain, request_for
+from tests.live import Hooks, Live, kube_of, plain, request_for
 from tests.model import ModelStore
 from tests.servers.accounts import account, secret
 from tests.servers.api import Object
@@ -56,13 +56,6 @@ class Ground:
         }
         metadata = {**attachment["metadata"], "ownerReferences": [owner]}
         return self.cluster.api.create({**attachment, "metadata": metadata})
-
-
-@pytest.fixture(scope="module")
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from hooks.commands.processes import LOOPBACK, free_port
 from hooks.contract.grant import Grant, Grants, Holding, Kind, Mark
 from hooks.contract.status import name_hash
 from hooks.settings.settings import Settings
-from tests.live import OPERATORS_RIGHTS, Hooks, Live, kube_of
+from tests.live import OPERATORS_RIGHTS, Hooks, Live
 from tests.model import ADMINISTRATOR, Account
 from tests.rivals import BUCKET_CLAIMED, KEY_CLAIMED, READY, World, two_namespaces
 from tests.servers.accounts import account, kubeconfig
@@ -31,13 +31,6 @@ pytestmark = pytest.mark.server
 
 KEY = "the-operators-signing-key"
 NEVER = {"ADOPTION": "never", "SIGNING_KEY": KEY}
-
-
-@pytest.fixture(scope="module")
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from hooks.settings.settings import Settings
 from hooks.sync import finalizer, reconcile, syncer
 from hooks.sync.operator import Operator
 from hooks.sync.syncer import Result
-from hooks.tenancy import others, takeover
+from hooks.tenancy import holdings, others, reading
 from tests.properties.cluster import ENDPOINT, Secrets
 from tests.properties.stepwise import StepwiseStore
 from tests.support import ENVIRON
@@ -65,7 +65,7 @@ def stop_clocks(patch: pytest.MonkeyPatch, clock: type[datetime] = Clock) -> Non
     """Nothing that is written on a Secret tells the real time any more."""
     for module in (syncer, finalizer):
         patch.setattr(module, "datetime", clock)
-    for module in (syncer, takeover, reconcile, others):
+    for module in (syncer, holdings, reconcile, others, reading):
         patch.setattr(module, "time", Seconds)
 
 

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from backends.wire.deadline import Deadline
-from hooks.cluster.kube import Kube
 from hooks.sync.syncer import Result
-from tests.live import OPERATORS_RIGHTS, Live, kube_of, request_for
+from tests.live import Live, request_for
 from tests.model import Account
-from tests.rivals import BUCKET_CLAIMED, CLAIMS, READY, Claims, World, two_namespaces
-from tests.servers.accounts import account
-from tests.servers.cluster import Cluster
+from tests.rivals import BUCKET_CLAIMED, CLAIMS, READY, Claims, World
 from tests.support import wait
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def world(api_cluster: Cluster, kube: Kube) -> Iterator[World]:
-    with two_namespaces(api_cluster, kube) as made:
-        yield made
 
 
 def synced_beside(world: World, live: Live) -> tuple[str, str]:

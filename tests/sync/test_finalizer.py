@@ -15,9 +15,8 @@ import yaml
 from backends.errors import Unavailable
 from hooks.cluster.kube import Kube
 from hooks.sync.syncer import Result
-from tests.live import FINALIZER, OPERATORS_RIGHTS, Hooks, Live, kube_of, request_for
+from tests.live import FINALIZER, Hooks, Live, request_for
 from tests.model import Account, ModelStore
-from tests.servers.accounts import account
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster
 from tests.support import PREFIX, encode, wait
@@ -25,13 +24,6 @@ from tests.support import PREFIX, encode, wait
 pytestmark = pytest.mark.server
 
 DELETE = {"deletion-policy": "delete"}
-
-
-@pytest.fixture(scope="module")
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
-    yield client
-    client.close()
 
 
 @dataclass

@@ -21,7 +21,7 @@ from hooks.contract.outcome import Action, Outcome, Reason, Status
 from hooks.contract.status import Keys
 from hooks.sync.removal import Holdings, remove
 from hooks.tenancy.others import Others
-from tests.live import ENABLED, OPERATORS_RIGHTS, Hooks, Live, kube_of
+from tests.live import ENABLED, Hooks, Live, kube_of
 from tests.model import ADMINISTRATOR, Account, ModelStore
 from tests.servers.accounts import account
 from tests.servers.cluster import Cluster
@@ -29,23 +29,6 @@ from tests.support import ENVIRON, wait
 
 pytestmark = pytest.mark.server
 GRANTS = Grants(Sensitive("a-key"))
-
-
-@pytest.fixture(scope="module")
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def namespace(api_cluster: Cluster) -> Iterator[str]:
-    made = api_cluster.namespace(f"removal-{random.token_hex(4)}")
-    yield made
-    for found in api_cluster.api.list("Secret", made):
-        change = {"metadata": {"finalizers": None}}
-        api_cluster.api.merge("Secret", found["metadata"]["name"], made, change)
-    api_cluster.api.delete_all("Secret", made)
 
 
 @pytest.fixture

@@ -12,32 +12,14 @@ import pytest
 
 from backends.errors import Unavailable
 from hooks.cluster.kube import Kube
-from tests.live import OPERATORS_RIGHTS, Hooks, Live, kube_of
+from tests.live import Hooks, Live
 from tests.model import ADMINISTRATOR, ModelStore
 from tests.rivals import MISTAKES, spoil
-from tests.servers.accounts import account
 from tests.servers.cluster import Cluster
 
 pytestmark = pytest.mark.server
 
 NOT_EMPTY = ("Retrying", "BucketNotEmpty")
-
-
-@pytest.fixture(scope="module")
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def namespace(api_cluster: Cluster) -> Iterator[str]:
-    made = api_cluster.namespace(f"removal-{random.token_hex(4)}")
-    yield made
-    for found in api_cluster.api.list("Secret", made):
-        change = {"metadata": {"finalizers": None}}
-        api_cluster.api.merge("Secret", found["metadata"]["name"], made, change)
-    api_cluster.api.delete_all("Secret", made)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import secrets as random
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hooks.cluster.kube import Kube
-from tests.live import OPERATORS_RIGHTS, kube_of
 from tests.model import ADMINISTRATOR
 from tests.rivals import (
     BUCKET_CLAIMED,
@@ -23,28 +20,11 @@ from tests.rivals import (
     for_the_bucket,
     for_the_user,
     spoil,
-    two_namespaces,
 )
-from tests.servers.accounts import account
-from tests.servers.cluster import Cluster
 from tests.support import PREFIX
 
 pytestmark = pytest.mark.server
 WORN = ("annotations", "labels")
-
-
-@pytest.fixture(scope="module")
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    """The API with the rights that the manifests give the operator, and no more."""
-    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def world(api_cluster: Cluster, kube: Kube) -> Iterator[World]:
-    with two_namespaces(api_cluster, kube) as made:
-        yield made
 
 
 @CLAIMS
