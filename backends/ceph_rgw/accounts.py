@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends.base import Claim, Credentials, User
-from backends.ceph_rgw.api import AdminApi, admin_error, document, require
+from backends.ceph_rgw.api import AdminApi, document
+from backends.ceph_rgw.errors import CODES
 from backends.errors import CredentialsRejected, Misconfigured, ServerFault, Unsupported
 from backends.wire import jsonbody
 from backends.wire.deadline import Deadline
@@ -157,6 +158,8 @@ class Accounts:
     async def create(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes a user that can make no bucket itself; False if there is one of that name.
 
+        One that a gateway left half made when it ended is completed.
+
         Raises:
             Unsupported: another user has the access key.
         """
@@ -174,11 +177,36 @@ class Accounts:
             },
         )
         if answer.code == "UserAlreadyExists":
-            return False
+            return await self._complete(claim, deadline)
         if answer.code == "KeyExists":
             raise Unsupported(Account("", {}).as_user(claim.user).refusal)
-        require(answer)
+        CODES.require(answer)
         return True
+
+    async def _complete(self, claim: Claim, deadline: Deadline) -> bool:
+        """Has the gateway find a user by the access key that it lists for it.
+
+        It writes the user first and where to find its key afterwards: ended in between, it knows
+        the user and refuses the key for good. Only to take the key away and give it anew helps.
+        """
+        if await self.of_key(claim.user, deadline) is not None:
+            return False
+        found = await self.find(claim.user, deadline)
+        if found is None or found.keys.get(claim.user) != claim.secret:
+            return False
+        user = found.as_user(claim.user)
+        if user.admin or user.disabled or user.refusal:
+            return False
+        answer = await self._api.call(
+            "DELETE",
+            "user",
+            "delete_key",
+            deadline,
+            {"key": "", "uid": claim.user, "access-key": claim.user},
+        )
+        if answer.code not in {"InvalidAccessKeyId", "NoSuchKey", "NoSuchUser"}:
+            CODES.require(answer)
+        return await self.set_secret(claim, deadline)
 
     async def set_secret(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the user the claim's secret; False if there is none."""
@@ -195,7 +223,7 @@ class Accounts:
         )
         if answer.code == "NoSuchUser":
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def delete(self, name: str, deadline: Deadline) -> bool:
@@ -208,15 +236,13 @@ class Accounts:
             return False
         if answer.code == "BucketAlreadyExists":
             raise ServerFault("The user was given a bucket while it was to be deleted.")
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def _own(self, deadline: Deadline) -> Account:
         answer = await self._api.call(
             "GET", "user", "find_operator", deadline, {"access-key": self._admin.access_key}
         )
-        if not answer.ok:
-            raise admin_error(answer)
         return Account.read(document(answer))
 
 

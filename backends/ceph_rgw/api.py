@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from backends.base import Answer, Connection, Credentials, Observer
-from backends.errors import Misconfigured, ServerFault, StoreError, error_for
+from backends.ceph_rgw.errors import CODES, LOST_RACE
+from backends.errors import ServerFault
 from backends.wire import jsonbody
 from backends.wire.deadline import Deadline
 from backends.wire.pool import ANSWER_LIMIT
 from backends.wire.signing import SignedClient
 
-# Two requests for the same thing at the same time: one of them is told this, and may come again.
-_LOST_RACE = "UnknownError"
+# Before a request comes again that lost a race.
 _PAUSES = (0.05, 0.2)
 # All buckets with their owners in one answer, 1.5 kB each.
 _LISTING_LIMIT = 256 * 1024 * 1024
@@ -73,7 +73,7 @@ class AdminApi:
                 limit=limit,
                 repeat=repeat,
             )
-            if answer.code != _LOST_RACE or not repeat or pause is None:
+            if answer.code != LOST_RACE or not repeat or pause is None:
                 break
             await asyncio.sleep(min(pause, deadline.remaining()))
         return answer
@@ -93,23 +93,13 @@ class AdminApi:
         await self._client.close()
 
 
-def require(answer: Answer) -> None:
-    """Raises what an answer means that isn't a success."""
-    if not answer.ok:
-        raise admin_error(answer)
-
-
 def document(answer: Answer) -> dict[str, Any]:
     """A successful answer's object.
 
     Raises:
         StoreError: what another answer means.
     """
-    require(answer)
-    parsed = jsonbody.parse(answer.body)
-    if parsed is None:
-        raise _nonsense()
-    return parsed
+    return jsonbody.document(CODES.require(answer).body)
 
 
 def documents(answer: Answer) -> list[dict[str, Any]]:
@@ -130,23 +120,8 @@ def names(answer: Answer) -> list[str]:
     return jsonbody.texts({"listed": _listed(answer)}, "listed")
 
 
-def admin_error(answer: Answer) -> StoreError:
-    """Of an answer to the operator's own credentials."""
-    return error_of(answer, admin=True)
-
-
-def error_of(answer: Answer, *, admin: bool) -> StoreError:
-    """Of any answer; see :func:`backends.errors.error_for`."""
-    if admin and answer.code == "TooManyBuckets":
-        return Misconfigured(
-            "The operator's own user may make no more buckets: an administrator has to set its "
-            "max-buckets to 0, which is no limit."
-        )
-    return error_for(answer.status, answer.code, answer.message, admin=admin)
-
-
 def _listed(answer: Answer) -> list[Any]:
-    require(answer)
+    CODES.require(answer)
     try:
         listed = json.loads(answer.body)
     except (ValueError, RecursionError):

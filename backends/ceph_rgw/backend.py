@@ -20,8 +20,9 @@ from backends.base import (
 from backends.capabilities import CAPABILITIES
 from backends.ceph_rgw import policy
 from backends.ceph_rgw.accounts import Accounts
-from backends.ceph_rgw.api import AdminApi, error_of, names, require
-from backends.ceph_rgw.handover import ABSENT, UPLOADS, Found, Handover
+from backends.ceph_rgw.api import AdminApi, names
+from backends.ceph_rgw.errors import ABSENT, CODES
+from backends.ceph_rgw.handover import UPLOADS, Found, Handover
 from backends.ceph_rgw.names import is_usable_secret, require_usable
 from backends.errors import NotEmpty, ServerFault, Unsupported
 from backends.wire import xmlbody
@@ -29,14 +30,6 @@ from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS, Buckets
 from backends.wire.deadline import Deadline
 from backends.wire.signing import SignedClient
 
-_GAPS = {
-    "InvalidAccessKeyId": Gap.NO_USER,
-    "SignatureDoesNotMatch": Gap.WRONG_SECRET,
-    # With the right secret, but the user is looked at before anything is done about it.
-    "UserSuspended": Gap.WRONG_SECRET,
-    "NoSuchBucket": Gap.NO_BUCKET,
-    "AccessDenied": Gap.DENIED,
-}
 _KIB = 1024
 _NO_LIMIT = -1
 
@@ -74,10 +67,9 @@ class CephRGW:
             deadline=deadline,
             query={"acl": ""},
         )
-        if answer.code in _GAPS:
-            return Probe(_GAPS[answer.code])
-        if not answer.ok:
-            raise error_of(answer, admin=False)
+        gap = CODES.gap(answer)
+        if gap is not Gap.ACCEPTED:
+            return Probe(gap)
         owner = xmlbody.parse(answer.body).findtext("Owner/ID")
         if not owner:
             raise ServerFault("The store's answer names no owner of the bucket.")
@@ -119,7 +111,7 @@ class CephRGW:
         if answer.code == "NoSuchBucketPolicy":
             return False
         if not answer.ok:
-            raise error_of(answer, admin=False)
+            raise CODES.error(answer, admin=False)
         return bool(policy.others(policy.parse(answer.body)))
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
@@ -150,6 +142,7 @@ class CephRGW:
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the bucket and gives it to the user; see :meth:`Handover.make`."""
+        require_usable(claim)
         return await self._handover.make(claim.bucket, claim.user, deadline)
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -226,7 +219,7 @@ class CephRGW:
             return False
         if answer.code == "BucketNotEmpty":
             raise NotEmpty(HOLDS_OBJECTS)
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
@@ -260,7 +253,7 @@ class CephRGW:
         )
         if answer.code in ABSENT:
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
@@ -271,7 +264,7 @@ class CephRGW:
         if found is None:
             return False
         signer = claim.credentials if found.owner == claim.user else self._admin
-        buckets = Buckets(self._s3, signer, lambda answer: error_of(answer, admin=False))
+        buckets = Buckets(self._s3, signer, lambda answer: CODES.error(answer, admin=False))
         return await buckets.set_versioning(claim, deadline)
 
     async def check(self, deadline: Deadline) -> None:

@@ -10,18 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backends.base import Answer, Credentials
+from backends.base import Credentials
 from backends.ceph_rgw import policy
 from backends.ceph_rgw.accounts import Accounts, is_account
-from backends.ceph_rgw.api import AdminApi, document, error_of, require
-from backends.errors import ServerFault, StoreError, Withheld
+from backends.ceph_rgw.api import AdminApi, document
+from backends.ceph_rgw.errors import ABSENT, CODES, owners_error
+from backends.errors import ServerFault, Withheld
 from backends.wire import jsonbody, xmlbody
 from backends.wire.buckets import Buckets
 from backends.wire.deadline import Deadline
 from backends.wire.signing import SignedClient
 
-# Of a bucket that is gone, and of one or its user, in the words of several versions.
-ABSENT = frozenset({"NoSuchBucket", "NoSuchKey", "NoSuchUser"})
 # The counter of unfinished uploads; there is one of everything else, and some of later versions.
 UPLOADS = "rgw.multimeta"
 # Who the bucket is being made for may read who owns it, so that nobody else is given it.
@@ -108,8 +107,7 @@ class Handover:
         # The user is gone: NoSuchKey.
         if answer.code in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou", *ABSENT}:
             return False
-        if not answer.ok:
-            raise error_of(answer, admin=True)
+        CODES.require(answer)
         # Two at the same moment are both told that they made it.
         if await self.marked_for(bucket, deadline) != user:
             return False
@@ -128,8 +126,7 @@ class Handover:
         # By a policy that keeps everybody out.
         if answer.code in {"AccessDenied", "NoSuchBucket"}:
             return None
-        if not answer.ok:
-            raise error_of(answer, admin=True)
+        CODES.require(answer)
         grants = list(xmlbody.parse(answer.body).iter("Grant"))
         if len(grants) != 1 or grants[0].findtext("Permission") != _MARK:
             return None
@@ -146,8 +143,8 @@ class Handover:
             query={"acl": ""},
             headers={"x-amz-acl": "private"},
         )
-        if answer.code != "NoSuchBucket" and not answer.ok:
-            raise error_of(answer, admin=True)
+        if answer.code != "NoSuchBucket":
+            CODES.require(answer)
 
     async def give(self, found: Found, user: str, deadline: Deadline) -> bool:
         """Makes a user the bucket's owner, who alone reads what is in it; False if one is gone.
@@ -156,13 +153,8 @@ class Handover:
         what is in it and still the owner, so the next call goes on.
 
         Raises:
-            Withheld: its policy keeps its owner out of its settings.
+            Withheld: its owner's policy, or its owner itself, forbids that.
         """
-        if is_account(found.owner):
-            raise Withheld(
-                "The bucket belongs to an account on the store, which keeps it: choose another "
-                "name, or have an administrator run radosgw-admin bucket chown."
-            )
         await self._let_in(found, user, {found.owner}, deadline)
         if not await self._link(found.name, user, deadline):
             return False
@@ -177,10 +169,10 @@ class Handover:
         """Removes what the owner has set up, and leaves what keeps former owners out.
 
         Raises:
-            Withheld: its policy keeps its owner out of its settings.
+            Withheld: its owner's policy, or its owner itself, forbids that.
         """
         signer = await self._signer(found, deadline)
-        buckets = Buckets(self._s3, signer, _owners_error)
+        buckets = Buckets(self._s3, signer, owners_error)
         own = await self._accounts.own_name(deadline)
         owner = own if signer is self._admin else found.owner
         old = await self._policy(found.name, signer, deadline)
@@ -202,8 +194,14 @@ class Handover:
         it is to give away in any case, and it is remembered who had it.
 
         Raises:
-            Withheld: the owner is suspended, which goes for its buckets too, whoever has them.
+            Withheld: the owner is suspended, which goes for its buckets too, whoever has them; or
+                it is an account.
         """
+        if is_account(found.owner):
+            raise Withheld(
+                "The bucket belongs to an account on the store, which keeps it: choose another "
+                "name, or have an administrator run radosgw-admin bucket chown."
+            )
         own = await self._accounts.own_name(deadline)
         if found.owner == own:
             return self._admin
@@ -248,7 +246,7 @@ class Handover:
         if answer.code in {"NoSuchBucketPolicy", "NoSuchBucket"}:
             return None
         if not answer.ok:
-            raise _owners_error(answer)
+            raise owners_error(answer)
         return policy.parse(answer.body)
 
     async def _write(
@@ -264,7 +262,7 @@ class Handover:
             body=policy.encoded(document),
         )
         if answer.code != "NoSuchBucket" and not answer.ok:
-            raise _owners_error(answer)
+            raise owners_error(answer)
 
     async def _link(self, bucket: str, user: str, deadline: Deadline) -> bool:
         answer = await self._api.call(
@@ -272,17 +270,8 @@ class Handover:
         )
         if answer.code in ABSENT:
             return False
-        require(answer)
+        CODES.require(answer)
         return True
-
-
-def _owners_error(answer: Answer) -> StoreError:
-    if answer.code == "AccessDenied":
-        return Withheld(
-            "The bucket's own policy keeps its owner and the operator out of its settings: have "
-            "the owner change it, or choose another name."
-        )
-    return error_of(answer, admin=False)
 
 
 def _count(usage: Mapping[str, Any]) -> int:

@@ -21,6 +21,8 @@ FORMER_SID = "S3ResourceOperatorFormerOwners"
 _VERSION = "2012-10-17"
 _OURS = frozenset({OWNER_SID, FORMER_SID})
 _USER = re.compile(r"arn:aws:iam::([^:]*):user/(.+)")
+# A statement's conditions are its deepest part.
+_DEPTH = 32
 # Names of former owners that are kept; a tenant can write any number of them.
 _MOST = 100
 
@@ -33,8 +35,8 @@ def parse(content: bytes) -> Document:
     Raises:
         ServerFault: it is none.
     """
-    document = jsonbody.parse(content)
-    if document is None:
+    document = jsonbody.document(content)
+    if not _is_shallow(document):
         raise ServerFault("The store's answer is not the JSON that was expected.")
     return document
 
@@ -133,10 +135,24 @@ def _principal(names: Iterable[str]) -> Document:
     return {"AWS": arns}
 
 
+def _is_shallow(document: Document) -> bool:
+    """Whether it is nested no deeper than a policy can be: it is written again, and compared."""
+    level: list[Any] = [document]
+    for _ in range(_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    return not level
+
+
 def _statements(document: Mapping[str, Any] | None) -> list[Any]:
     found = (document or {}).get("Statement", [])
     return found if isinstance(found, list) else [found]
 
 
 def _is_ours(statement: Any) -> bool:
-    return isinstance(statement, dict) and statement.get("Sid") in _OURS
+    sid = statement.get("Sid") if isinstance(statement, dict) else None
+    return isinstance(sid, str) and sid in _OURS

@@ -1,20 +1,18 @@
-"""Garage's admin API: JSON with a bearer token, and what its answers mean."""
+"""Garage's admin API: JSON with a bearer token."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from backends.base import Answer, Connection, Observer
-from backends.errors import CredentialsRejected, ServerFault, StoreError, error_for
+from backends.errors import ServerFault
+from backends.garage.errors import CODES
 from backends.wire import jsonbody
 from backends.wire.deadline import Deadline
 from backends.wire.pool import HttpPool
-
-_EXPECTED_REGION = re.compile(r"expected: '[0-9]+/([^/' ]+)/")
 
 
 class AdminApi:
@@ -92,33 +90,13 @@ class AdminApi:
         )
 
 
-def require(answer: Answer) -> None:
-    """Lets only an answer pass that says yes.
-
-    Raises:
-        StoreError: it is an error.
-    """
-    if answer.ok:
-        return
-    if answer.code == "AccessDenied":
-        raise CredentialsRejected(
-            "The store refuses the operator's own credentials: S3_ADMIN_TOKEN is not an admin "
-            "token of this Garage, or its scope leaves out what is needed."
-        )
-    raise error_for(answer.status, answer.code, answer.message, admin=True)
-
-
 def document(answer: Answer) -> dict[str, Any]:
     """The answer's JSON object.
 
     Raises:
         StoreError: the answer is an error, or something else than JSON.
     """
-    require(answer)
-    found = jsonbody.parse(answer.body)
-    if found is None:
-        raise ServerFault("The store's answer is not the JSON that was expected.")
-    return found
+    return jsonbody.document(CODES.require(answer).body)
 
 
 def bucket_id(bucket: Mapping[str, Any]) -> str:
@@ -131,21 +109,6 @@ def bucket_id(bucket: Mapping[str, Any]) -> str:
     if not isinstance(found, str):
         raise ServerFault("The store's answer names no id of the bucket.")
     return found
-
-
-def s3_error(answer: Answer) -> StoreError:
-    """What an answer of the S3 API means that the probe doesn't know.
-
-    Two of Garage's errors are told apart by their words only, and one names today's date, which
-    no message may.
-    """
-    if answer.code == "AuthorizationHeaderMalformed":
-        region = _EXPECTED_REGION.search(answer.message)
-        words = f"it expects {region[1]}" if region else "it expects another"
-        return error_for(answer.status, answer.code, words, admin=False)
-    if answer.code == "InvalidRequest" and "Date is too old" in answer.message:
-        return error_for(answer.status, "RequestTimeTooSkewed", answer.message, admin=False)
-    return error_for(answer.status, answer.code, answer.message, admin=False)
 
 
 def _error(content: bytes) -> tuple[str, str]:

@@ -22,7 +22,8 @@ from backends.base import (
 )
 from backends.capabilities import CAPABILITIES
 from backends.errors import NotEmpty, ServerFault, Unsupported
-from backends.garage.api import AdminApi, bucket_id, document, require, s3_error
+from backends.garage.api import AdminApi, bucket_id, document
+from backends.garage.errors import CODES
 from backends.wire import jsonbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS
 from backends.wire.deadline import Deadline
@@ -61,12 +62,9 @@ class Garage:
         permission alike: only then the admin API is asked which it is.
         """
         answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
-        if answer.ok:
-            return Probe(Gap.ACCEPTED)
-        if answer.code == "NoSuchBucket":
-            return Probe(Gap.NO_BUCKET)
-        if answer.code != "AccessDenied":
-            raise s3_error(answer)
+        gap = CODES.gap(answer)
+        if gap is not Gap.DENIED:
+            return Probe(gap)
         key = await self._key(claim.user, deadline)
         # Whatever else is wrong with an expired key: it is as good as none.
         if key is None or key.get("expired"):
@@ -128,7 +126,7 @@ class Garage:
             raise Unsupported(
                 f"The access key was deleted on Garage, which never takes one again: {_NEW_KEY}."
             )
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
@@ -154,7 +152,7 @@ class Garage:
         if answer.code in {"BucketAlreadyExists", "NoSuchAccessKey"}:
             return False
         made = bucket_id(document(answer))
-        require(
+        CODES.require(
             await self._api.post(
                 "RemoveBucketAlias",
                 deadline,
@@ -196,7 +194,7 @@ class Garage:
             "UpdateBucket", deadline, query={"id": bucket_id(found)}, body=_NO_SETTINGS
         )
         if answer.code != "NoSuchBucket":
-            require(answer)
+            CODES.require(answer)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         """Takes all three permissions from a key that owns the bucket."""
@@ -211,7 +209,7 @@ class Garage:
         answer = await self._api.post("DeleteKey", deadline, query={"id": name}, repeat=False)
         if answer.code == "NoSuchAccessKey":
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
@@ -236,7 +234,7 @@ class Garage:
             return False
         if answer.code == "BucketNotEmpty":
             raise NotEmpty(HOLDS_OBJECTS)
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
@@ -259,7 +257,7 @@ class Garage:
         )
         if answer.code == "NoSuchBucket":
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
@@ -295,7 +293,7 @@ class Garage:
         answer = await self._api.post(command, deadline, body=body)
         if answer.code == "NoSuchAccessKey":
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
 

@@ -8,12 +8,8 @@ from typing import Any
 from minio.minioadmin import MinioAdmin
 
 from backends.minio.api import AdminApi
+from backends.minio.errors import NO_SUCH_GROUP, NO_SUCH_USER, NO_USER_BUT
 from backends.wire.deadline import Deadline
-
-NO_SUCH_USER = "XMinioAdminNoSuchUser"
-NO_SUCH_GROUP = "XMinioAdminNoSuchGroup"
-# What is said of root and of a service account.
-NO_USER_BUT = "XMinioIAMActionNotAllowed"
 
 
 class Accounts:

@@ -24,7 +24,8 @@ from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 
 from backends.base import Answer, Connection, Observer
-from backends.errors import ServerFault, error_for
+from backends.errors import ServerFault
+from backends.minio.errors import CODES
 from backends.wire import jsonbody, xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.pool import HttpPool
@@ -48,10 +49,7 @@ class Reply:
         Raises:
             ServerFault: it is none.
         """
-        document = jsonbody.parse(self.text)
-        if document is None:
-            raise ServerFault("The store's answer is not the JSON that was expected.")
-        return document
+        return jsonbody.document(self.text)
 
 
 class AdminApi:
@@ -122,7 +120,7 @@ class AdminApi:
             answer = refusal.answer
             if answer.code in expected:
                 return Reply(code=answer.code)
-            raise error_for(answer.status, answer.code, answer.message, admin=True) from None
+            raise CODES.admin_error(answer) from None
         except (MinioAdminException, ValueError, TypeError, OSError) as error:
             # Nothing of the connection: the pool's errors are ours. What came can't be decrypted.
             raise ServerFault("The store's answer is not the one that was expected.") from error

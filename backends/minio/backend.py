@@ -7,42 +7,31 @@ of the release of 2026-02-12.
 
 from __future__ import annotations
 
-import secrets
 from typing import ClassVar
 
 from backends.base import (
-    Answer,
     Bucket,
     Capabilities,
     Claim,
     Connection,
-    Credentials,
-    Gap,
     Observer,
     Probe,
     User,
 )
 from backends.capabilities import CAPABILITIES
-from backends.errors import ServerFault, StoreError, Unsupported, error_for
-from backends.minio.accounts import NO_SUCH_USER, NO_USER_BUT, Accounts
+from backends.errors import ServerFault, Unsupported
+from backends.minio.accounts import Accounts
 from backends.minio.api import AdminApi, Reply
+from backends.minio.errors import CODES, NO_SUCH_USER, NO_USER_BUT, NO_USERS_NAME
 from backends.minio.ownership import PREFIX, Ownership, group_of
 from backends.minio.policy import grants_administration
 from backends.wire import jsonbody
 from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
-from backends.wire.sensitive import Sensitive
 from backends.wire.signing import SignedClient
+from backends.wire.stranger import is_known
 
-_GAPS = {
-    "InvalidAccessKeyId": Gap.NO_USER,
-    "SignatureDoesNotMatch": Gap.WRONG_SECRET,
-    "NoSuchBucket": Gap.NO_BUCKET,
-    "AccessDenied": Gap.DENIED,
-}
-# What is said to making a user of such a name, before anything is written.
-_NO_USERS_NAME = frozenset({"XMinioInvalidIAMCredentials"})
 # What an owner can make of its bucket, and what is said where there is none.
 _SETTINGS = {
     "policy": frozenset({"NoSuchBucketPolicy"}),
@@ -51,9 +40,8 @@ _SETTINGS = {
         {"ReplicationConfigurationNotFoundError", "XMinioAdminRemoteTargetNotFoundError"}
     ),
 }
-_NO_SUCH_BUCKET = "NoSuchBucket"
-# The signature is checked before the bucket is looked for.
-_ANY_BUCKET = "any-bucket"
+# Whether there is a user of that name doesn't matter.
+_NOBODY = "any-bucket"
 
 
 class MinIO:
@@ -64,7 +52,7 @@ class MinIO:
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin
         self._s3 = SignedClient(connection.endpoint, connection, observe)
-        self._buckets = Buckets(self._s3, self._admin, _error)
+        self._buckets = Buckets(self._s3, self._admin, CODES.admin_error)
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api)
         self._ownership = Ownership(self._api, self._accounts)
@@ -82,11 +70,7 @@ class MinIO:
         """
         await self._cleanup.settled(claim.bucket, deadline)
         answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
-        if answer.ok:
-            return Probe(Gap.ACCEPTED)
-        if answer.code in _GAPS:
-            return Probe(_GAPS[answer.code])
-        raise error_for(answer.status, answer.code, answer.message, admin=False)
+        return Probe(CODES.gap(answer))
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user with what its policies say about administration.
@@ -99,13 +83,12 @@ class MinIO:
             return None if known is None else User(admin=False)
         info = await self._accounts.user(name, deadline)
         if info is None:
-            stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
-            answer = await self._s3.location("find_user", _ANY_BUCKET, stranger, deadline)
-            if answer.code == "InvalidAccessKeyId":
-                return None
-            if answer.code == "SignatureDoesNotMatch":
-                return User(admin=True)
-            raise error_for(answer.status, answer.code, answer.message, admin=False)
+            is_there = await is_known(
+                name,
+                lambda bucket, who: self._s3.location("find_user", bucket, who, deadline),
+                CODES,
+            )
+            return User(admin=True) if is_there else None
         policies = _names(info.get("policyName"))
         for group in jsonbody.texts(info, "memberOf"):
             found = await self._accounts.group(group, deadline) or {}
@@ -141,7 +124,7 @@ class MinIO:
         """
         if await self._accounts.user(claim.user, deadline) is not None:
             return False
-        reply = await self._add_user(claim, deadline, expected=_NO_USERS_NAME)
+        reply = await self._add_user(claim, deadline, expected=frozenset({NO_USERS_NAME}))
         return not reply.code
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
@@ -180,8 +163,7 @@ class MinIO:
                     deadline,
                 )
             return False
-        if not answer.ok:
-            raise _error(answer)
+        CODES.require(answer)
         if was_there:
             # A bucket of this name may have been somebody's before.
             others = await self._ownership.owners(claim.bucket, deadline) - {claim.user}
@@ -262,7 +244,7 @@ class MinIO:
             "set-bucket-quota",
             lambda admin: admin.bucket_quota_set(claim.bucket, size),
             deadline,
-            expected=frozenset({_NO_SUCH_BUCKET}),
+            expected=frozenset({"NoSuchBucket"}),
         )
         return not reply.code
 
@@ -271,8 +253,8 @@ class MinIO:
         return await self._buckets.set_versioning(claim, deadline)
 
     async def check(self, deadline: Deadline) -> None:
-        """Asks about a user that can't be: only an administrator is told that it isn't there."""
-        await self._accounts.user(_ANY_BUCKET, deadline)
+        """Asks about some user: only an administrator is told whether it is there."""
+        await self._accounts.user(_NOBODY, deadline)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -285,8 +267,7 @@ class MinIO:
         answer = await self._s3.location("find_bucket", bucket, self._admin, deadline)
         if answer.code == "NoSuchBucket":
             return False
-        if not answer.ok:
-            raise _error(answer)
+        CODES.require(answer)
         return True
 
     async def _add_user(
@@ -299,10 +280,6 @@ class MinIO:
             encrypted=True,
             expected=expected,
         )
-
-
-def _error(answer: Answer) -> StoreError:
-    return error_for(answer.status, answer.code, answer.message, admin=True)
 
 
 def _names(listed: object) -> set[str]:

@@ -8,17 +8,21 @@ from typing import Any
 from minio.minioadmin import MinioAdmin
 
 from backends.errors import ServerFault
-from backends.minio.accounts import NO_SUCH_GROUP, NO_SUCH_USER, Accounts
+from backends.minio.accounts import Accounts
 from backends.minio.api import AdminApi
+from backends.minio.errors import (
+    ALREADY_APPLIED,
+    NO_SUCH_GROUP,
+    NO_SUCH_POLICY,
+    NO_SUCH_USER,
+    POLICY_IN_USE,
+)
 from backends.minio.policy import full_use, same
 from backends.wire import jsonbody
 from backends.wire.deadline import Deadline
 
 PREFIX = "s3-resource-operator-bucket-"
-_NO_SUCH_POLICY = "XMinioAdminNoSuchPolicy"
-_ALREADY_APPLIED = "XMinioAdminPolicyChangeAlreadyApplied"
-_IN_USE = "XMinioIAMPolicyInUse"
-_NOTHING_TAKEN = frozenset({_ALREADY_APPLIED, NO_SUCH_USER, NO_SUCH_GROUP, _NO_SUCH_POLICY})
+_NOTHING_TAKEN = frozenset({ALREADY_APPLIED, NO_SUCH_USER, NO_SUCH_GROUP, NO_SUCH_POLICY})
 # Neither a space nor a bracket is in any access key that a Secret may name.
 _GROUP = "(group) "
 
@@ -80,7 +84,7 @@ class Ownership:
             lambda admin: admin.attach_policy([PREFIX + bucket], user=user),
             deadline,
             encrypted=True,
-            expected=frozenset({_ALREADY_APPLIED, NO_SUCH_USER}),
+            expected=frozenset({ALREADY_APPLIED, NO_SUCH_USER}),
         )
         return None if reply.code == NO_SUCH_USER else not reply.code
 
@@ -137,7 +141,7 @@ class Ownership:
             "policy-info",
             lambda admin: admin.policy_info(name),
             deadline,
-            expected=frozenset({_NO_SUCH_POLICY}),
+            expected=frozenset({NO_SUCH_POLICY}),
         )
         return None if found.code else found.document
 
@@ -152,9 +156,9 @@ class Ownership:
             "remove-policy",
             lambda admin: admin.policy_remove(PREFIX + bucket),
             deadline,
-            expected=frozenset({_IN_USE, _NO_SUCH_POLICY}),
+            expected=frozenset({POLICY_IN_USE, NO_SUCH_POLICY}),
         )
-        return reply.code != _IN_USE
+        return reply.code != POLICY_IN_USE
 
 
 def group_of(owner: str) -> str | None:

@@ -15,8 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as SigningCredentials
 
 from backends.base import Answer, Connection, Observer
-from backends.errors import ServerFault
-from backends.seaweedfs.errors import ACCESS_DENIED, NO_SUCH_ENTITY, admin_error, read_only
+from backends.seaweedfs.errors import ACCESS_DENIED, CODES, NO_SUCH_ENTITY, read_only
 from backends.wire import xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.pool import HttpPool
@@ -105,11 +104,8 @@ class IamApi:
                 return Reply(code=answer.code)
             if answer.code == ACCESS_DENIED and await self._is_read_only(deadline):
                 raise read_only()
-            raise admin_error(answer)
-        root = xmlbody.parse(answer.body)
-        if root.tag != f"{action}Response":
-            raise ServerFault("The store's answer is not the XML that was expected.")
-        return Reply(root)
+            raise CODES.admin_error(answer)
+        return Reply(xmlbody.expect(answer.body, f"{action}Response"))
 
     async def check(self, deadline: Deadline) -> None:
         """Proves that users can be changed, by deleting one that can't be there."""

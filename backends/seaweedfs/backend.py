@@ -17,7 +17,6 @@ from backends.base import (
     Claim,
     Connection,
     Credentials,
-    Gap,
     Observer,
     Probe,
     User,
@@ -25,22 +24,16 @@ from backends.base import (
 from backends.capabilities import CAPABILITIES
 from backends.errors import NotEmpty, Rejected, ServerFault, Unsupported
 from backends.seaweedfs.api import IamApi
-from backends.seaweedfs.errors import ACCESS_DENIED, bucket_error, error_of, unsigned
+from backends.seaweedfs.errors import ACCESS_DENIED, CODES, bucket_error, unsigned
 from backends.seaweedfs.ownership import PREFIX, Ownership
 from backends.seaweedfs.users import KeyTaken, Users
 from backends.wire import xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
-from backends.wire.sensitive import Sensitive
 from backends.wire.signing import SignedClient
+from backends.wire.stranger import is_known
 
-_GAPS = {
-    "InvalidAccessKeyId": Gap.NO_USER,
-    "SignatureDoesNotMatch": Gap.WRONG_SECRET,
-    "NoSuchBucket": Gap.NO_BUCKET,
-    ACCESS_DENIED: Gap.DENIED,
-}
 # What an owner can make of its bucket, and what is said where there is none.
 _SETTINGS = {
     "policy": frozenset({"NoSuchBucketPolicy"}),
@@ -52,8 +45,6 @@ _TAKEN = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 _NOT_YET = frozenset({ACCESS_DENIED, "InvalidAccessKeyId", "SignatureDoesNotMatch"})
 # Where a gateway tells about itself, with 200.
 _OWN_PATHS = frozenset({"status", "healthz", "readyz"})
-# The signature is checked before the bucket is looked for.
-_ANY_BUCKET = "any-bucket"
 
 
 class SeaweedFS:
@@ -82,11 +73,7 @@ class SeaweedFS:
         """
         await self._cleanup.settled(claim.bucket, deadline)
         answer = await self._acl("probe", claim.bucket, claim.credentials, deadline)
-        if answer.ok:
-            return Probe(Gap.ACCEPTED)
-        if answer.code in _GAPS:
-            return Probe(_GAPS[answer.code])
-        raise error_of(answer, admin=False)
+        return Probe(CODES.gap(answer))
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user with what its policies say about administration; five requests or more.
@@ -175,7 +162,7 @@ class SeaweedFS:
         )
         if answer.code in _NOT_YET:
             return False
-        error = None if answer.ok else error_of(answer, admin=False)
+        error = None if answer.ok else CODES.error(answer, admin=False)
         taken = answer.code in _TAKEN
         if (taken or isinstance(error, Rejected)) and not had:
             # Or the user would keep access to a bucket that is another's.
@@ -322,13 +309,14 @@ class SeaweedFS:
         Raises:
             Misconfigured: the store takes any signature.
         """
-        stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
-        answer = await self._acl("find_user", _ANY_BUCKET, stranger, deadline)
-        if answer.ok or answer.code in {"NoSuchBucket", ACCESS_DENIED}:
-            raise unsigned()
-        if answer.code not in {"SignatureDoesNotMatch", "InvalidAccessKeyId"}:
-            raise error_of(answer, admin=False)
-        return answer.code == "SignatureDoesNotMatch"
+
+        async def ask(bucket: str, stranger: Credentials) -> Answer:
+            answer = await self._acl("find_user", bucket, stranger, deadline)
+            if answer.ok or answer.code in {"NoSuchBucket", ACCESS_DENIED}:
+                raise unsigned()
+            return answer
+
+        return await is_known(name, ask, CODES)
 
     async def _acl(
         self, operation: str, bucket: str, credentials: Credentials, deadline: Deadline
@@ -352,6 +340,6 @@ class SeaweedFS:
             deadline=deadline,
             query={"acl": ""},
         )
-        if answer.ok and xmlbody.parse(answer.body).tag != "AccessControlPolicy":
-            raise ServerFault("The store's answer is not the XML that was expected.")
+        if answer.ok:
+            xmlbody.expect(answer.body, "AccessControlPolicy")
         return answer

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from backends.base import Answer
+from backends.base import Answer, Gap
 from backends.errors import CredentialsRejected, Misconfigured, StoreError, error_for
+from backends.wire.codes import Code, Codes
 
 NO_SUCH_ENTITY = "NoSuchEntity"
 ALREADY_EXISTS = "EntityAlreadyExists"
 ACCESS_DENIED = "AccessDenied"
 
-# The IAM API has names of its own for what the S3 API says of a signature.
-_OF_SIGNATURES = {"InvalidClientTokenId": "InvalidAccessKeyId"}
+
+def _unknown_key(answer: Answer) -> StoreError:
+    return error_for(answer.status, "InvalidAccessKeyId", answer.message, admin=True)
 
 
-def error_of(answer: Answer, *, admin: bool) -> StoreError:
-    """The error that an answer means which the caller doesn't know better.
-
-    Args:
-        answer: of either API.
-        admin: whether the request was signed with the operator's own credentials.
-    """
-    code = _OF_SIGNATURES.get(answer.code, answer.code)
-    return error_for(answer.status, code, answer.message, admin=admin)
-
-
-def admin_error(answer: Answer) -> StoreError:
-    """The error that an answer to the administrator means."""
-    return error_of(answer, admin=True)
+CODES = Codes(
+    "SeaweedFS 4.53",
+    Code("InvalidAccessKeyId", "no such active access key", gap=Gap.NO_USER),
+    Code("SignatureDoesNotMatch", "the access key has another secret", gap=Gap.WRONG_SECRET),
+    Code("NoSuchBucket", "no such bucket", gap=Gap.NO_BUCKET),
+    Code(ACCESS_DENIED, "no policy lets the user; of the IAM API, too", gap=Gap.DENIED),
+    Code("InvalidClientTokenId", "the IAM API's word for no such key", to_admin=_unknown_key),
+    Code(NO_SUCH_ENTITY, "no such user, policy or group"),
+    Code(ALREADY_EXISTS, "there is such a user, policy or access key"),
+    Code("BucketAlreadyExists", "the bucket is there, and another's"),
+    Code("BucketAlreadyOwnedByYou", "the bucket is there, and the user has made it"),
+    Code("NoSuchBucketPolicy", "the bucket has no policy"),
+    Code("NoSuchLifecycleConfiguration", "the bucket has no lifecycle rules"),
+    Code("NoSuchCORSConfiguration", "the bucket has no CORS rules"),
+)
 
 
 def bucket_error(answer: Answer) -> StoreError:
@@ -36,7 +39,7 @@ def bucket_error(answer: Answer) -> StoreError:
             "The store refuses the operator what it has to do with the bucket: a policy of the "
             "bucket shuts it out, or the operator's own account lacks a right for it."
         )
-    return admin_error(answer)
+    return CODES.admin_error(answer)
 
 
 def read_only() -> Misconfigured:

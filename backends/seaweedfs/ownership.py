@@ -60,11 +60,14 @@ class Ownership:
             )
             names = page.texts("PolicyName")
             users += [name.removeprefix(start) for name in names if name.startswith(start)]
-            if page.text("IsTruncated") != "true" or not names[-1].startswith(start):
+            if page.text("IsTruncated") != "true":
                 return users
-            if names[-1] <= marker:
+            last = names[-1] if names else ""
+            if last <= marker:
                 raise ServerFault("The store's list of policies doesn't go on where it ended.")
-            marker = names[-1]
+            if not last.startswith(start):
+                return users
+            marker = last
 
     async def give(self, bucket: str, user: str, deadline: Deadline) -> bool:
         """Writes the policy; False if there is no such user."""

@@ -8,8 +8,7 @@ from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 from backends.base import Answer, Credentials
-from backends.errors import ServerFault
-from backends.versitygw.errors import error_of
+from backends.versitygw.errors import CODES
 from backends.wire import xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.pool import ANSWER_LIMIT
@@ -78,7 +77,7 @@ class AdminApi:
 
         Args:
             what: ``users`` or ``buckets``.
-            root: the tag of the list. Another answer would be taken for an empty one.
+            root: the tag of the list.
             element: the tag of one.
             read: is given each; in another thread where there are many.
             deadline: of the sync.
@@ -87,13 +86,10 @@ class AdminApi:
             StoreError: they can't be had.
         """
         answer = await self.call(f"list-{what}", deadline, limit=_LISTING_LIMIT)
-        require(answer)
+        CODES.require(answer)
 
         def found() -> T:
-            parsed = xmlbody.parse(answer.body)
-            if parsed.tag != root:
-                raise ServerFault("The store's answer is not the XML that was expected.")
-            return read(parsed.iter(element))
+            return read(xmlbody.expect(answer.body, root).iter(element))
 
         if len(answer.body) < _LONG:
             return found()
@@ -111,9 +107,3 @@ def _roles(accounts: Iterator[Element]) -> Mapping[str, str]:
     return {
         account.findtext("Access") or "": account.findtext("Role") or "" for account in accounts
     }
-
-
-def require(answer: Answer) -> None:
-    """Raises what an answer means that isn't a success."""
-    if not answer.ok:
-        raise error_of(answer, admin=True)

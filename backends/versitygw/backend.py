@@ -6,7 +6,6 @@ Codes and behaviour below are those of VersityGW 1.8.0.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
@@ -26,23 +25,17 @@ from backends.base import (
 )
 from backends.capabilities import CAPABILITIES
 from backends.errors import ServerFault, Unsupported
-from backends.versitygw.api import AdminApi, require
-from backends.versitygw.errors import admin_error, error_of, single_account
+from backends.versitygw.api import AdminApi
+from backends.versitygw.errors import CODES
 from backends.versitygw.versioning import VersioningSetup
 from backends.wire import xmlbody
 from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
-from backends.wire.sensitive import Sensitive
 from backends.wire.signing import SignedClient
+from backends.wire.stranger import is_known
 from backends.wire.turns import turn
 
-_GAPS = {
-    "InvalidAccessKeyId": Gap.NO_USER,
-    "SignatureDoesNotMatch": Gap.WRONG_SECRET,
-    "NoSuchBucket": Gap.NO_BUCKET,
-    "AccessDenied": Gap.DENIED,
-}
 # What an owner can make of its bucket, and what is said where there is none.
 _SETTINGS = {
     "policy": frozenset({"NoSuchBucketPolicy"}),
@@ -50,8 +43,6 @@ _SETTINGS = {
     "website": frozenset({"NoSuchWebsiteConfiguration"}),
 }
 _NEW_USER_ROLE = "user"
-# The signature is checked before the bucket is looked for.
-_ANY_BUCKET = "any-bucket"
 
 
 class VersityGW:
@@ -69,7 +60,7 @@ class VersityGW:
             else SignedClient(connection.admin_endpoint, connection, observe)
         )
         self._commands = AdminApi(self._api, self._admin)
-        self._buckets = Buckets(self._s3, self._admin, admin_error)
+        self._buckets = Buckets(self._s3, self._admin, CODES.admin_error)
         self._cleanup = Cleanup()
         self._versioning = VersioningSetup(self._s3, self._admin, self._cleanup)
         # The gateway's IAM services read, change and write the whole list of accounts.
@@ -83,13 +74,8 @@ class VersityGW:
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Reads the bucket's ACL as the tenant; the answer names the owner."""
         answer = await self._acl("probe", claim.bucket, claim.credentials, deadline)
-        if answer.ok:
-            return Probe(Gap.ACCEPTED, _owner(answer))
-        if answer.code == "XAdminUserNotFound":
-            raise single_account()
-        if answer.code in _GAPS:
-            return Probe(_GAPS[answer.code])
-        raise error_of(answer, admin=False)
+        gap = CODES.gap(answer)
+        return Probe(gap, _owner(answer) if gap is Gap.ACCEPTED else None)
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """Looks through list-users, and asks for the root account, which isn't in it.
@@ -112,7 +98,7 @@ class VersityGW:
             return Bucket(frozenset({_owner(answer)}))
         if answer.code == "NoSuchBucket":
             return None
-        raise error_of(answer, admin=True)
+        raise CODES.admin_error(answer)
 
     async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
         """Whether the bucket has a policy; nothing else keeps an owner out."""
@@ -126,7 +112,7 @@ class VersityGW:
         )
         if answer.code == "NoSuchBucketPolicy":
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
@@ -157,7 +143,7 @@ class VersityGW:
             )
             if answer.code == "XAdminUserExists":
                 return False
-            require(answer)
+            CODES.require(answer)
             if claim.user_id is not None or claim.group_id is not None:
                 await self._update(claim, deadline)
         return True
@@ -179,7 +165,7 @@ class VersityGW:
         )
         if answer.code in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists", "XAdminUserNotFound"}:
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -209,7 +195,7 @@ class VersityGW:
                 return False
             # A second answer to a repeated request would be as good as the first, but whether
             # the first was carried out is not known.
-            require(
+            CODES.require(
                 await self._commands.call("delete-user", deadline, {"access": name}, repeat=False)
             )
         return True
@@ -245,11 +231,9 @@ class VersityGW:
 
     async def _is_known(self, name: str, deadline: Deadline) -> bool:
         """Whether the gateway tells a wrong secret from an unknown access key."""
-        stranger = Credentials(name, Sensitive(secrets.token_hex(16)))
-        answer = await self._acl("find_user", _ANY_BUCKET, stranger, deadline)
-        if answer.code not in {"SignatureDoesNotMatch", "InvalidAccessKeyId"}:
-            raise error_of(answer, admin=False)
-        return answer.code == "SignatureDoesNotMatch"
+        return await is_known(
+            name, lambda bucket, who: self._acl("find_user", bucket, who, deadline), CODES
+        )
 
     async def _hand_over(self, bucket: str, owner: str, deadline: Deadline) -> bool:
         answer = await self._commands.call(
@@ -257,7 +241,7 @@ class VersityGW:
         )
         if answer.code in {"NoSuchBucket", "XAdminUserNotFound"}:
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     async def _acl(
@@ -282,7 +266,7 @@ class VersityGW:
         )
         if answer.code == "XAdminUserNotFound":
             return False
-        require(answer)
+        CODES.require(answer)
         return True
 
     def _account_write(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:

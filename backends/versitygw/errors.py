@@ -1,26 +1,13 @@
-"""What VersityGW's own error codes mean."""
+"""What VersityGW's error codes mean."""
 
 from __future__ import annotations
 
-from backends.base import Answer
-from backends.errors import Misconfigured, StoreError, Unsupported, error_for
+from backends.base import Answer, Gap
+from backends.errors import Misconfigured, Unsupported
+from backends.wire.codes import Code, Codes
 
 
-def admin_error(answer: Answer) -> StoreError:
-    """Of an answer to the operator's own credentials."""
-    return error_of(answer, admin=True)
-
-
-def error_of(answer: Answer, *, admin: bool) -> StoreError:
-    """Of any answer; see :func:`backends.errors.error_for`."""
-    if answer.code == "XAdminMethodNotSupported":
-        return single_account()
-    if answer.code == "VersioningNotConfigured":
-        return no_versions()
-    return error_for(answer.status, answer.code, answer.message, admin=admin)
-
-
-def single_account() -> Misconfigured:
+def single_account(_: Answer) -> Misconfigured:
     """A gateway without users."""
     return Misconfigured(
         "VersityGW runs in single-account mode and can have no users: start it with an IAM "
@@ -28,9 +15,34 @@ def single_account() -> Misconfigured:
     )
 
 
-def no_versions() -> Unsupported:
+def no_versions(_: Answer) -> Unsupported:
     """A gateway without a place for versions."""
     return Unsupported(
         "This VersityGW keeps no former versions of objects: start it with --versioning-dir, or "
         "remove versioning from the Secret."
     )
+
+
+CODES = Codes(
+    "VersityGW 1.8.0",
+    Code("InvalidAccessKeyId", "no such user", gap=Gap.NO_USER),
+    Code("SignatureDoesNotMatch", "the user has another secret", gap=Gap.WRONG_SECRET),
+    Code("NoSuchBucket", "no such bucket", gap=Gap.NO_BUCKET),
+    Code("AccessDenied", "the bucket is another's, or its policy denies it", gap=Gap.DENIED),
+    Code("BucketAlreadyExists", "the bucket is there, and another's"),
+    Code("BucketAlreadyOwnedByYou", "the bucket is there, and the administrator's"),
+    Code("NoSuchBucketPolicy", "the bucket has no policy"),
+    Code("NoSuchCORSConfiguration", "the bucket has no CORS rules"),
+    Code("NoSuchWebsiteConfiguration", "the bucket is no website"),
+    Code("NoSuchKey", "no such object, in a gateway that looks for versions"),
+    Code("NoSuchVersion", "no such version, in a gateway that looks for versions"),
+    Code("InvalidArgument", "of a version: the gateway has no place for any"),
+    Code("VersioningNotConfigured", "the gateway has no place for versions", error=no_versions),
+    Code("XAdminUserExists", "there is such an account"),
+    Code(
+        "XAdminUserNotFound",
+        "there is no such account; to a tenant: the gateway has none at all",
+        to_tenant=single_account,
+    ),
+    Code("XAdminMethodNotSupported", "the gateway has no IAM service", error=single_account),
+)

@@ -15,7 +15,7 @@ from functools import partial
 
 from backends.base import Answer, Credentials
 from backends.errors import StoreError
-from backends.versitygw.errors import admin_error, no_versions
+from backends.versitygw.errors import CODES, no_versions
 from backends.wire import xmlbody
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
@@ -70,7 +70,7 @@ class VersioningSetup:
             # It may be carried out all the same, and later than what is sent next.
             self._cleanup.start(made, left, partial(self._discard, made, _UNCERTAIN))
             raise
-        _checked(answer)
+        CODES.require(answer)
         try:
             await self._tells(made, deadline)
         finally:
@@ -95,7 +95,7 @@ class VersioningSetup:
                 continue
             if answer.ok or (answer.code == "NoSuchBucket" and pause == pauses[-1]):
                 return
-            error = admin_error(answer)
+            error = CODES.admin_error(answer)
         raise error
 
     async def _candidates(self, bucket: str, deadline: Deadline) -> AsyncIterator[str]:
@@ -108,7 +108,7 @@ class VersioningSetup:
             deadline=deadline,
             query={"max-buckets": "1"},
         )
-        for found in xmlbody.parse(_checked(answer).body).iter("Bucket"):
+        for found in xmlbody.parse(CODES.require(answer).body).iter("Bucket"):
             if name := found.findtext("Name"):
                 yield name
 
@@ -125,9 +125,9 @@ class VersioningSetup:
         if answer.code == "NoSuchBucket":
             return False
         if answer.code == "InvalidArgument":
-            raise no_versions()
+            raise no_versions(answer)
         if answer.code not in {"NoSuchKey", "NoSuchVersion"}:
-            _checked(answer)
+            CODES.require(answer)
         return True
 
     async def _send(self, method: str, bucket: str, operation: str, deadline: Deadline) -> Answer:
@@ -139,9 +139,3 @@ class VersioningSetup:
             deadline=deadline,
             repeat=False,
         )
-
-
-def _checked(answer: Answer) -> Answer:
-    if not answer.ok:
-        raise admin_error(answer)
-    return answer

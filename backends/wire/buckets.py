@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 
 from backends.base import Answer, Claim, Credentials
-from backends.errors import NotEmpty, Rejected, ServerFault, StoreError, own_words
+from backends.errors import NotEmpty, Rejected, StoreError, own_words
 from backends.wire import xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.signing import SignedClient
@@ -47,9 +47,7 @@ class Buckets:
         )
         if uploads.code == "NoSuchBucket":
             return False
-        listed = xmlbody.parse(self._checked(uploads).body)
-        if listed.tag != "ListMultipartUploadsResult":
-            raise ServerFault("The store's answer is not the XML that was expected.")
+        listed = xmlbody.expect(self._checked(uploads).body, "ListMultipartUploadsResult")
         if listed.find("Upload") is not None:
             raise NotEmpty(HOLDS_UPLOADS)
         answer = await self._client.request(
@@ -79,9 +77,7 @@ class Buckets:
         found = await self._ask("get_versioning", claim.bucket, query, deadline)
         if found.code == "NoSuchBucket":
             return False
-        configuration = xmlbody.parse(self._checked(found).body)
-        if configuration.tag != _VERSIONING:
-            raise ServerFault("The store's answer is not the XML that was expected.")
+        configuration = xmlbody.expect(self._checked(found).body, _VERSIONING)
         answer = await self._client.request(
             "PUT",
             [claim.bucket],

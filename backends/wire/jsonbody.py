@@ -15,16 +15,28 @@ _CODE = re.compile(r"[A-Za-z0-9]{1,64}")
 def parse(content: str | bytes) -> dict[str, Any] | None:
     """An answer's object, None if it is anything else."""
     try:
-        document = json.loads(content)
+        found = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def document(content: str | bytes) -> dict[str, Any]:
+    """An answer's object.
+
+    Raises:
+        ServerFault: it is anything else.
+    """
+    found = parse(content)
+    if found is None:
+        raise ServerFault("The store's answer is not the JSON that was expected.")
+    return found
 
 
 def error(content: bytes, code_key: str, message_key: str) -> tuple[str, str]:
     """Code and message of an error under their names; empty strings where it isn't one."""
-    document = parse(content) or {}
-    code, message = document.get(code_key), document.get(message_key)
+    found = parse(content) or {}
+    code, message = found.get(code_key), found.get(message_key)
     return (
         code if isinstance(code, str) and _CODE.fullmatch(code) else "",
         message if isinstance(message, str) else "",

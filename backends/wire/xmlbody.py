@@ -65,6 +65,20 @@ def parse(content: bytes) -> Element:
     return root
 
 
+def expect(content: bytes, root: str) -> Element:
+    """An answer's root element, see :func:`parse`, which has this tag.
+
+    Another answer would be taken for an empty one.
+
+    Raises:
+        ServerFault: it is anything else.
+    """
+    found = parse(content)
+    if found.tag != root:
+        raise ServerFault("The store's answer is not the XML that was expected.")
+    return found
+
+
 def _tree(content: bytes) -> Element:
     """The parser and the builder in C, joined without a line of Python for each element.
 

@@ -25,7 +25,7 @@ from hooks.contract.status import resync_after
 Made = Mapping[str, Any]
 """A connection Secret."""
 
-_ASKED = ("connection-secret", "connection-format")
+_ASKED = ("connection-secret", "connection-format", "connection-defaults")
 # Seconds until the next try, at least.
 _SOONEST = 2.0
 # As many as the client has connections.

@@ -10,15 +10,15 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from backends.base import Claim
 from backends.wire.trust import CaBundle
-from hooks.attachments import pairs, toolfile
-from hooks.attachments.toolfile import Access, Unwritable
+from hooks.attachments import pairs
+from hooks.attachments.content import Content
+from hooks.attachments.formats import Access
 from hooks.claim.secret import InvalidSecret
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.managedfields import ManagedFields
@@ -32,18 +32,14 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 _MANAGER = "s3-resource-operator"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAME_LENGTH = 253
-_PORTS = {"http": 80, "https": 443}
 # Metacontroller keeps all data in an annotation too, and Kubernetes takes 256 KiB of those.
 _CA_LIMIT = 128 * 1024
 _ANNOTATIONS_LIMIT = 256 * 1024
+_SURELY_FITS = 64 * 1024
 # What Metacontroller adds besides, with much room for the controller's name.
 _ADDED = 1024
 # What Go writes into JSON as six bytes.
 _ESCAPED = re.compile("[<>&\u2028\u2029]")
-_FORMATS: Mapping[str, tuple[str, Callable[[Access], str]]] = {
-    "rclone": ("rclone.conf", toolfile.rclone),
-    "s3cmd": (".s3cfg", toolfile.s3cmd),
-}
 # Metacontroller's own, which it adds itself.
 _FOREIGN = "metacontroller.k8s.io/"
 _RESERVED = (_FOREIGN, "metacontroller.io/")
@@ -103,9 +99,8 @@ class Connections:
             InvalidSecret: the name can't be had, or the format is unknown.
         """
         annotations = request.annotations
-        name, form = (self.keys[word] for word in ("connection-secret", "connection-format"))
-        if form in annotations and annotations[form] not in _FORMATS:
-            raise _malformed(form, f"must be one of {', '.join(_FORMATS)}")
+        name = self.keys["connection-secret"]
+        Content.check(request, self.keys)
         if name not in annotations:
             return None
         wanted = annotations[name]
@@ -166,6 +161,9 @@ class Connections:
         marks = self.marks(request)
         if name is None or request.attached_secrets is None:
             return None
+        data = Content.of(request, self.keys).write(self._access(claim))
+        if (pem := self.ca_bundle) is not None:
+            data.setdefault("ca.crt", pem)
         metadata: dict[str, Any] = {
             "name": name,
             "namespace": request.namespace,
@@ -177,42 +175,36 @@ class Connections:
             "metadata": metadata,
             "type": "Opaque",
             # Not stringData, which is never seen again and so would be written for ever.
-            "data": {key: _encode(value) for key, value in self._data(request, claim).items()},
+            "data": {key: _encode(value) for key, value in data.items()},
         }
         if marks.annotations:
             metadata["annotations"] = marks.annotations
-            if _annotations_size(made) > _ANNOTATIONS_LIMIT:
-                raise _malformed(
-                    self.keys["connection-annotations"],
-                    f"is too long: Kubernetes takes {_ANNOTATIONS_LIMIT // 1024} KiB of "
-                    "annotations, and Metacontroller keeps the whole connection Secret in one",
-                )
+        if sum(map(len, data.values())) < _SURELY_FITS and not marks.annotations:
+            return made
+        if _annotations_size(made) > _ANNOTATIONS_LIMIT:
+            # Whatever of it is the Secret's own.
+            word = "connection-annotations" if marks.annotations else "connection-secret"
+            raise _malformed(
+                self.keys[word],
+                f"is too long: Kubernetes takes {_ANNOTATIONS_LIMIT // 1024} KiB of "
+                "annotations, and Metacontroller keeps the whole connection Secret in one"
+                if marks.annotations
+                else "asks for too much: formats, templates and CAs together are larger than "
+                f"the {_ANNOTATIONS_LIMIT // 1024} KiB in which Metacontroller keeps it",
+            )
         return made
 
-    def _data(self, request: SyncRequest, claim: Claim) -> dict[str, bytes]:
-        url = urlsplit(self.endpoint)
-        values = {
-            "AWS_ACCESS_KEY_ID": claim.user,
-            "AWS_SECRET_ACCESS_KEY": claim.secret.reveal(),
-            "AWS_ENDPOINT_URL_S3": self.endpoint,
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "BUCKET_NAME": claim.bucket,
-            "BUCKET_HOST": url.hostname or "",
-            "BUCKET_PORT": str(url.port or _PORTS[url.scheme]),
-        }
-        form = self.keys["connection-format"]
-        if form in request.annotations:
-            file, write = _FORMATS[request.annotations[form]]
-            try:
-                values[file] = write(Access(self.endpoint, self.region, claim.user, claim.secret))
-            except Unwritable as error:
-                raise _malformed(form, f"asks for a file that can't hold {error}") from None
-        data = {key: value.encode() for key, value in values.items()}
-        if (pem := self.ca_bundle) is not None:
-            data["ca.crt"] = pem
-        return data
+    def _access(self, claim: Claim) -> Access:
+        pem = self.ca_bundle
+        return Access(
+            self.endpoint,
+            self.region,
+            claim.user,
+            claim.secret,
+            claim.bucket,
+            # What isn't ASCII stands in remarks between the certificates.
+            None if pem is None else pem.decode("ascii", errors="ignore"),
+        )
 
 
 def as_observed(attachment: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,7 +268,7 @@ def _annotations_size(made: Mapping[str, Any]) -> int:
     """Bytes of its annotations at most, with those that Metacontroller adds."""
     text = json.dumps(made, ensure_ascii=False)
     applied = len(text.encode()) + 5 * len(_ESCAPED.findall(text))
-    asked: Mapping[str, str] = made["metadata"]["annotations"]
+    asked: Mapping[str, str] = made["metadata"].get("annotations", {})
     return applied + _ADDED + sum(len(f"{key}{value}".encode()) for key, value in asked.items())
 
 

@@ -97,6 +97,14 @@ class Gateway(Process):
         """
         return self._run("radosgw-admin", "-n", _GATEWAY, *arguments)
 
+    def rados(self, *arguments: str) -> str:
+        """What ``rados`` prints, which looks beneath the gateway.
+
+        Raises:
+            ProcessError: it failed.
+        """
+        return self._run("rados", "-n", _GATEWAY, *arguments)
+
     def stop(self, grace: float = 10.0) -> int | None:
         """Ends everything at once: to end in peace takes it seven seconds, and nothing is kept."""
         code = self.kill()
@@ -204,6 +212,7 @@ osd data = {folder}/osd.0
 osd objectstore = memstore
 memstore device bytes = 2147483648
 osd hostname = localhost
+osd client watch timeout = 3
 
 [{_GATEWAY}]
 keyring = {folder}/none

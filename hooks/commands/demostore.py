@@ -122,6 +122,8 @@ DEMO_STORES: Mapping[str, DemoStore] = {
         DemoStore("minio", "MinIO", "us-east-1", _minio),
         DemoStore("garage", "Garage", "garage", _garage),
         DemoStore("ceph-rgw", "Ceph RGW", "us-east-1", _ceph_rgw, program="radosgw"),
-        DemoStore("seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs, user="myappuser"),
+        DemoStore(
+            "seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs, program="weed", user="myappuser"
+        ),
     )
 }

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import yaml
 
 from backends import Backend
 from hooks import logs
-from hooks.commands import manifest
+from hooks.attachments.attachments import NOT_BY_HAND
+from hooks.commands import connectionfile, manifest
 from hooks.commands.rehearsal import Rehearsal
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.outcome import Status
@@ -60,7 +63,19 @@ def add_parser(commands: Any) -> None:
         "--problems", action="store_true", help="show only the Secrets that need a look"
     )
     parser.add_argument(
-        "-o", "--output", choices=("table", "json"), default="table", help="for people or programs"
+        "-o",
+        "--output",
+        choices=("table", "json", "yaml"),
+        default="table",
+        help="for people or programs",
+    )
+    parser.add_argument(
+        "--connection",
+        nargs="?",
+        const=connectionfile.STDOUT,
+        metavar="CONNECTION_FILE",
+        help="write the connection Secrets there as YAML, for the owner alone to read (0600); "
+        "without a file to standard output, which must be no terminal, and instead of the rest",
     )
 
 
@@ -74,10 +89,16 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
     """
     logs.configure("ERROR", "text")
     kube = None
+    file: str | None = arguments.connection
+    connections: list[Mapping[str, Any]] = []
     keys = Keys(settings.annotation_key)
     rehearsal = Rehearsal(backend) if arguments.dry_run else None
     rows: list[dict[str, Any]] = []
     try:
+        if file is not None:
+            if arguments.dry_run:
+                raise connectionfile.NotWritten("with --dry-run there are no credentials to write")
+            connectionfile.check(file)
         kube = connect(settings)
         operator = Operator.build(settings, rehearsal or backend, Metrics(), kube)
         # All files are read before anything is done for the first.
@@ -89,19 +110,32 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
                 if rehearsal:
                     rehearsal.begin()
                 result = await operator.syncer.sync(request)
-                rows.append(_row(request, result, keys, rehearsal))
+                row = _row(request, result, keys, rehearsal)
+                rows.append(row)
+                if file is not None and result.outcome and result.outcome.accepted:
+                    made = operator.syncer.connection_secret(request)
+                    if made is not None:
+                        connections.append(made)
+                        row["message"] = row["message"].removesuffix(f" {NOT_BY_HAND}")
                 progress.step()
         finally:
             progress.clear()
-    except manifest.ManifestError as error:
+        if file is not None:
+            connectionfile.write(file, connections)
+    except (manifest.ManifestError, connectionfile.NotWritten) as error:
         return say_why(str(error), FAILED)
     finally:
         await backend.close()
         if kube:
             kube.close()
     shown = [row for row in rows if row["status"] not in _FINE] if arguments.problems else rows
-    if arguments.output == "json":
+    if file == connectionfile.STDOUT:
+        passed = len(read) - len(asked)
+        say(_summary(rows, passed, keys, dry_run=False), file=sys.stderr)
+    elif arguments.output == "json":
         print(json.dumps(shown, indent=2))
+    elif arguments.output == "yaml":
+        print(yaml.safe_dump(shown, sort_keys=False), end="")
     else:
         if shown:
             _print_table(shown, dry_run=arguments.dry_run)

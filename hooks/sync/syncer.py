@@ -10,7 +10,7 @@ from functools import partial
 from backends.base import Backend, Claim, Gap
 from backends.errors import StoreError, TimedOut
 from backends.wire.deadline import Deadline
-from hooks.attachments.attachments import Attachments
+from hooks.attachments.attachments import Attachments, Made
 from hooks.claim.fieldkeys import KeyChoice
 from hooks.claim.policy import Policy
 from hooks.claim.policyfile import Deletion
@@ -128,6 +128,16 @@ class Syncer:
         check_supported(found.claim, self._backend.capabilities, found.keys)
         self._attachments.check(request, found.claim, rules.policy)
         return found
+
+    def connection_secret(self, request: SyncRequest) -> Made | None:
+        """The connection Secret of a Secret that no controller shows, None if it asks for none.
+
+        Raises:
+            Refusal: it asks for what can't be, or it is another operator's.
+        """
+        claim = self.reading(request).claim
+        alone = replace(request, attached_secrets={})
+        return self._attachments.check(alone, claim, self._standing_rules().policy)
 
     def _standing_rules(self) -> Rules:
         """The rules, with one version of the policy file."""

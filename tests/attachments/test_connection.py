@@ -165,7 +165,7 @@ def test_the_secrets_own_name_is_invalid() -> None:
 
 
 @pytest.mark.parametrize("annotations", [{}, {"connection_secret": "app-s3"}])
-@pytest.mark.parametrize("form", ["", "Rclone", "aws", "rclone,s3cmd"])
+@pytest.mark.parametrize("form", ["", "Rclone", "all", "rclone,", "rclone s3cmd"])
 def test_an_unknown_format_is_invalid(form: str, annotations: dict[str, str]) -> None:
     with pytest.raises(InvalidSecret, match="rclone, s3cmd") as caught:
         CONNECTIONS.wanted(request({}, connection_format=form, **annotations))

@@ -24,8 +24,9 @@ from tests.servers.require import NotInstalledError, find_metacontroller
 
 Part = Callable[[Path], list[Figures]]
 
-# Each new user costs MinIO and the operator half a second of CPU.
-_COUNTS = {"minio": 200}
+# Each new user costs MinIO and the operator half a second of CPU, and SeaweedFS the more the more
+# users there are.
+_COUNTS = {"minio": 200, "seaweedfs": 200}
 # From here on one number of callers has to do, and nothing is rotated: with VersityGW, whose work
 # for each change grows with the number of users, that alone would take hours.
 _MANY = 5000
@@ -35,7 +36,8 @@ _MANY_CALLERS = 50
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--secrets", type=int, metavar="N", help="how many (1000; MinIO 200)")
+    told = "how many (1000; MinIO and SeaweedFS 200)"
+    parser.add_argument("--secrets", type=int, metavar="N", help=told)
     parser.add_argument("--backend", choices=sorted(KINDS), default="versitygw")
     parser.add_argument(
         "--folder", type=Path, default=Path("build/bench"), help="for bench.json and bench.svg"

@@ -70,7 +70,7 @@ def write(directory: Path, text: str, name: str = "secret.yaml") -> str:
         ["check", "--fast"],
         ["sync"],
         ["sync", "-f"],
-        ["sync", "-f", "x", "-o", "yaml"],
+        ["sync", "-f", "x", "-o", "xml"],
         ["--dry-run"],
     ],
 )

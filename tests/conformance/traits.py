@@ -196,8 +196,8 @@ TRAITS: Mapping[str, Traits] = {
         ),
         refused=_UNKNOWN_OR_WRONG,
         features=frozenset({"administrators", "names-again"}),
-        # Of a user with one policy and one access key, all of which are looked for.
-        before_deletion=(5, 3),
+        # A user's policies and keys are looked for, and its one key is deleted.
+        before_deletion=(3, 3),
         locked="not in a valid state",
         keys=["abcd", "0123", "A" * 128],
         # Refused as what it can't do, which tests/backends/seaweedfs shows.

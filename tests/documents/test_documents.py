@@ -226,18 +226,12 @@ def test_a_connection_secret_has_the_keys_that_are_told(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.crt"
     bundle.write_bytes(Authority("a CA").pem())
     connections = Connections(keys, "https://s3.example.com", "us-east-1", ca_bundle(bundle))
-    made: set[str] = set()
-    for form in ("rclone", "s3cmd"):
-        tenant = Secret("app")
-        tenant.document["metadata"]["annotations"] |= {
-            keys["connection-secret"]: "app-s3",
-            keys["connection-format"]: form,
-        }
-        request = replace(SyncRequest.of(tenant.document), attached_secrets={})
-        answer = connections.make(request, CLAIM)
-        assert answer is not None
-        made |= set(answer["data"])
-    assert told - {"connection-format"} == made
+    tenant = Secret("app")
+    tenant.document["metadata"]["annotations"][keys["connection-secret"]] = "app-s3"
+    request = replace(SyncRequest.of(tenant.document), attached_secrets={})
+    answer = connections.make(request, CLAIM)
+    assert answer is not None
+    assert told == set(answer["data"])
 
 
 def test_the_adoption_table_has_every_setting() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hooks.claim.endpoint import normalise
 from hooks.claim.secret import read
+from hooks.contract.status import Keys
 from tests.attended import SIGNING_KEY, Attended, cluster_of
 from tests.manifests import (
     EXAMPLES,
@@ -30,6 +31,12 @@ def is_generated(secret: Document) -> bool:
 
 def test_there_are_examples() -> None:
     assert {path.name for path in EXAMPLES} == {
+        "argo.yaml",
+        "cnpg.yaml",
+        "flux.yaml",
+        "gitlab.yaml",
+        "loki.yaml",
+        "velero.yaml",
         "secret.yaml",
         "env-from.yaml",
         "external-secret.yaml",
@@ -40,7 +47,13 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize("secret", [each for each in example_secrets() if not is_generated(each)])
 def test_the_operator_understands_the_example(secret: Document, tmp_path: Path) -> None:
     settings, _ = load_settings(tmp_path)
-    assert secret["metadata"]["annotations"] == {settings.annotation_key: "true"}
+    annotations = secret["metadata"]["annotations"]
+    assert annotations[settings.annotation_key] == "true"
+    keys = Keys(settings.annotation_key)
+    assert annotations.keys() <= {
+        keys[word]
+        for word in ("enabled", "connection-secret", "connection-format", "connection-defaults")
+    }
     data = {
         key: base64.b64encode(value.encode()).decode()
         for key, value in secret["stringData"].items()

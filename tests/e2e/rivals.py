@@ -48,7 +48,24 @@ def keep(stack: Stack, namespace: str, access_key: str) -> None:
     }
     written = stack.policy_file.with_suffix(".new")
     written.write_text(yaml.safe_dump({"rules": [rule, *policy["rules"]]}))
+    told = in_force(stack)
     written.replace(stack.policy_file)
+    # It is looked at when a Secret is synced that has a name of its own.
+    reader = stack.tenant(namespace, "reader")
+    stack.put(reader)
+
+    def read() -> bool:
+        stack.touch(reader)
+        stack.settle(quiet=0.3)
+        return in_force(stack) > told
+
+    wait_until(read, timeout=30, what="the new rule to be in force")
+    stack.delete(reader)
+
+
+def in_force(stack: Stack) -> int:
+    """How often the hook has read another policy file than before."""
+    return stack.hook.process.log_text().count("rules are in force")
 
 
 def contender_for(

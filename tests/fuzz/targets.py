@@ -15,6 +15,8 @@ from pathlib import Path
 from backends.errors import ServerFault, error_for
 from backends.wire import jsonbody, xmlbody
 from backends.wire.sensitive import Sensitive
+from hooks.attachments.formats import Access
+from hooks.attachments.template import LIMIT, TemplateError, expand
 from hooks.claim import policyfile
 from hooks.claim.policyfile import PolicyError
 from hooks.contract.decorator import NotAHookRequest, SyncRequest
@@ -28,10 +30,29 @@ from tests.support import ENVIRON, PREFIX
 
 _FIXTURES = Path(__file__).parents[1] / "fixtures"
 _CODE = re.compile(r"[A-Za-z0-9.]{0,64}")
-_ANNOTATIONS = ("grant", "grants", "bucket", "user", "applied", "deletion-policy", "keys")
+_ANNOTATIONS = (
+    "grant",
+    "grants",
+    "bucket",
+    "user",
+    "applied",
+    "deletion-policy",
+    "keys",
+    "connection-secret",
+    "connection-format",
+    "connection-defaults",
+)
 _STATUSES = (400, 403, 404, 409, 500, 503)
 _UID = "ce43fd9e-6870-42f9-9f15-94948d720094"
 _GRANTS = Grants(Sensitive("a-key"))
+_ACCESS = Access(
+    "https://s3.example.com:9000",
+    "eu-west-3",
+    "user",
+    Sensitive("${ca}'\"Kanarienvogel"),
+    "bucket",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n",
+)
 _GRANT = Grant("u", Holding(1, Kind.OWN), {"b": Holding(1, Kind.SHARED)})
 
 
@@ -116,6 +137,24 @@ def policy(content: bytes) -> None:
             assert not pattern.allows("team.bucket-a", "")
 
 
+def template(content: bytes) -> None:
+    """A tenant's template for a key of its connection Secret."""
+    text = content.decode(errors="replace")
+    try:
+        (made,) = expand({"key": text}, _ACCESS).values()
+    except TemplateError as error:
+        told = str(error)
+        assert told.startswith("key")
+        assert "Kanarienvogel" not in told or "Kanarienvogel" in text
+        return
+    assert len(made) <= LIMIT
+    # Nothing gets in that isn't named, and nothing is put into what was put in.
+    if "${" not in text:
+        assert made == text.encode()
+    if "access-secret}" not in text:
+        assert b"Kanarienvogel" not in made or "Kanarienvogel" in text
+
+
 def control(content: bytes) -> None:
     """Fails for some inputs: whoever finds nothing here wouldn't find anything."""
     assert len(content) <= 3, "this one is there to be found"
@@ -151,7 +190,7 @@ rules:
     adoption: never
     deletion: [retain, "delete-user"]
 """
-TARGETS = {
+TARGETS: dict[str, Target] = {
     "hook": Target(
         hook,
         [_recorded(path) for path in sorted(_FIXTURES.glob("metacontroller/*.json"))],
@@ -189,5 +228,17 @@ TARGETS = {
         ["!!int", "!!binary", "%YAML 1.1", "<<: *names", '"\\Uffffffff"', "? ", "|+1", "&a [*a]"],
     ),
 }
+TARGETS["template"] = Target(
+    template,
+    [
+        b'{"key": ${json:access-secret}, "url": "${endpoint}/${url:bucket}"}\n',
+        b"ca: ${yaml:ca}\nname: '${yaml:access-key}'\n",
+        (
+            b'export A="${shell:access-secret}" # don\'t\n'
+            b"[s3]\nb = ${ini:region}${base64:ca}$${host}\n"
+        ),
+    ],
+    ["${", "}", "$${", "${json:", "${shell:access-secret}", "${ca}", "'", '"', "\\"],
+)
 CONTROL = "control"
 ALL = {**TARGETS, CONTROL: Target(control, [b"a"], ["ab"])}

@@ -49,6 +49,7 @@ OURS = [
         "applied",
         "connection-secret",
         "connection-format",
+        "connection-defaults",
         "deletion-policy",
         "keys",
     )

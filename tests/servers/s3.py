@@ -24,7 +24,8 @@ _CLIENT = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
     connect_timeout=2,
-    read_timeout=10,
+    # SeaweedFS takes some seconds for the first object after its start.
+    read_timeout=30,
     retries={"total_max_attempts": 1},
 )
 

@@ -292,6 +292,25 @@ def test_a_race_that_is_lost_is_run_again(ceph: RealSubject, times: int) -> None
     assert secret.state == expected
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["same-secret", "another"])
+def test_a_user_that_a_gateway_left_half_made_is_completed(
+    ceph: RealSubject, store: CephRGWStore, same: bool
+) -> None:
+    """As it is when the gateway ends between its two writes; not if that takes somebody's user."""
+    name = f"half-user-{same}".lower()
+    store.create_user(name, SECRET if same else OTHER_SECRET)
+    store.process.rados("--pool=default.rgw.meta", "--namespace=users.keys", "rm", name)
+    # Or it would remember the key.
+    store.restart()
+    secret = Secret.claiming(name, name, SECRET)
+    operator = ceph.operator()
+    operator.sync(secret)
+    assert secret.state == (READY if same else ("Retrying", "NotYetVisible"))
+    user = store.user(name)
+    assert user is not None
+    assert user.secrets == {name: SECRET if same else OTHER_SECRET}
+
+
 def test_an_unknown_part_of_a_bucket_is_taken_for_the_bucket(
     ceph: RealSubject, store: CephRGWStore
 ) -> None:

@@ -14,7 +14,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as some
 
 from backends.wire.sensitive import Sensitive
-from hooks.attachments.toolfile import Access, Unwritable, rclone, s3cmd
+from hooks.attachments.formats import Access, Unwritable
+from hooks.attachments.formats.inifile import rclone, s3cmd
 
 ENDPOINT = "https://s3.example.com:7070"
 # What a Secret's value may hold: no control characters.

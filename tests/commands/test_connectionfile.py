@@ -1,0 +1,135 @@
+"""Connection Secrets in a file: for its owner alone, whole or not at all, never on a terminal."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pty
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hooks.commands import connectionfile
+from hooks.commands.cli import main
+from tests.commands import test_cli
+from tests.commands.test_cli import MANIFEST, write
+from tests.support import PREFIX
+
+# The environment and the store of the other commands' tests.
+_environment = test_cli._environment
+model = test_cli.model
+
+ASKING = MANIFEST.replace(
+    'enabled: "true"',
+    f'enabled: "true", {PREFIX}connection-secret: app-s3, {PREFIX}connection-format: velero',
+)
+
+
+def read(path: Path) -> list[Any]:
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+@pytest.mark.usefixtures("model")
+def test_a_connection_secret_is_written_for_its_owner_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "connection.yaml"
+    made.write_text("from before")
+    made.chmod(0o644)
+    old = os.umask(0)
+    try:
+        code = main(
+            ["sync", "-f", write(tmp_path, ASKING), "-o", "yaml", "--connection", str(made)]
+        )
+    finally:
+        os.umask(old)
+    assert code == 0
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    (secret,) = read(made)
+    assert secret["kind"] == "Secret"
+    assert secret["metadata"]["name"] == "app-s3"
+    plain = {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+    assert plain["AWS_SECRET_ACCESS_KEY"] in plain["cloud"]
+    # Only the file has it.
+    shown = capsys.readouterr()
+    assert plain["AWS_SECRET_ACCESS_KEY"] not in shown.out + shown.err
+    (row,) = yaml.safe_load(shown.out)
+    assert row["status"] == "Ready"
+    assert "left to Metacontroller" not in row["message"]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.usefixtures("model")
+def test_standard_output_has_nothing_else(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sync", "-f", write(tmp_path, ASKING), "-o", "yaml", "--connection"]) == 0
+    shown = capfd.readouterr()
+    (secret,) = yaml.safe_load_all(shown.out)
+    assert secret["metadata"]["name"] == "app-s3"
+    assert "1 Ready" in shown.err
+
+
+def test_a_redirected_file_becomes_its_owners_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out"
+    with path.open("w") as out:
+        path.chmod(0o644)
+        monkeypatch.setattr("sys.stdout", out)
+        connectionfile.check("-")
+        connectionfile.write("-", [{"kind": "Secret"}])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read(path) == [{"kind": "Secret"}]
+
+
+def test_a_terminal_gets_no_credentials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr("sys.stdout", terminal)
+        assert main(["sync", "-f", write(tmp_path, ASKING), "-o", "yaml", "--connection"]) == 1
+    os.close(ours)
+    assert "is a terminal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [("/dev/null", "no ordinary file"), (".", "no ordinary file"), ("none/file", "no folder")],
+)
+def test_what_is_no_place_for_credentials_is_refused_before_anything_is_done(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    why: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["sync", "-f", write(tmp_path, ASKING), "--connection", file]) == 1
+    assert why in capsys.readouterr().err
+
+
+def test_a_rehearsal_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(tmp_path / "connection.yaml")
+    arguments = ["sync", "--dry-run", "-f", write(tmp_path, ASKING), "--connection", file]
+    assert main(arguments) == 1
+    assert "--dry-run" in capsys.readouterr().err
+    assert not Path(file).exists()
+
+
+def test_who_is_not_ready_gets_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "connection.yaml"
+    assert main(["sync", "-f", write(tmp_path, ASKING), "--connection", str(file)]) == 1
+    assert "Retrying" in capsys.readouterr().out
+    assert file.read_text() == ""
+
+
+@pytest.mark.usefixtures("model")
+def test_one_that_asks_for_none_gets_none(tmp_path: Path) -> None:
+    file = tmp_path / "connection.yaml"
+    assert main(["sync", "-f", write(tmp_path, MANIFEST), "--connection", str(file)]) == 0
+    assert file.read_text() == ""
