@@ -21,6 +21,7 @@ from hooks.commands.cli import main
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.status import Keys
 from hooks.settings.settings import Settings
+from hooks.sync.renewal import generator_of
 from tests.chart.rendering import CHART, of_kind, render
 from tests.markdown import Document
 from tests.support import ENVIRON
@@ -129,7 +130,7 @@ def test_policy_files_are_accepted(name: str, shown: str) -> None:
 
 
 def test_secrets_are_accepted() -> None:
-    settings = Settings.load(ENVIRON)
+    settings = Settings.load({**ENVIRON, "SIGNING_KEY": "the-signing-key"})
     connections = Connections.of(KEYS, settings)
     shown = 0
     for name, found in loaded():
@@ -146,8 +147,13 @@ def test_secrets_are_accepted() -> None:
         found["metadata"].setdefault("namespace", "default")
         request = SyncRequest.of(found)
         assert KEYS.enables(request), name
-        read(request.data, settings.rules, request.origin, request.namespace)
         connections.wanted(request)
+        plan = generator_of(settings).plan(request, None, 0)
+        if plan is not None:
+            assert set(fields) == {"bucket-name"}, name
+            read(plan.data(request.data), settings.rules, request.origin, request.namespace)
+            continue
+        read(request.data, settings.rules, request.origin, request.namespace)
         assert request.annotations.get(KEYS["deletion-policy"], "retain") in set(Deletion)
         assert "example-only-replace-me" in fields.values(), name
         shown += 1
