@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,6 @@ NOT_SUPPORTED = ("Invalid", "NotSupported")
 DISABLED = ("Conflict", "UserDisabled")
 MISCONFIGURED = ("Retrying", "OperatorMisconfigured")
 DOCUMENT = Path(__file__).parents[3] / "docs" / "backends.md"
-
-
-@pytest.fixture(scope="module")
-def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubject]:
-    with seaweedfs_subject(tmp_path_factory.mktemp("seaweedfs")) as subject:
-        yield subject
-
-
-@pytest.fixture
-def store(seaweedfs: RealSubject) -> SeaweedStore:
-    assert isinstance(seaweedfs.store, SeaweedStore)
-    return seaweedfs.store
 
 
 def _claim(bucket: str, user: str, secret: str = SECRET, **attributes: Any) -> Claim:
