@@ -16,7 +16,6 @@ from hooks.claim.secret import (
 )
 
 ENDPOINT = "https://s3.example.com:7070"
-
 RULES = Rules(
     roles=frozenset({"user", "userplus"}),
     user_ids=(range(1000, 2000), range(3000, 3001)),
@@ -28,7 +27,6 @@ RULES = Rules(
 )
 
 FIELDS = {"bucket-name": "my-bucket", "access-key": "my-user", "access-secret": "hunter2"}
-
 SPECIFIC = {
     "bucket-name": ["BUCKET_NAME", "AWS_BUCKET_NAME", "AWS_STORAGE_BUCKET_NAME"],
     "access-key": ["AWS_ACCESS_KEY_ID"],
@@ -97,11 +95,8 @@ IMPOSSIBLE = {
 }
 
 KEYS = "s3-resource-operator.io/keys"
-
 SPECIFIC_PAIRS = [(key, alias) for key, aliases in SPECIFIC.items() for alias in aliases]
-
 GENERIC_PAIRS = [(key, alias) for key, aliases in GENERIC.items() for alias in aliases]
-
 PAIRS = [*SPECIFIC_PAIRS, *GENERIC_PAIRS]
 
 

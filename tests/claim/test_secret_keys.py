@@ -22,7 +22,6 @@ from tests.claim.reading import (
 )
 
 APPS = {"APP_BUCKET": "my-bucket", "APP_KEY": "my-user", "APP_SECRET": "hunter2"}
-
 NAMED = "bucket=APP_BUCKET,access-key=APP_KEY,secret=APP_SECRET"
 
 
