@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hooks.contract.outcome import Reason
-from tests.claim.test_secret import FIELDS, RULES, claimed, encoded, refused, with_field
+from tests.claim.reading import FIELDS, RULES, claimed, encoded, refused, with_field
 
 
 def data(**fields: str) -> dict[str, object]:

@@ -13,8 +13,8 @@ from hooks.claim.allowed import Pattern
 from hooks.claim.policy import Policy, PolicyFile
 from hooks.claim.secret import InvalidSecret, Rules, check_supported, read
 from hooks.contract.outcome import Reason
+from tests.claim.reading import FIELDS, RULES, claimed, encoded, refused, whole, with_field
 from tests.claim.test_policyfile import EXAMPLE
-from tests.claim.test_secret import FIELDS, RULES, claimed, encoded, refused, whole, with_field
 
 OWN = {"bucket-name": "team-a.data", "access-key": "team-a.app"}
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -33,20 +32,6 @@ pytestmark = pytest.mark.server
 
 SECONDS = 10.0
 FINALIZER = "example.com/kept"
-
-
-@pytest.fixture
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = kube_of(api_cluster.kubeconfig)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def namespace(api_cluster: Cluster) -> Iterator[str]:
-    made = api_cluster.namespace(f"kube-{secrets.token_hex(4)}")
-    yield made
-    api_cluster.api.delete_all("Secret", made)
 
 
 @pytest.fixture

@@ -39,20 +39,6 @@ SECONDS = 10.0
 FINALIZER = "example.com/kept"
 
 
-@pytest.fixture
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    client = kube_of(api_cluster.kubeconfig)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def namespace(api_cluster: Cluster) -> Iterator[str]:
-    made = api_cluster.namespace(f"kube-{secrets.token_hex(4)}")
-    yield made
-    api_cluster.api.delete_all("Secret", made)
-
-
 def test_no_configuration_is_none(tmp_path: Path) -> None:
     assert Kube.load({}, service_account=tmp_path) is None
     assert Kube.load({"HOME": str(tmp_path)}, service_account=tmp_path) is None

@@ -5,64 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import tracemalloc
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from backends.wire.sensitive import Sensitive
 from hooks.metrics import Metrics
-from hooks.serving.app import BODY_LIMIT, Readiness, hook_app, ops_app
-from hooks.serving.places import Places
-from hooks.settings.settings import Settings
-from hooks.sync.operator import Operator
+from hooks.serving.app import BODY_LIMIT, Readiness, ops_app
 from tests.model import ModelStore
-from tests.support import ENVIRON, PREFIX, Secret
-
-LONG = 20.0
-
-
-def hook(
-    store: ModelStore,
-    *,
-    metrics: Metrics | None = None,
-    token: str = "",
-    concurrency: int = 2,
-    timeout: float = LONG,
-) -> Starlette:
-    metrics = metrics or Metrics()
-    tokens = [Sensitive(token)] if token else []
-    operator = Operator.build(Settings.load(ENVIRON), store, metrics)
-    return hook_app(operator, Places(concurrency), metrics, tokens=tokens, timeout=timeout)
-
-
-def body(secret: Secret) -> dict[str, Any]:
-    return {
-        "controller": {"kind": "DecoratorController"},
-        "object": secret.document,
-        "attachments": {},
-        "related": {},
-        "finalizing": False,
-    }
-
-
-@pytest.fixture
-def store() -> ModelStore:
-    return ModelStore()
-
-
-@pytest.fixture
-def client(store: ModelStore) -> Iterator[TestClient]:
-    with TestClient(hook(store)) as client:
-        yield client
-
-
-@pytest.fixture
-def secret() -> Secret:
-    return Secret.claiming("my-bucket", "my-user", "hunter2")
+from tests.serving.apps import body, hook
+from tests.support import PREFIX, Secret
 
 
 def test_a_secret_is_provisioned_and_answered_with_its_status(

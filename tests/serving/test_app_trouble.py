@@ -18,25 +18,9 @@ from hooks.logs import configure
 from hooks.metrics import Metrics
 from tests.loggers import logging_kept
 from tests.model import ModelStore
-from tests.serving.test_app import LONG, body, hook
+from tests.serving.apps import LONG, body, hook
 from tests.support import PREFIX, Secret
 from tests.test_logs import json_lines
-
-
-@pytest.fixture
-def store() -> ModelStore:
-    return ModelStore()
-
-
-@pytest.fixture
-def client(store: ModelStore) -> Iterator[TestClient]:
-    with TestClient(hook(store)) as client:
-        yield client
-
-
-@pytest.fixture
-def secret() -> Secret:
-    return Secret.claiming("my-bucket", "my-user", "hunter2")
 
 
 def test_a_store_that_is_down_is_an_answer_and_no_error(

@@ -9,7 +9,7 @@ import pytest
 from hooks.settings.misspelt import misspelt
 from hooks.settings.settings import Settings, SettingsError
 from tests.markdown import Document, names
-from tests.settings.test_settings import REQUIRED, load, mistakes
+from tests.settings.loading import REQUIRED, load, mistakes
 
 CONFIGURATION = Document(Path(__file__).parents[2] / "docs" / "configuration.md")
 VARIABLES = {

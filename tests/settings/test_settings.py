@@ -7,29 +7,11 @@ from pathlib import Path
 import pytest
 
 from hooks.claim.adoption import Adoption
-from hooks.settings.settings import Settings, SettingsError
+from hooks.settings.settings import SettingsError
 from tests.authority import Authority
+from tests.settings.loading import REQUIRED, load, mistakes, named
 
-REQUIRED = {
-    "S3_ENDPOINT_URL": "https://s3.example.com:7070",
-    "S3_ACCESS_KEY": "operator-key",
-    "S3_SECRET_KEY": "operator-secret",
-}
 ALL_IDS = (range(1, 2147483648),)
-
-
-def load(**variables: str) -> Settings:
-    return Settings.load({**REQUIRED, **variables})
-
-
-def mistakes(**variables: str) -> list[str]:
-    with pytest.raises(SettingsError) as caught:
-        load(**variables)
-    return caught.value.mistakes
-
-
-def named(found: list[str]) -> list[str]:
-    return [mistake.partition(":")[0] for mistake in found]
 
 
 @pytest.mark.parametrize(

@@ -9,26 +9,7 @@ import pytest
 
 from hooks.settings.settings import Settings, SettingsError
 from tests.authority import Authority
-
-REQUIRED = {
-    "S3_ENDPOINT_URL": "https://s3.example.com:7070",
-    "S3_ACCESS_KEY": "operator-key",
-    "S3_SECRET_KEY": "operator-secret",
-}
-
-
-def load(**variables: str) -> Settings:
-    return Settings.load({**REQUIRED, **variables})
-
-
-def mistakes(**variables: str) -> list[str]:
-    with pytest.raises(SettingsError) as caught:
-        load(**variables)
-    return caught.value.mistakes
-
-
-def named(found: list[str]) -> list[str]:
-    return [mistake.partition(":")[0] for mistake in found]
+from tests.settings.loading import load, mistakes, named
 
 
 @pytest.mark.parametrize("name", ["S3_ACCESS_KEY", "S3_SECRET_KEY"])

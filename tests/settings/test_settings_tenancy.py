@@ -11,7 +11,7 @@ from backends.wire.sensitive import Sensitive
 from hooks.claim.policy import Policy
 from hooks.settings.settings import Switch
 from tests.claim.test_policyfile import EXAMPLE
-from tests.settings.test_settings import REQUIRED, load, mistakes, named
+from tests.settings.loading import REQUIRED, load, mistakes, named
 
 CLAIM = Claim("team-a.data", "team-a.app", Sensitive("s"))
 

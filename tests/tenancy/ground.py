@@ -16,15 +16,10 @@ from tests.properties.cluster import Secrets, Seen, Slot
 from tests.support import PREFIX, Operator, wait
 
 READY = ("Ready", "Provisioned")
-
 BUCKET_CLAIMED = ("Conflict", "BucketClaimed")
-
 KEY_CLAIMED = ("Conflict", "AccessKeyClaimed")
-
 HOLDER: Slot = ("mine", "holder")
-
 BESIDE: Slot = ("mine", "beside")
-
 STRANGER: Slot = ("theirs", "stranger")
 
 SECRET, OTHER_SECRET = "first-long-secret", "second-long-secret"

@@ -23,9 +23,7 @@ from tests.servers.api import Object
 from tests.support import ENVIRON, PREFIX, wait
 
 KEYS = Keys(ENABLED)
-
 GRANTS = Grants(Sensitive("a-key"))
-
 ENDPOINT = ENVIRON["S3_ENDPOINT_URL"]
 
 

@@ -13,7 +13,6 @@ import pytest
 from backends.wire.deadline import Deadline
 from hooks.cluster.kube import Kube
 from hooks.commands.processes import LOOPBACK
-from hooks.contract.grant import Holding, Kind
 from hooks.contract.outcome import Reason, Refusal
 from hooks.tenancy.standing import Thing
 from tests.live import Hooks, kube_of
@@ -36,8 +35,6 @@ from tests.tenancy.lookups import (
 pytestmark = pytest.mark.server
 
 UNAVAILABLE = ("Retrying", "GuardUnavailable")
-
-SHARED = Holding(1, Kind.SHARED)
 
 
 # What is not asked, and what is left to ADOPTION

@@ -38,8 +38,6 @@ from tests.tenancy.lookups import (
 
 pytestmark = pytest.mark.server
 
-UNAVAILABLE = ("Retrying", "GuardUnavailable")
-
 SHARED = Holding(1, Kind.SHARED)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from backends.errors import CredentialsRejected
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
 from hooks.contract.outcome import Action
-from tests.conformance.subject import RealSubject, minio_subject
+from tests.conformance.subject import RealSubject
 from tests.servers.minio import POLICY, MinioStore, refused
 from tests.servers.s3 import code_of
 from tests.support import Operator, Secret, wait
@@ -30,18 +30,6 @@ OWNED = ("Conflict", "BucketOwned")
 ADMIN = ("Conflict", "AdminUser")
 DISABLED = ("Conflict", "UserDisabled")
 DOCUMENT = Path(__file__).parents[3] / "docs" / "backends.md"
-
-
-@pytest.fixture(scope="module")
-def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubject]:
-    with minio_subject(tmp_path_factory.mktemp("minio")) as subject:
-        yield subject
-
-
-@pytest.fixture
-def store(minio: RealSubject) -> MinioStore:
-    assert isinstance(minio.store, MinioStore)
-    return minio.store
 
 
 def _new_bucket(store: MinioStore, operator: Operator, secret: Secret) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backends.base import Claim, Gap
-from backends.errors import ClockSkew, ServerFault, TimedOut
+from backends.base import Claim
+from backends.errors import ClockSkew, ServerFault
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
-from tests.conformance.subject import RealSubject, minio_subject
+from tests.backends.races import lose_cut_short, lose_in_time
+from tests.conformance.subject import RealSubject
 from tests.servers.minio import POLICY, MinioStore
 from tests.support import Secret, wait
 
@@ -26,18 +26,6 @@ OWNED = ("Conflict", "BucketOwned")
 Act = Callable[[MinioStore, str], object]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubject]:
-    with minio_subject(tmp_path_factory.mktemp("minio")) as subject:
-        yield subject
-
-
-@pytest.fixture
-def store(server: RealSubject) -> MinioStore:
-    assert isinstance(server.store, MinioStore)
-    return server.store
-
-
 def _delete(store: MinioStore, user: str) -> None:
     store.delete_user(user)
 
@@ -49,11 +37,11 @@ def _enable(store: MinioStore, user: str) -> None:
 @pytest.mark.parametrize("act", [_delete, _enable])
 @pytest.mark.parametrize("adoption", ["any", "never"])
 def test_a_bucket_of_a_disabled_user_moves_once_somebody_decides_about_the_user(
-    server: RealSubject, store: MinioStore, act: Act, adoption: str
+    minio: RealSubject, store: MinioStore, act: Act, adoption: str
 ) -> None:
     """An administrator disables a key that leaked, and its tenant names a new one."""
     leaked, new = f"leaked-{act.__name__[1:]}-{adoption}", f"new-{act.__name__[1:]}-{adoption}"
-    operator = server.operator({"ADOPTION": adoption})
+    operator = minio.operator({"ADOPTION": adoption})
     secret = Secret.claiming(leaked, leaked, SECRET)
     operator.sync(secret)
     store.put(leaked, "key", b"body")
@@ -72,39 +60,39 @@ def test_a_bucket_of_a_disabled_user_moves_once_somebody_decides_about_the_user(
 
 
 def test_a_disabled_groups_bucket_stays_until_it_is_enabled(
-    server: RealSubject, store: MinioStore
+    minio: RealSubject, store: MinioStore
 ) -> None:
     _give_to_group(store, "of-disabled-group", "disabled-group")
     store.admin().group_disable("disabled-group")
     with pytest.raises(ServerFault, match="disabled"):
-        wait(server.backend().change_owner(_claim("of-disabled-group", "taker"), Deadline(20)))
+        wait(minio.backend().change_owner(_claim("of-disabled-group", "taker"), Deadline(20)))
     assert store.owner("of-disabled-group") == "disabled-group"
     store.admin().group_enable("disabled-group")
     secret = Secret.claiming("of-disabled-group", "taker", SECRET)
-    server.operator().sync(secret)
+    minio.operator().sync(secret)
     assert secret.state == READY
     assert store.owner("of-disabled-group") == "taker"
 
 
 def test_nothing_is_taken_from_the_others_where_one_is_disabled(
-    server: RealSubject, store: MinioStore
+    minio: RealSubject, store: MinioStore
 ) -> None:
     """They would lose the bucket, and nobody get it."""
     secret = Secret.claiming("of-several", "able", SECRET)
-    server.operator().sync(secret)
+    minio.operator().sync(secret)
     store.create_user("unable", SECRET)
     store.attach(f"{POLICY}of-several", "unable")
     store.admin().user_disable("unable")
     store.create_user("third", SECRET)
     with pytest.raises(ServerFault, match="disabled"):
-        wait(server.backend().change_owner(_claim("of-several", "third"), Deadline(20)))
+        wait(minio.backend().change_owner(_claim("of-several", "third"), Deadline(20)))
     assert store.owner("of-several") == "able,unable"
 
 
-def test_a_groups_bucket_is_not_unowned(server: RealSubject, store: MinioStore) -> None:
+def test_a_groups_bucket_is_not_unowned(minio: RealSubject, store: MinioStore) -> None:
     _give_to_group(store, "of-group", "analysts")
     secret = Secret.claiming("of-group", "newcomer", SECRET)
-    operator = server.operator({"ADOPTION": "unowned"})
+    operator = minio.operator({"ADOPTION": "unowned"})
     operator.sync(secret)
     assert secret.state == OWNED
     assert store.owner("of-group") == "analysts"
@@ -112,70 +100,40 @@ def test_a_groups_bucket_is_not_unowned(server: RealSubject, store: MinioStore) 
 
 
 def test_who_loses_the_race_for_a_new_bucket_keeps_no_access_though_its_time_is_up(
-    server: RealSubject, store: MinioStore
+    minio: RealSubject, store: MinioStore
 ) -> None:
-    server.operator().sync(Secret.claiming("raced", "winner", SECRET))
+    minio.operator().sync(Secret.claiming("raced", "winner", SECRET))
     store.create_user("late-loser", SECRET)
-    deadline = Deadline(20)
-
-    def up(operation: str, *_: object) -> None:
-        if operation == "create_bucket":
-            deadline.__init__(-1)  # type: ignore[misc]
-
-    backend = server.connect(server.environ(), up)
-    claim = _claim("raced", "late-loser")
-    with pytest.raises(TimedOut):
-        wait(backend.create_bucket(claim, deadline))
-    # What is being taken away is no longer believed in, whoever asks.
-    assert wait(backend.probe(claim, Deadline(20))).gap is Gap.DENIED
+    lose_in_time(minio, _claim("raced", "late-loser"))
     assert store.owner("raced") == "winner"
 
 
 def test_who_is_cut_short_after_it_lost_the_race_keeps_no_access(
-    server: RealSubject, store: MinioStore
+    minio: RealSubject, store: MinioStore
 ) -> None:
-    server.operator().sync(Secret.claiming("raced-too", "winner-too", SECRET))
+    minio.operator().sync(Secret.claiming("raced-too", "winner-too", SECRET))
     store.create_user("cut-loser", SECRET)
-
-    async def lose() -> None:
-        cut = asyncio.Event()
-
-        def observe(operation: str, *_: object) -> None:
-            if operation == "create_bucket":
-                asyncio.get_running_loop().call_soon(cut.set)
-
-        backend = server.connect(server.environ(), observe)
-        task = asyncio.create_task(
-            backend.create_bucket(_claim("raced-too", "cut-loser"), Deadline(20))
-        )
-        async with asyncio.timeout(20):
-            await cut.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        found = await backend.find_bucket("raced-too", Deadline(20))
-        assert found is not None
-        assert found.is_owned_by("winner-too")
-
-    wait(lose())
+    found = lose_cut_short(minio, _claim("raced-too", "cut-loser"))
+    assert found is not None
+    assert found.is_owned_by("winner-too")
 
 
 def test_a_name_that_minio_keeps_for_itself_is_refused_in_its_words(
-    server: RealSubject, store: MinioStore
+    minio: RealSubject, store: MinioStore
 ) -> None:
     secret = Secret.claiming("minio", "of-reserved", SECRET)
-    server.operator({"RESERVED_BUCKETS": "nothing-of-this-name"}).sync(secret)
+    minio.operator({"RESERVED_BUCKETS": "nothing-of-this-name"}).sync(secret)
     assert secret.state == ("Invalid", "RejectedByBackend")
     assert "of-reserved" not in store.names()[0]
 
 
 def test_a_clock_that_is_wrong_is_named_by_the_admin_api_too(
-    server: RealSubject, monkeypatch: pytest.MonkeyPatch
+    minio: RealSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = datetime.now(UTC) - timedelta(hours=1)
     monkeypatch.setattr("minio.minioadmin.time.utcnow", lambda: late)
     with pytest.raises(ClockSkew):
-        wait(server.backend().check(Deadline(20)))
+        wait(minio.backend().check(Deadline(20)))
 
 
 def _give_to_group(store: MinioStore, bucket: str, group: str) -> None:

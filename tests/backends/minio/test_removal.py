@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,6 @@ from tests.support import Secret, wait
 pytestmark = pytest.mark.server
 
 SECRET = "a-very-strong-and-long-password"
-
-
-@pytest.fixture(scope="module")
-def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubject]:
-    with minio_subject(tmp_path_factory.mktemp("minio")) as subject:
-        yield subject
-
-
-@pytest.fixture
-def store(minio: RealSubject) -> MinioStore:
-    assert isinstance(minio.store, MinioStore)
-    return minio.store
 
 
 def _ours(store: MinioStore, bucket: str) -> bool:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
-from backends.base import Claim, Gap
-from backends.errors import TimedOut
+from backends.base import Claim
 from backends.seaweedfs import ownership
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
-from tests.conformance.subject import RealSubject, seaweedfs_subject
+from tests.backends.races import lose_cut_short, lose_in_time
+from tests.conformance.subject import RealSubject
 from tests.servers.seaweedfs import POLICY, SeaweedStore
 from tests.support import Secret, wait
 
@@ -22,18 +21,6 @@ SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
 READY = ("Ready", "Provisioned")
 OWNED = ("Conflict", "BucketOwned")
-
-
-@pytest.fixture(scope="module")
-def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSubject]:
-    with seaweedfs_subject(tmp_path_factory.mktemp("seaweedfs")) as subject:
-        yield subject
-
-
-@pytest.fixture
-def store(seaweedfs: RealSubject) -> SeaweedStore:
-    assert isinstance(seaweedfs.store, SeaweedStore)
-    return seaweedfs.store
 
 
 def _claim(bucket: str, user: str) -> Claim:
@@ -164,18 +151,7 @@ def test_who_loses_the_race_for_a_new_bucket_keeps_no_access_though_its_time_is_
 ) -> None:
     seaweedfs.operator().sync(Secret.claiming("raced", "winner", SECRET))
     store.create_user("lateloser", SECRET)
-    deadline = Deadline(20)
-
-    def up(operation: str, *_: object) -> None:
-        if operation == "create_bucket":
-            deadline.__init__(-1)  # type: ignore[misc]
-
-    backend = seaweedfs.connect(seaweedfs.environ(), up)
-    claim = _claim("raced", "lateloser")
-    with pytest.raises(TimedOut):
-        wait(backend.create_bucket(claim, deadline))
-    # What is being taken away is no longer believed in, whoever asks.
-    assert wait(backend.probe(claim, Deadline(20))).gap is Gap.DENIED
+    lose_in_time(seaweedfs, _claim("raced", "lateloser"))
     assert store.owner("raced") == "winner"
     assert _entries(store, "raced") == {"winner"}
 
@@ -185,28 +161,9 @@ def test_who_is_cut_short_after_it_lost_the_race_keeps_no_access(
 ) -> None:
     seaweedfs.operator().sync(Secret.claiming("raced-too", "winnertoo", SECRET))
     store.create_user("cutloser", SECRET)
-
-    async def lose() -> None:
-        cut = asyncio.Event()
-
-        def observe(operation: str, *_: object) -> None:
-            if operation == "create_bucket":
-                asyncio.get_running_loop().call_soon(cut.set)
-
-        backend = seaweedfs.connect(seaweedfs.environ(), observe)
-        task = asyncio.create_task(
-            backend.create_bucket(_claim("raced-too", "cutloser"), Deadline(20))
-        )
-        async with asyncio.timeout(20):
-            await cut.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        found = await backend.find_bucket("raced-too", Deadline(20))
-        assert found is not None
-        assert found.is_owned_by("winnertoo")
-
-    wait(lose())
+    found = lose_cut_short(seaweedfs, _claim("raced-too", "cutloser"))
+    assert found is not None
+    assert found.is_owned_by("winnertoo")
 
 
 def test_many_changes_at_once_lose_nothing(seaweedfs: RealSubject, store: SeaweedStore) -> None:
