@@ -25,7 +25,7 @@ CASES: list[tuple[list[str], set[str]]] = [
     (["completion", ""], {"bash", "fish", "zsh"}),
     (["status", "-o", ""], {"table", "wide", "json", "yaml"}),
     (["status", "--output", "w"], {"wide"}),
-    (["sync", "--output", ""], {"table", "json"}),
+    (["sync", "--output", ""], {"table", "json", "yaml"}),
     (["sync", "--d"], {"--dry-run"}),
     (["sync", "--dry-run", "--p"], {"--problems"}),
     (["detach", "--d"], {"--dry-run", "--delete-controller"}),
