@@ -57,7 +57,7 @@ def main() -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     (options.folder / "bench.json").write_text(report.as_json(figures))
     (options.folder / "bench.svg").write_bytes(plot.cost_per_secret(figures))
-    report.print_table(figures, Console(width=max(progress.width, 160)))
+    report.print_table(figures, Console(width=max(progress.width, report.WIDTH)))
     print(
         f"Also in {options.folder}: bench.json, and bench.svg with the cost by number of Secrets."
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench.figures import Figures
 
 GOROUTINES = (10, 50)
-PATH = f"native loop, {GOROUTINES[0]} goroutines"
+PATH = f"native, {GOROUTINES[0]} goroutines"
 """The one that other rows are held against."""
 
 # A store that answers nothing has each request end after 30 s.
@@ -50,8 +50,8 @@ class Job:
     @property
     def path(self) -> str:
         """Its name in the table."""
-        kept = "" if self.keep_connections else ", new connections"
-        return f"native loop, {self.goroutines} goroutines{kept}"
+        kept = "goroutines" if self.keep_connections else "new connections"
+        return f"native, {self.goroutines} {kept}"
 
 
 @dataclass(frozen=True)

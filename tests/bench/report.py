@@ -11,6 +11,9 @@ from rich.table import Table
 
 from tests.bench.figures import Figures
 
+# Characters that the widest row takes.
+WIDTH = 170
+
 _COLUMNS = (
     "Secrets\nper s",
     "total\ns",

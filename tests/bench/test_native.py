@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from tests.bench import floor, native, report
+from tests.bench import floor, native, report, whole
 from tests.bench.figures import Figures
 from tests.bench.native import Job, parse, seconds_by_kind
 from tests.bench.stores import KINDS
@@ -59,7 +60,7 @@ def test_rows_are_held_against_the_ten_goroutines_alone() -> None:
     rows = [
         Figures(native.PATH, "unchanged", 10, 1.0),
         Figures(native.PATH, "unchanged", 10, 3.0),
-        Figures("native loop, 50 goroutines", "unchanged", 10, 50.0),
+        Figures("native, 50 goroutines", "unchanged", 10, 50.0),
         Figures(floor.PATH, "unchanged", 10, 8.0),
         Figures(floor.PATH, "new", 10, 8.0),
     ]
@@ -72,6 +73,28 @@ def test_a_row_has_both_ratios() -> None:
     assert (shown["times_floor"], shown["times_native"]) == (2.0, 4.0)
     (bare,) = report.rows([replace(row, floor_seconds=None, native_seconds=None)])
     assert (bare["times_floor"], bare["times_native"]) == (None, None)
+
+
+def test_the_table_is_wide_enough_for_its_rows() -> None:
+    row = Figures(
+        whole.ALONE,
+        "store down",
+        10_000,
+        12345.67,
+        [0.12345] * 3,
+        store_requests=123456,
+        hook_calls=10_000,
+        cpu_seconds=1234.5,
+        resident_bytes=78_430_000,
+        floor_seconds=98.76,
+        native_seconds=12.34,
+    )
+    job = Job("http://127.0.0.1:1", "us-east-1", "acl", floor.probes(1), keep_connections=False)
+    console = Console(width=report.WIDTH)
+    with console.capture() as captured:
+        report.print_table([row, replace(row, path=job.path)], console)
+    assert job.path in captured.get()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in captured.get()
 
 
 @pytest.mark.server
@@ -87,9 +110,9 @@ def test_every_store_takes_its_probes(kind: str, tmp_path: Path) -> None:
         loop.close()
         rows = list(native.measure(program, store.url, store.region, query, probes))
         assert [row.path for row in rows] == [
-            "native loop, 10 goroutines",
-            "native loop, 50 goroutines",
-            "native loop, 10 goroutines, new connections",
+            "native, 10 goroutines",
+            "native, 50 goroutines",
+            "native, 10 new connections",
         ]
         assert all(len(row.latencies or ()) == COUNT for row in rows)
         wrong = [replace(probe, secret_key="not-the-secret") for probe in probes]
