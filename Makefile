@@ -10,11 +10,9 @@ BACKEND ?= versitygw
 WORKERS ?= 2
 # In the order of the folders: the long ones come before the short ones, which fill the end up.
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
-# What `make bench GUARD=1` compares this build with.
-BASE ?= 84ac7d1
 # What `make image` builds and `make kind` runs.
 IMAGE ?= s3-resource-operator:dev
-SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint
+SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint native-floor
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
@@ -63,9 +61,11 @@ demo-svg: setup ## the demo as a picture for the README
 demo-cluster: setup servers ## the same through a real kube-apiserver and Metacontroller
 	@$(RUN) -m tests.e2e.demo_cluster
 
-bench: setup servers ## speed, as ratios to a bare loop; GUARD=1: to an earlier commit
+bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD=1: the guard
 ifdef GUARD
-	@$(RUN) -m tests.bench.guard --base $(BASE) $(if $(SMALL),--small)
+	@$(RUN) -m tests.bench.guard $(if $(BASE),--base $(BASE)) $(if $(SMALL),--small)
+else ifdef BASE
+	@$(RUN) -m tests.bench.beside --base $(BASE) --backend $(BACKEND) $(if $(SMALL),--secrets 50 --rounds 2)
 else
 	@$(RUN) -m tests.bench --backend $(BACKEND) $(if $(LONG),--secrets 10000)
 endif

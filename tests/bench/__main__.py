@@ -15,7 +15,7 @@ from statistics import mean
 
 from rich.console import Console
 
-from tests.bench import direct, floor, plot, report, whole
+from tests.bench import direct, floor, native, plot, report, whole
 from tests.bench.figures import Figures
 from tests.bench.stores import KINDS, Stores
 from tests.e2e.stack import Programs
@@ -57,7 +57,7 @@ def main() -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     (options.folder / "bench.json").write_text(report.as_json(figures))
     (options.folder / "bench.svg").write_bytes(plot.cost_per_secret(figures))
-    report.print_table(figures, Console(width=max(progress.width, 140)))
+    report.print_table(figures, Console(width=max(progress.width, report.WIDTH)))
     print(
         f"Also in {options.folder}: bench.json, and bench.svg with the cost by number of Secrets."
     )
@@ -74,6 +74,7 @@ class _Bench:
         self._folders = (folder / str(number) for number in itertools.count())
         self._stores = stores
         self._progress = progress
+        self._native = build("native-floor")
 
     def run(self, count: int) -> Iterator[Figures]:
         """All rows for so many Secrets, and those of the hook alone for fewer."""
@@ -110,11 +111,21 @@ class _Bench:
                 self._progress.print(f"  {row.kind}: {row.seconds:.1f} s")
             floors.append(self._floor(count))
             near = [row for rows_of_floor in floors[-2:] for row in rows_of_floor]
-            measured += [replace(row, floor_seconds=_mean(near, row.kind)) for row in rows]
+            natively = native.seconds_by_kind(near)
+            measured += [
+                replace(
+                    row,
+                    floor_seconds=_mean(near, row.kind),
+                    native_seconds=natively.get(row.kind),
+                )
+                for row in rows
+            ]
         every = [row for rows_of_floor in floors for row in rows_of_floor]
-        # One row for all the floors: the median run of each kind.
-        kinds = list(dict.fromkeys(row.kind for row in every))
-        yield from (_median([row for row in every if row.kind == kind]) for kind in kinds)
+        # One row for all the floors of one sort: the median run of each kind.
+        sorts = dict.fromkeys((row.path, row.kind) for row in every)
+        yield from (
+            _median([row for row in every if (row.path, row.kind) == sort]) for sort in sorts
+        )
         yield from measured
 
     def _direct(self, count: int, callers: int) -> tuple[str, Part]:
@@ -124,11 +135,12 @@ class _Bench:
     def _floor(self, count: int) -> list[Figures]:
         self._progress.print(f"the floor, {count:,}")
         with self._stores.running(next(self._folders)) as store:
-            return floor.measure(store, count, rotation=self._stores.rotation)
+            rotation = self._stores.rotation
+            return floor.measure(store, count, self._native, rotation=rotation)
 
 
 def _mean(rows: Sequence[Figures], kind: str) -> float | None:
-    seconds = [row.seconds for row in rows if row.kind == kind]
+    seconds = [row.seconds for row in rows if (row.path, row.kind) == (floor.PATH, kind)]
     return mean(seconds) if seconds else None
 
 

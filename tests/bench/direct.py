@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import urllib3
 from tests.bench.figures import Figures, Usage, timed
 from tests.bench.floor import secret_of
 from tests.bench.stores import Stores
-from tests.servers.hook import Hook, running_hook
+from tests.servers.hook import ROOT, Hook, running_hook
+from tests.servers.s3 import S3Store
 
 # Many new users at once wait for one another on MinIO, where each costs half a second of CPU.
 PATIENCE = {"SYNC_TIMEOUT_SECONDS": "60"}
@@ -30,6 +32,30 @@ _EXPECTED: Mapping[str, Collection[str]] = {
 
 
 def measure(stores: Stores, directory: Path, count: int, callers: int) -> list[Figures]:
+    with running(stores, directory, count, callers) as run:
+        rows = [run.row("new"), run.row("unchanged")]
+        if stores.rotation:
+            rows.append(run.row("rotated"))
+        run.store.process.kill()
+        rows.append(run.row("store down"))
+        run.store.restart()
+        rows.append(run.row("store back"))
+        return rows
+
+
+@contextmanager
+def running(
+    stores: Stores, directory: Path, count: int, callers: int, *, root: Path = ROOT
+) -> Iterator[Run]:
+    """An empty store, and a hook for it.
+
+    Args:
+        stores: starts the store.
+        directory: for all that both write.
+        count: how many Secrets.
+        callers: how many calls at a time.
+        root: the folder of the build that the hook is run from.
+    """
     settings = {
         "BACKEND_NAME": stores.kind,
         # More callers than it takes at once are told to come back later, as they should be.
@@ -39,42 +65,48 @@ def measure(stores: Stores, directory: Path, count: int, callers: int) -> list[F
     }
     with (
         stores.running(directory / "store") as store,
-        running_hook(store, directory / "hook", settings=settings) as hook,
+        running_hook(store, directory / "hook", settings=settings, root=root) as hook,
+        closing(_Caller(hook, callers)) as caller,
     ):
-        caller = _Caller(hook, callers)
-        try:
-            rows = [
-                _row(hook, caller, count, callers, "new"),
-                _row(hook, caller, count, callers, "unchanged"),
-            ]
-            if stores.rotation:
-                caller.rotate()
-                rows.append(_row(hook, caller, count, callers, "rotated"))
-            store.process.kill()
-            rows.append(_row(hook, caller, count, callers, "store down"))
-            store.restart()
-            rows.append(_row(hook, caller, count, callers, "store back"))
-            return rows
-        finally:
-            caller.close()
+        yield Run(store, hook, caller, count, callers)
 
 
-def _row(hook: Hook, caller: _Caller, count: int, callers: int, kind: str) -> Figures:
-    asked, usage = hook.store_requests(), Usage(hook.process.pid)
-    caller.expected = _EXPECTED.get(kind, {"Ready"})
-    seconds, latencies = timed(caller.sync, range(count), callers=callers)
-    cpu, resident = usage.cpu_since_start(), usage.resident_bytes()
-    return Figures(
-        f"hook alone, {callers} caller{'s' if callers > 1 else ''}",
-        kind,
-        count,
-        seconds,
-        latencies,
-        store_requests=hook.store_requests() - asked,
-        hook_calls=count,
-        cpu_seconds=cpu,
-        resident_bytes=resident,
-    )
+class Run:
+    """One hook, one store, and one kind of work after the other for the same Secrets."""
+
+    def __init__(
+        self, store: S3Store, hook: Hook, caller: _Caller, count: int, callers: int
+    ) -> None:
+        self.store = store
+        self._hook = hook
+        self._caller = caller
+        self._count = count
+        self._callers = callers
+
+    def row(self, kind: str) -> Figures:
+        """Every Secret once: "new", "unchanged", "rotated", "store down" or "store back".
+
+        Raises:
+            RuntimeError: an answer is not what that kind of work has to come to.
+        """
+        if kind == "rotated":
+            self._caller.rotate()
+        hook = self._hook
+        asked, usage = hook.store_requests(), Usage(hook.process.pid)
+        self._caller.expected = _EXPECTED.get(kind, {"Ready"})
+        seconds, latencies = timed(self._caller.sync, range(self._count), callers=self._callers)
+        cpu, resident = usage.cpu_since_start(), usage.resident_bytes()
+        return Figures(
+            f"hook alone, {self._callers} caller{'s' if self._callers > 1 else ''}",
+            kind,
+            self._count,
+            seconds,
+            latencies,
+            store_requests=hook.store_requests() - asked,
+            hook_calls=self._count,
+            cpu_seconds=cpu,
+            resident_bytes=resident,
+        )
 
 
 class _Caller:

@@ -27,10 +27,15 @@ class Figures:
     cpu_seconds: float | None = None
     resident_bytes: int | None = None
     floor_seconds: float | None = None
+    native_seconds: float | None = None
 
     @property
     def times_floor(self) -> float | None:
         return None if self.floor_seconds is None else self.seconds / self.floor_seconds
+
+    @property
+    def times_native(self) -> float | None:
+        return None if self.native_seconds is None else self.seconds / self.native_seconds
 
     @property
     def rate(self) -> float:

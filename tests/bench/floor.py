@@ -6,7 +6,8 @@ import contextlib
 import json
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -18,6 +19,7 @@ from botocore.credentials import Credentials
 from minio.credentials.providers import StaticProvider
 from minio.minioadmin import MinioAdmin
 
+from tests.bench import native
 from tests.bench.figures import Figures, timed
 from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
@@ -219,34 +221,41 @@ FLOORS: Mapping[type[S3Store], type[Floor]] = {
 }
 
 
-def measure(store: S3Store, count: int, *, rotation: bool) -> list[Figures]:
-    """Every kind of work, on a store that holds nothing yet.
+def measure(store: S3Store, count: int, program: Path, *, rotation: bool) -> list[Figures]:
+    """Every kind of work, on a store that holds nothing yet, and the probes natively too.
 
     Args:
         store: running and empty.
         count: how many users, each with a bucket.
+        program: the native floor.
         rotation: whether the store can change a user's secret.
     """
     floor = FLOORS[type(store)](store)
-    kinds: list[tuple[str, Callable[[int], None], int]] = [
-        ("new", floor.provision, floor.requests),
-        ("unchanged", floor.probe, 1),
-    ]
-    if rotation:
-        kinds.append(("rotated", floor.rotate, 2))
+
+    def row(kind: str, call: Callable[[int], None], requests: int) -> Figures:
+        times = timed(call, range(count), callers=THREADS)
+        return Figures(PATH, kind, count, *times, store_requests=requests * count)
+
+    def rows() -> Iterator[Figures]:
+        yield row("new", floor.provision, floor.requests)
+        yield row("unchanged", floor.probe, 1)
+        # Before the rotation, after which VersityGW 1.8.0 refuses a few of many.
+        yield from native.measure(program, store.url, store.region, floor.query, probes(count))
+        if rotation:
+            yield row("rotated", floor.rotate, 2)
+
     try:
-        return [
-            Figures(
-                PATH,
-                kind,
-                count,
-                *timed(call, range(count), callers=THREADS),
-                store_requests=requests * count,
-            )
-            for kind, call, requests in kinds
-        ]
+        return list(rows())
     finally:
         floor.close()
+
+
+def probes(count: int) -> list[native.Probe]:
+    """What the native floor asks for so many users."""
+    return [
+        native.Probe(f"bucket-{number}", f"user{number:05}", secret_of(number))
+        for number in range(count)
+    ]
 
 
 def secret_of(number: int, generation: int = 0) -> str:

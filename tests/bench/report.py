@@ -11,11 +11,16 @@ from rich.table import Table
 
 from tests.bench.figures import Figures
 
+# Characters that the widest row takes.
+WIDTH = 170
+
 _COLUMNS = (
     "Secrets\nper s",
     "total\ns",
     "floor\ns",
     "times\nfloor",
+    "native\ns",
+    "times\nnative",
     "p50\nms",
     "p95\nms",
     "p99\nms",
@@ -35,6 +40,8 @@ def rows(figures: Sequence[Figures]) -> list[dict[str, float | int | str | None]
             "seconds": round(row.seconds, 2),
             "floor_seconds": _scaled(row.floor_seconds, 1),
             "times_floor": _scaled(row.times_floor, 1),
+            "native_seconds": _scaled(row.native_seconds, 1),
+            "times_native": _scaled(row.times_native, 1),
             "p50_ms": _scaled(row.percentile(50), 1000),
             "p95_ms": _scaled(row.percentile(95), 1000),
             "p99_ms": _scaled(row.percentile(99), 1000),
@@ -54,8 +61,10 @@ def print_table(figures: Sequence[Figures], console: Console) -> None:
     for count in sorted({row.secrets for row in figures}):
         title = f"{count:,} Secrets"
         caption = (
-            "The floor is a plain loop that sends the same requests, right before and after each "
-            "row.\nRequests are the store's; CPU and memory are the hook server's."
+            "The floor is a plain loop in Python that sends the same requests, right before and "
+            "after each row;\nnative is a loop in Go that sends the probes alone, at the same "
+            "moments.\nRequests are the store's; CPU and memory are the hook server's, and on a "
+            "native row the loop's."
         )
         table = Table(
             title=title,

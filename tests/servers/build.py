@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TextIO
 
 MODULE = Path(__file__).parent
+NATIVE_FLOOR = MODULE.parent / "bench" / "nativefloor"
 CACHE = "s3-resource-operator"
 
 _PROGRESS_SECONDS = 15
@@ -102,7 +103,7 @@ def cargo_install(package: str, version: str, features: str) -> Callable[[Path],
 
 
 def go_tool(module: Path, package: str) -> Callable[[Path], Step]:
-    """Build a program that a Go module of its own names as its tool, where `go install` can't."""
+    """Build a program by a Go module of its own: the module's tool, or what it consists of."""
 
     def step(folder: Path) -> Step:
         product = folder / package.rsplit("/", 1)[1]
@@ -152,7 +153,9 @@ def module_version(name: str, requirement: str) -> str:
 def _version(module: Path, requirement: str, *sources: Path) -> str:
     files = [module / "go.mod", module / "go.sum", *sources]
     text = files[0].read_text()
-    found = re.search(rf"^\s*{re.escape(requirement)} (v\S+)(?: // indirect)?$", text, re.MULTILINE)
+    found = re.search(
+        rf"^\s*(?:require )?{re.escape(requirement)} (v\S+)(?: // indirect)?$", text, re.MULTILINE
+    )
     if found is None:
         raise BuildError(f"{files[0]} does not require {requirement}")
     digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))
@@ -163,6 +166,7 @@ _VERSITYGW = "v1.8.0"
 _MINIO = "v0.0.0-20260212201848-7aac2a2c5b7c"
 _GARAGE = "2.5.0"
 _SEAWEEDFS = "github.com/seaweedfs/seaweedfs"
+_NATIVE_FLOOR = "s3-resource-operator.io/tests/bench/nativefloor"
 _HELM = "v4.3.1"
 _KUBECONFORM = "v0.7.0"
 _PROMTOOL = "v0.316.0"
@@ -246,6 +250,12 @@ SERVERS: Mapping[str, Server] = {
             _ACTIONLINT,
             "checks workflows; some seconds",
             go_install("github.com/rhysd/actionlint/cmd/actionlint", _ACTIONLINT),
+        ),
+        Server(
+            "native-floor",
+            _version(NATIVE_FLOOR, "github.com/aws/aws-sdk-go-v2", NATIVE_FLOOR / "main.go"),
+            "sends signed probes, as the benchmark's limit; some seconds",
+            go_tool(NATIVE_FLOOR, _NATIVE_FLOOR),
         ),
         *(
             Server(
