@@ -14,6 +14,9 @@ PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope
 IMAGE ?= s3-resource-operator:dev
 SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint native-floor
 
+# Without its cache every worker would read all tests anew, and every program that they start its code.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
 .PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart publish-wheel wheel shells chart
@@ -42,8 +45,8 @@ format: setup ## bring the code into shape
 servers: setup ## build the servers of the tests that are missing
 	$(RUN) -m tests.servers build --dispense $(SERVERS)
 
-unit: setup ## the tests that need no server
-	$(PYTEST) -m "not server and not e2e"
+unit: setup ## the tests that need no server and take no time
+	$(PYTEST) -m "not server and not e2e and not long"
 
 test: setup servers ## all tests, against real servers, with coverage
 	$(PYTEST) --cov --cov-report=term

@@ -20,6 +20,7 @@ def test_a_target_takes_its_seeds(name: str) -> None:
             target.run(seed[:cut])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(bool(runner.missing()), reason=runner.missing())
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_is_found_in_a_short_round(name: str) -> None:
@@ -29,6 +30,7 @@ def test_nothing_is_found_in_a_short_round(name: str) -> None:
     assert found.coverage > 10
 
 
+@pytest.mark.long
 @pytest.mark.skipif(bool(runner.missing()), reason=runner.missing())
 def test_a_finding_is_told_with_its_input() -> None:
     found = runner.fuzz(targets.CONTROL, seconds=20, runs=1_000_000, seed=1)

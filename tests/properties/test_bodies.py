@@ -29,6 +29,8 @@ from tests.properties.profile import tries
 from tests.properties.stepwise import StepwiseStore
 from tests.support import ENVIRON, PREFIX
 
+pytestmark = pytest.mark.long
+
 NOW = datetime.fromisoformat("2026-11-24T18:32:54.5+00:00")
 PATHS = some.sampled_from(["/sync", "/finalize"])
 

@@ -6,12 +6,15 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from hooks.claim.adoption import Adoption
 from tests.properties.events import SECRETS, SLOTS
 from tests.properties.machine import KEYS, Reconciling
 from tests.properties.profile import tries
+
+pytestmark = pytest.mark.long
 
 
 def test_any_order_of_events_keeps_what_is_promised() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.etree.ElementTree import Element
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as some
 
@@ -40,6 +41,8 @@ from tests.properties.contract import check_answer
 from tests.properties.profile import tries
 from tests.properties.test_bodies import credentials
 from tests.support import ENVIRON, PREFIX
+
+pytestmark = pytest.mark.long
 
 RULES = Settings.load(ENVIRON).rules
 LENIENT = Rules(frozenset(ROLES), [range(2**31)], [range(2**31)])

@@ -331,6 +331,7 @@ def test_credentials_that_are_given_again_leave_no_generated_user_behind(
     assert "credentials-since" not in secret.annotations
 
 
+@pytest.mark.long
 def test_two_hundred_in_one_window_all_rotate_and_none_spins(store: ModelStore) -> None:
     secrets = [Attended(f"bucket-{number}") for number in range(200)]
     one = operator(store, cluster_of(*secrets))
