@@ -1,6 +1,6 @@
 """The shape of a document that S3 has as XML and AWS's own tools as JSON, checked and written.
 
-botocore has these shapes too: to load them takes 0.2 s and 20 MB, and its messages quote values.
+botocore has these shapes too: to load them takes 0.2 s, and its messages quote values.
 A shape here tells a document from a mistake, names the place of one, and is XML in both ways.
 """
 
