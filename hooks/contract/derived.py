@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from backends.wire.sensitive import Sensitive
-from hooks.contract.grant import STORE
+from hooks.contract.grant import STORE, Grant
 
 _SALT = b"s3-resource-operator generated credentials v1"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -82,6 +82,24 @@ class Derivation:
 def is_generated(access_key: str) -> bool:
     """Whether an access key has the form of generated ones; anybody can choose such a name."""
     return bool(_ACCESS_KEY.fullmatch(access_key))
+
+
+def former_users(grant: Grant | None, user: str) -> tuple[str, ...]:
+    """Users of generated credentials that are to go, once nobody needs them any more.
+
+    Every grant that takes another's place lists them: what no grant lists is removed by nobody.
+
+    Args:
+        grant: what the Secret was given before.
+        user: the one that it has from now on.
+    """
+    if grant is None:
+        return ()
+    gone = [*grant.former]
+    if grant.since is not None and grant.holding.alone:
+        gone.append(grant.user)
+    # Each once, in their order.
+    return tuple(former for former in dict.fromkeys(gone) if former != user)
 
 
 def hkdf(material: bytes, salt: bytes, info: bytes, length: int) -> bytes:
