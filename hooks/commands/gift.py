@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from backends.base import Claim
 from hooks.commands.prospect import Claimant, View
-from hooks.contract.derived import Pair, former_users
+from hooks.contract.derived import Pair, former_users, left_users
 from hooks.contract.grant import Grant, Held, Holding, Kind, Mark
 
 
@@ -17,6 +17,7 @@ def gift(
     view: View,
     claimants: Sequence[Claimant],
     second: int,
+    unverified: Grant | None = None,
 ) -> Grant:
     """What an administrator gives: newer than all others, whatever their clock was.
 
@@ -30,6 +31,7 @@ def gift(
         view: what the store says.
         claimants: the other Secrets that have a word in it.
         second: the Kubernetes API's time, in Unix time.
+        unverified: what its own grant says where no key verifies it.
     """
     newest = max((each.holding.second for each in claimants if each.holding), default=0)
     second = max(second, newest + 1)
@@ -42,5 +44,6 @@ def gift(
         None if pair is None else pair.since,
         "" if pair is None else pair.key,
         former_users(held.grant, claim.user),
+        left=left_users(held.grant, unverified, claim.user),
         signed=second,
     )

@@ -155,7 +155,9 @@ class _Giver:
             self._say(f"others  {says(claimant)}")
         if not claimants:
             self._say("others  no other live Secret holds either of them")
-        grant = gift(claim, pair, held, view, claimants, second)
+        evidence = self._keys.evidence(request)
+        lost = self._grants.unverified(evidence.token, evidence.uid)
+        grant = gift(claim, pair, held, view, claimants, second, lost)
         if self._has_it_all(claim, request, held, claimants):
             self._say("It holds both already: there is nothing to give.")
             return OK

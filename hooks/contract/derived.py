@@ -20,6 +20,8 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 # Garage's own form, which every other store takes too: letters and digits only.
 _ID_BYTES = 12
 _SECRET_BYTES = 32
+# A rotation leaves one behind at a time.
+_MOST_LEFT = 4
 _ACCESS_KEY = re.compile(r"GK[0-9a-f]{24}")
 
 
@@ -100,6 +102,26 @@ def former_users(grant: Grant | None, user: str) -> tuple[str, ...]:
         gone.append(grant.user)
     # Each once, in their order.
     return tuple(former for former in dict.fromkeys(gone) if former != user)
+
+
+def left_users(held: Grant | None, unverified: Grant | None, user: str) -> tuple[str, ...]:
+    """Users that may be left on the store, though nothing proves whose they are.
+
+    The key that signed their grant is gone, so the grant may as well be made up: they are told of,
+    and never removed.
+
+    Args:
+        held: what the Secret's own grant proves, with those that were told of before.
+        unverified: what its grant says where no key verifies it.
+        user: the one that it has from now on.
+    """
+    if held is not None:
+        return held.left
+    if unverified is None or unverified.since is None:
+        return ()
+    named = dict.fromkeys((unverified.user, *unverified.former))
+    found = [name for name in named if is_generated(name) and name != user]
+    return tuple(found[:_MOST_LEFT])
 
 
 def hkdf(material: bytes, salt: bytes, info: bytes, length: int) -> bytes:
