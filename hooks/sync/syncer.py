@@ -189,6 +189,7 @@ class Syncer:
                         request, claim, plan, rules.policy, deadline
                     )
                     made = self._attachments.check(request, claim, rules.policy)
+            outcome = await self._renewal.told(request, claim, outcome, deadline)
             if outcome.status is Status.READY:
                 message = " ".join([outcome.message, *reading.notes])
                 outcome = replace(outcome, message=message)
