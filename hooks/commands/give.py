@@ -24,7 +24,7 @@ from hooks.cluster.kubeerrors import Conflict, Forbidden, KubeError, NotFound
 from hooks.commands.givewords import follows, says, told
 from hooks.commands.prospect import Claimant, Prospect, View
 from hooks.contract.decorator import SyncRequest
-from hooks.contract.grant import Grant, Grants, Held, Holding, Kind, Mark
+from hooks.contract.grant import Grant, Held, Holding, Kind, Mark
 from hooks.contract.outcome import Reason, Refusal
 from hooks.contract.status import Keys, name_hash
 from hooks.metrics import Metrics
@@ -126,7 +126,7 @@ class _Giver:
         self._kube = kube
         self._arguments = arguments
         self._keys = Keys(settings.annotation_key)
-        self._grants = Grants(*settings.signing_keys)
+        self._grants = settings.grants
         self._others = others_of(settings, kube)
         self._syncer = Operator.build(settings, backend, Metrics(), kube).syncer
         self._deadline = Deadline(_SECONDS)

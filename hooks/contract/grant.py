@@ -141,10 +141,12 @@ class Grants:
 
     Args:
         keys: SIGNING_KEY, one or several: the first signs, all verify.
+        stores: the names that the store has and had, the present one first.
     """
 
-    def __init__(self, *keys: Sensitive) -> None:
+    def __init__(self, *keys: Sensitive, stores: Sequence[str] = (STORE,)) -> None:
         self._keys = [key.reveal().encode() for key in keys]
+        self.stores = tuple(stores)
 
     @classmethod
     def derived(cls, credential: Sensitive) -> Sensitive:
@@ -154,16 +156,17 @@ class Grants:
         )
         return Sensitive(derived.hexdigest())
 
-    def issue(self, uid: str, grant: Grant, now: int) -> str:
+    def issue(self, uid: str, grant: Grant, now: int, behind: Sequence[object] = ()) -> str:
         """``v2.<payload>.<signature>``; the payload is base64url of canonical JSON.
 
         Args:
             uid: the Secret's, which a Secret made again doesn't have.
             grant: what it was given.
             now: the time, in Unix seconds.
+            behind: what it had on other stores, see :mod:`hooks.contract.behind`.
         """
         document: dict[str, object] = {
-            "store": STORE,
+            "store": self.stores[0],
             "uid": uid,
             "signed": now,
             "user": [grant.user, *_entry(grant.holding)],
@@ -171,19 +174,32 @@ class Grants:
         }
         if grant.since is not None or grant.former:
             document["generated"] = [grant.since, grant.key, list(grant.former)]
+        if behind:
+            document["behind"] = behind
         payload = _base64(_encode(document).encode())
         return f"v2.{payload}.{self._sign(self._keys[0], 'grants', payload)}"
 
     def read(self, token: str, uid: str) -> Grant | None:
-        """What a grant says; None if it isn't one for this Secret."""
-        match = _SECOND.fullmatch(token)
-        if not match or not uid:
+        """What a grant says; None if it isn't one for this Secret, on this store."""
+        document, current = self.document(token, uid)
+        store = document.get("store")
+        if store not in self.stores:
             return None
-        for number, key in enumerate(self._keys):
-            expected = self._sign(key, "grants", match[1])
-            if hmac.compare_digest(match[2], expected):
-                return _grant(_document(match[1]), uid, current=number == 0)
-        return None
+        return _grant(document, current=current and store == self.stores[0])
+
+    def document(self, token: str, uid: str) -> tuple[Mapping[str, Any], bool]:
+        """What one of the keys has signed for a Secret, whatever the store, and whether the first.
+
+        Empty if none has.
+        """
+        match = _SECOND.fullmatch(token)
+        if match and uid:
+            for number, key in enumerate(self._keys):
+                expected = self._sign(key, "grants", match[1])
+                if hmac.compare_digest(match[2], expected):
+                    document = _document(match[1])
+                    return (document, number == 0) if document.get("uid") == uid else ({}, False)
+        return {}, False
 
     def signed_by_another(self, token: str, uid: str) -> int | None:
         """When a grant says that it was signed which none of the keys verifies, in Unix time.
@@ -191,7 +207,7 @@ class Grants:
         It proves nothing: another replica with other keys may have written it, or anybody.
         """
         match = _SECOND.fullmatch(token)
-        if not match or not uid or self.read(token, uid) is not None:
+        if not match or not uid or self.document(token, uid)[0]:
             return None
         document = _document(match[1])
         signed = document.get("signed")
@@ -204,9 +220,12 @@ class Grants:
         return f"v1.{seconds}.{self._sign(self._keys[0], 'grant', uid, bucket, user, seconds)}"
 
     def issued_at(self, token: str, uid: str, bucket: str, user: str) -> int | None:
-        """When a grant of the first version was given, in Unix seconds; None if it isn't one."""
+        """When a grant of the first version was given, in Unix seconds; None if it isn't one.
+
+        There was one store only then.
+        """
         match = _FIRST.fullmatch(token)
-        if not match or not uid:
+        if not match or not uid or STORE not in self.stores:
             return None
         seconds = int(match[1])
         for key in self._keys:
@@ -222,21 +241,25 @@ class Grants:
         a bucket has counts together with its name; a claim without has the digest that it had
         before buckets could have anything.
         """
-        return self._applied(self._keys[0], claim)
+        return self._applied(self._keys[0], self.stores[0], claim)
 
     def is_applied(self, text: str, claim: Claim) -> bool:
         """Whether a digest is the claim's, under any of the keys."""
         # As bytes: an annotation may hold any text, which can't be compared otherwise.
         told = text.encode(errors="surrogatepass")
         return any(
-            hmac.compare_digest(self._applied(key, claim).encode(), told) for key in self._keys
+            hmac.compare_digest(self._applied(key, store, claim).encode(), told)
+            for key in self._keys
+            for store in self.stores
         )
 
-    def _applied(self, key: bytes, claim: Claim) -> str:
+    def _applied(self, key: bytes, store: str, claim: Claim) -> str:
         fields: list[object] = [claim.user, sorted(claim.attributes.items())]
         if claim.bucket_attributes:
             fields += [claim.bucket, sorted(claim.bucket_attributes.items())]
-        return self._sign(key, "applied", *fields)[:22]
+        # What was written on one store wasn't on another.
+        use = "applied" if store == STORE else f"applied on {store}"
+        return self._sign(key, use, *fields)[:22]
 
     @staticmethod
     def _sign(key: bytes, *fields: object) -> str:
@@ -337,14 +360,12 @@ def _document(payload: str) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _grant(document: Mapping[str, Any], uid: str, *, current: bool) -> Grant | None:
-    """A payload that one of the keys has signed; None if it is another Secret's or store's.
+def _grant(document: Mapping[str, Any], *, current: bool) -> Grant | None:
+    """A payload that one of the keys has signed; None if it can't be read.
 
     It may be of a later version of this operator, which has more kinds of things: what isn't known
     here is passed over.
     """
-    if document.get("uid") != uid or document.get("store") != STORE:
-        return None
     try:
         user, *entry = document["user"]
         buckets = {
