@@ -183,6 +183,7 @@ class Settings:
                 if read.boolean("ENFORCE_ENDPOINT_CHECK", True)
                 else None,
                 policy=policy,
+                public_access=read.boolean("ALLOW_PUBLIC_ACCESS", False),
             ),
             adoption=adoption,
             adoption_by_default=adoption,

@@ -11,6 +11,7 @@ from backends.base import Backend, Claim, Gap
 from backends.errors import StoreError, TimedOut
 from backends.wire.deadline import Deadline
 from hooks.attachments.attachments import Attachments, Made
+from hooks.claim.bucketsettings.reading import with_settings
 from hooks.claim.fieldkeys import KeyChoice
 from hooks.claim.policy import Policy
 from hooks.claim.policyfile import Deletion
@@ -22,12 +23,14 @@ from hooks.claim.secret import (
     read,
     read_endpoint,
 )
+from hooks.contract.applied import Applied
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import Pair
 from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe, is_anothers
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
+from hooks.sync.bucketsettings import Keeper
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.recent import Recent
@@ -195,6 +198,7 @@ class Syncer:
                         request, claim, plan, rules.policy, deadline
                     )
                     made = self._attachments.check(request, claim, rules.policy)
+            outcome = await self._renewal.told(request, claim, outcome, deadline)
             if outcome.status is Status.READY:
                 message = " ".join([outcome.message, *reading.notes])
                 outcome = replace(outcome, message=message)
@@ -289,12 +293,14 @@ class Syncer:
         claim = takeover.claim
         names = claim.bucket, claim.user
         applied = self._keys.observed(request, "applied")
+        digest = Applied.of(applied).digest
         outcome = await reconcile(
             takeover,
-            applied=self._grants.is_applied(applied, claim)
+            applied=self._grants.is_applied(digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
+            keeper=Keeper(self._grants, applied, {claim.bucket}),
         )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)
         if outcome.status is Status.READY:
@@ -312,6 +318,7 @@ class Syncer:
         data = request.data if plan is None else plan.data(request.data)
         chosen = plan is None or bool(plan.named)
         found = read(data, rules, request.origin, request.namespace, choice, chosen=chosen)
+        found = with_settings(found, data, rules, request.namespace)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
         if deletion not in _DELETIONS:
