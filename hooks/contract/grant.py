@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,8 @@ from backends.wire.sensitive import Sensitive
 # tuples of fields have.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _FIRST = re.compile(r"v1\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{43})")
+# Buckets that a Secret can have; in annotations of several, more are nothing of ours.
+_MOST = 16
 # Sixteen buckets of the longest names fit in well.
 _SECOND = re.compile(r"v2\.([A-Za-z0-9_-]{1,8192})\.([A-Za-z0-9_-]{43})")
 STORE = "default"
@@ -215,6 +217,10 @@ class Grants:
                 return seconds
         return None
 
+    def all_applied(self, claims: Iterable[Claim]) -> str:
+        """The digests of several claims of one bucket each, every one once."""
+        return ",".join(dict.fromkeys(map(self.applied, claims)))
+
     def applied(self, claim: Claim) -> str:
         """Digest of what a probe can't see, so that it is written once.
 
@@ -225,12 +231,14 @@ class Grants:
         return self._applied(self._keys[0], claim)
 
     def is_applied(self, text: str, claim: Claim) -> bool:
-        """Whether a digest is the claim's, under any of the keys."""
+        """Whether one of the digests is the claim's, under any of the keys."""
         # As bytes: an annotation may hold any text, which can't be compared otherwise.
-        told = text.encode(errors="surrogatepass")
-        return any(
-            hmac.compare_digest(self._applied(key, claim).encode(), told) for key in self._keys
-        )
+        told = text.encode(errors="surrogatepass").split(b",", _MOST)
+        for key in self._keys:
+            digest = self._applied(key, claim).encode()
+            if any(hmac.compare_digest(digest, each) for each in told):
+                return True
+        return False
 
     def _applied(self, key: bytes, claim: Claim) -> str:
         fields: list[object] = [claim.user, sorted(claim.attributes.items())]
@@ -315,7 +323,7 @@ class Evidence:
     def _first(self, grants: Grants, buckets: Set[str], users: Set[str]) -> Grant | None:
         if not self.first:
             return None
-        for bucket in sorted({self.bucket, *buckets}):
+        for bucket in sorted({*self.bucket.split(",", _MOST)[:_MOST], *buckets}):
             for user in sorted({self.user, *users}):
                 seconds = grants.issued_at(self.first, self.uid, bucket, user)
                 if seconds is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -192,6 +193,8 @@ class Outcome:
     applied: bool = True
     """Whether what a probe can't see is as the Secret says."""
     accepted: bool = False
+    parts: Mapping[str, Outcome] = field(default_factory=dict, compare=False)
+    """Where a Secret has several buckets: what came of each that was looked at, by its name."""
 
     @property
     def status(self) -> Status:
