@@ -10,10 +10,11 @@ import hashlib
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backends.base import Claim
+from hooks.contract.applied import Applied, of_buckets
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.grant import Evidence, Grant, Grants
 from hooks.contract.outcome import Outcome, Reason, Status
@@ -183,12 +184,15 @@ class Scribe:
         kept["grants"] = self._token(request, outcome.grant, seconds) or kept["grants"]
         if claim is not None and outcome.parts:
             return {**kept, **self._of_several(request, outcome, claim)}
+        applied = Applied.of(kept["applied"] or "")
+        if outcome.settings is not None:
+            applied = replace(applied, entries=outcome.settings)
         if not outcome.reason.provisioned or claim is None:
-            return kept
-        applied = kept["applied"]
-        if outcome.applied and not (applied and self.grants.is_applied(applied, claim)):
-            applied = self.grants.applied(claim)
-        return {**kept, "bucket": claim.bucket, "user": claim.user, "applied": applied}
+            return {**kept, "applied": str(applied) or None}
+        if outcome.applied and not self.grants.is_applied(applied.digest, claim):
+            applied = replace(applied, digest=self.grants.applied(claim))
+        names = {"bucket": claim.bucket, "user": claim.user}
+        return {**kept, **names, "applied": str(applied) or None}
 
     def _of_several(
         self, request: SyncRequest, outcome: Outcome, claim: Claim
@@ -199,21 +203,25 @@ class Scribe:
         if not any(part.accepted for part in parts.values()):
             return {}
         before = self.keys.observed(request, "bucket").split(",")
-        done = self.keys.observed(request, "applied")
+        told = Applied.of(self.keys.observed(request, "applied"))
         there, applied = [], []
+        entries = dict(of_buckets(told.entries, claim.buckets))
         for one in claim.each():
             part = parts.get(one.bucket)
             accepted = part is not None and part.accepted
             if accepted or one.bucket in before:
                 there.append(one.bucket)
-            if self.grants.is_applied(done, one) or (
+            if self.grants.is_applied(told.digest, one) or (
                 accepted and part is not None and part.applied
             ):
                 applied.append(one)
+            if part is not None and part.settings is not None:
+                others = {key: mark for key, mark in entries.items() if key[0] != one.bucket}
+                entries = {**others, **part.settings}
         return {
             "bucket": ",".join(there),
             "user": claim.user,
-            "applied": self._digests(done, applied) or None,
+            "applied": str(Applied(self._digests(told.digest, applied), entries)) or None,
         }
 
     def _digests(self, done: str, claims: Sequence[Claim]) -> str:
@@ -221,8 +229,8 @@ class Scribe:
 
         They may be under another key, which verifies too.
         """
-        wanted = self.grants.all_applied(claims)
-        same = done.count(",") == wanted.count(",")
+        wanted = ",".join(dict.fromkeys(map(self.grants.applied, claims)))
+        same = bool(claims) and done.count(",") == wanted.count(",")
         told = same and all(self.grants.is_applied(done, one) for one in claims)
         return done if told else wanted
 

@@ -11,6 +11,7 @@ from backends.base import Backend, Claim, Gap, Probe
 from backends.errors import StoreError, TimedOut
 from backends.wire.deadline import Deadline
 from hooks.attachments.attachments import Attachments, Made
+from hooks.claim.bucketsettings.reading import with_settings
 from hooks.claim.fieldkeys import KeyChoice
 from hooks.claim.policy import Policy
 from hooks.claim.policyfile import Deletion
@@ -24,6 +25,7 @@ from hooks.claim.secret import (
     read,
     read_endpoint,
 )
+from hooks.contract.applied import Applied
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import Pair
 from hooks.contract.grant import Grants
@@ -31,6 +33,7 @@ from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe, is_anothers
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
+from hooks.sync.bucketsettings import Keeper
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.recent import Recent
 from hooks.sync.recogniser import Recogniser
@@ -176,8 +179,7 @@ class Syncer:
             # written anew at each try.
             await self._attachments.refuse_foreign(request, deadline)
             await self._refuse_contender(request, claim, deadline)
-            # Of several buckets each has its turn later, see `reconcile_each`.
-            bucket = () if claim.more_buckets else claim.bucket
+            bucket = () if claim.more_buckets else claim.bucket  # they have their turns later
             async with self._locks.hold(deadline, bucket=bucket, user=claim.user):
                 plan = self._renewal.plan(request)
                 if plan is None:
@@ -189,6 +191,7 @@ class Syncer:
                         request, claim, plan, rules.policy, deadline
                     )
                     made = self._attachments.check(request, claim, rules.policy)
+            outcome = await self._renewal.told(request, claim, outcome, deadline)
             if outcome.status is Status.READY:
                 message = " ".join([outcome.message, *reading.notes])
                 outcome = replace(outcome, message=message)
@@ -289,15 +292,17 @@ class Syncer:
             return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
         applied = self._keys.observed(request, "applied")
+        digest = Applied.of(applied).digest
         outcome = await reconcile(
             takeover,
-            applied=self._grants.is_applied(applied, claim)
+            applied=self._grants.is_applied(digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None
             and not self._keys.observed(request, "status")
             and names not in self._provisioned,
             probed=probed,
+            keeper=Keeper(self._grants, applied, {claim.bucket}),
         )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)
         if outcome.status is Status.READY:
@@ -329,6 +334,7 @@ class Syncer:
         data = request.data if plan is None else plan.data(request.data)
         chosen = plan is None or bool(plan.named)
         found = read(data, rules, request.origin, request.namespace, choice, chosen=chosen)
+        found = with_settings(found, data, rules, request.namespace)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
         if deletion not in _DELETIONS:
