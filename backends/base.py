@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from backends.bucketsettings import Document, Setting, SettingName, SettingSupport
+from backends.wire.breaker import Breaker
 from backends.wire.deadline import Deadline
 from backends.wire.proxies import Proxies
 from backends.wire.sensitive import Sensitive
@@ -206,6 +207,7 @@ class Connection:
         tls_strict: refuses certificates that break RFC 5280.
         pool_size: connections kept open at most.
         proxies: through which it is reached.
+        breaker: keeps from it while it hangs; None where it is the only store.
     """
 
     endpoint: str
@@ -217,6 +219,7 @@ class Connection:
     tls_strict: bool = False
     pool_size: int = 32
     proxies: Proxies = field(default_factory=Proxies)
+    breaker: Breaker | None = None
 
 
 class BucketSettings(Protocol):
