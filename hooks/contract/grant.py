@@ -20,7 +20,7 @@ from backends.base import Claim
 from backends.wire.sensitive import Sensitive
 from hooks.contract.holding import Grant, Holding, Kind, Mark
 
-__all__ = ["STORE", "Evidence", "Grant", "Grants", "Held", "Holding", "Kind", "Mark"]
+__all__ = ["STORE", "Evidence", "Grant", "Grants", "Held", "Holding", "Kind", "Mark", "store_told"]
 
 # Sorted and without blanks, so that the same grant has the same bytes; a JSON list, so that no two
 # tuples of fields have.
@@ -255,6 +255,13 @@ class Evidence:
 def _place(store: str) -> tuple[str, ...]:
     """What digests have besides: what was written on one store wasn't on another."""
     return () if store == STORE else (store,)
+
+
+def store_told(token: str) -> str | None:
+    """The store that a grant names, whoever signed it; for people only. None if it is none."""
+    match = _SECOND.fullmatch(token)
+    store = _document(match[1]).get("store") if match else None
+    return store if isinstance(store, str) else None
 
 
 def _entry(holding: Holding) -> list[object]:

@@ -71,10 +71,8 @@ def test_the_operator_understands_the_example(secret: Document, tmp_path: Path) 
     }
     assert annotations[settings.annotation_key] == "true"
     keys = Keys(settings.annotation_key)
-    assert annotations.keys() <= {
-        keys[word]
-        for word in ("enabled", "connection-secret", "connection-format", "connection-defaults")
-    }
+    asked = ("enabled", "store", "connection-secret", "connection-format", "connection-defaults")
+    assert annotations.keys() <= {keys[word] for word in asked}
     data = {
         key: base64.b64encode(value.encode()).decode()
         for key, value in secret["stringData"].items()
