@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from backends.bucketsettings import Document, Setting, SettingName, SettingSupport
+from backends.wire.breaker import Breaker
 from backends.wire.deadline import Deadline
 from backends.wire.proxies import Proxies
 from backends.wire.sensitive import Sensitive
@@ -62,6 +64,13 @@ class Claim:
     """``enabled`` or ``suspended``."""
     origin: str = ""
     """Where it comes from, for a store that lets users be labelled."""
+    settings: tuple[Setting, ...] = ()
+    """What is to be made of the bucket as its owner; see :class:`BucketSettings`."""
+
+    @property
+    def locked(self) -> bool:
+        """Whether a bucket that is made for it gets an object lock."""
+        return any(setting.name is SettingName.LOCK for setting in self.settings)
 
     @property
     def credentials(self) -> Credentials:
@@ -151,6 +160,7 @@ class Capabilities:
         quota_bytes: whether a bucket's size can be limited.
         quota_objects: whether the number of a bucket's objects can be limited.
         versioning: whether a bucket can keep former versions of its objects.
+        settings: what of a bucket's settings it honours.
     """
 
     roles: frozenset[str]
@@ -161,6 +171,7 @@ class Capabilities:
     quota_bytes: bool = False
     quota_objects: bool = False
     versioning: bool = False
+    settings: SettingSupport = field(default_factory=SettingSupport)
 
     @property
     def attributes(self) -> bool:
@@ -182,6 +193,7 @@ class Connection:
         tls_strict: refuses certificates that break RFC 5280.
         pool_size: connections kept open at most.
         proxies: through which it is reached.
+        breaker: keeps from it while it hangs; None where it is the only store.
     """
 
     endpoint: str
@@ -193,6 +205,37 @@ class Connection:
     tls_strict: bool = False
     pool_size: int = 32
     proxies: Proxies = field(default_factory=Proxies)
+    breaker: Breaker | None = None
+
+
+class BucketSettings(Protocol):
+    """A bucket's settings, read and written as its owner, in the form of
+    :mod:`backends.wire.settingforms`. Every method raises :class:`backends.errors.StoreError` and
+    nothing else. Only what the capabilities name is ever asked for.
+    """
+
+    async def read(self, name: SettingName, claim: Claim, deadline: Deadline) -> Document | None:
+        """What stands on the claim's bucket; None for nothing."""
+        ...
+
+    async def write(
+        self, name: SettingName, document: Document, claim: Claim, deadline: Deadline
+    ) -> None:
+        """Puts a document in the place of what stands there.
+
+        Raises:
+            Rejected: the store refuses it, in its own words.
+            Unsupported: it can't be had on this bucket.
+        """
+        ...
+
+    async def remove(self, name: SettingName, claim: Claim, deadline: Deadline) -> None:
+        """Takes away what stands there; nothing there is no error."""
+        ...
+
+    async def is_public(self, claim: Claim, deadline: Deadline) -> bool:
+        """Whether a request that nobody has signed may read an object of the bucket."""
+        ...
 
 
 class Backend(Protocol):
@@ -211,6 +254,11 @@ class Backend(Protocol):
     @property
     def administrator(self) -> str:
         """The user that owns what the operator's own credentials create."""
+        ...
+
+    @property
+    def bucket_settings(self) -> BucketSettings:
+        """Reads and writes the settings of buckets."""
         ...
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:

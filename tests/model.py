@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.bucketsettings import SettingName
 from backends.errors import NotEmpty, Unsupported
 from backends.wire.deadline import Deadline
+from tests.modelsettings import SUPPORT, ModelSettings
 
 ADMINISTRATOR = "operator-admin"
 
@@ -52,6 +54,10 @@ class ModelStore:
     has_policies: bool = True
     before: Callable[[str], None] = lambda operation: None
     calls: list[str] = field(default_factory=list)
+    bucket_settings: ModelSettings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bucket_settings = ModelSettings(self._called)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -63,6 +69,7 @@ class ModelStore:
             quota_bytes="quota_bytes" in self.features,
             quota_objects="quota_objects" in self.features,
             versioning="versioning" in self.features,
+            settings=SUPPORT,
         )
 
     @property
@@ -133,6 +140,8 @@ class ModelStore:
         if claim.bucket in self.owners or claim.user not in self.accounts:
             return False
         self.owners[claim.bucket] = claim.user
+        if claim.locked:
+            self.bucket_settings.documents[claim.bucket, SettingName.LOCK] = "enabled"
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -145,6 +154,7 @@ class ModelStore:
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         await self._called("wipe")
         self.settings.pop(bucket, None)
+        self.bucket_settings.forget(bucket, kept=SettingName.LOCK)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         await self._called("release")
@@ -169,6 +179,7 @@ class ModelStore:
         self.quotas.pop(name, None)
         self.versioning.pop(name, None)
         self.settings.pop(name, None)
+        self.bucket_settings.forget(name)
         return True
 
     async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:

@@ -27,6 +27,7 @@ from backends.garage.errors import CODES
 from backends.wire import jsonbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS
 from backends.wire.deadline import Deadline
+from backends.wire.settings import S3Settings
 from backends.wire.signing import SignedClient
 
 _NO_SETTINGS: Mapping[str, Any] = {
@@ -48,7 +49,13 @@ class Garage:
 
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._s3 = SignedClient(connection.endpoint, connection, observe)
+        self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
         self._api = AdminApi(connection, observe)
+
+    @property
+    def bucket_settings(self) -> S3Settings:
+        """Reads and writes the settings of buckets."""
+        return self._settings
 
     @property
     def administrator(self) -> str:

@@ -29,6 +29,7 @@ from backends.wire import jsonbody
 from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
+from backends.wire.settings import S3Settings, lock_header
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
 
@@ -52,11 +53,17 @@ class MinIO:
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin
         self._s3 = SignedClient(connection.endpoint, connection, observe)
+        self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
         self._buckets = Buckets(self._s3, self._admin, CODES.admin_error)
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api)
         self._ownership = Ownership(self._api, self._accounts)
         self._cleanup = Cleanup()
+
+    @property
+    def bucket_settings(self) -> S3Settings:
+        """Reads and writes the settings of buckets."""
+        return self._settings
 
     @property
     def administrator(self) -> str:
@@ -141,7 +148,7 @@ class MinIO:
         else made the bucket meanwhile, the policy is taken away again: so the request is not
         repeated when its answer is lost, since the second would say that the bucket exists.
         """
-        was_there = await self._ownership.ensure(claim.bucket, deadline)
+        was_there = await self._ownership.ensure(claim.bucket, deadline, locked=claim.locked)
         given = await self._ownership.give(claim.bucket, claim.user, deadline)
         if given is None:
             return False
@@ -151,6 +158,7 @@ class MinIO:
             operation="create_bucket",
             credentials=self._admin,
             deadline=deadline,
+            headers=lock_header(claim),
             repeat=False,
         )
         if answer.code in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
@@ -178,7 +186,7 @@ class MinIO:
         its accepted probe would be believed, and the other never be found again. A user that
         has the policy keeps it all the while.
         """
-        await self._ownership.write(claim.bucket, deadline)
+        await self._ownership.write(claim.bucket, deadline, locked=claim.locked)
         owners = await self._ownership.owners(claim.bucket, deadline)
         await self._ownership.take(claim.bucket, owners - {claim.user}, deadline)
         if claim.user in owners:

@@ -27,7 +27,7 @@ from hooks.commands.givewords import follows, says, told
 from hooks.commands.prospect import Claimant, Prospect, View
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.derived import Pair
-from hooks.contract.grant import Grant, Grants, Held
+from hooks.contract.grant import Grant, Held
 from hooks.contract.outcome import Reason, Refusal
 from hooks.contract.status import Keys, name_hash
 from hooks.metrics import Metrics
@@ -131,7 +131,7 @@ class _Giver:
         self._kube = kube
         self._arguments = arguments
         self._keys = Keys(settings.annotation_key)
-        self._grants = Grants(*settings.signing_keys)
+        self._grants = settings.grants
         self._others = others_of(settings, kube)
         self._syncer = Operator.build(settings, backend, Metrics(), kube).syncer
         self._deadline = Deadline(_SECONDS)

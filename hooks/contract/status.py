@@ -10,10 +10,12 @@ import hashlib
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backends.base import Claim
+from hooks.contract.applied import Applied
+from hooks.contract.behind import Behind, left_behind
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.grant import Evidence, Grant, Grants
 from hooks.contract.outcome import Outcome, Reason, Status
@@ -112,10 +114,13 @@ class Scribe:
                 Secret is answered for.
         """
         since = self._since(request, outcome, now)
+        message = outcome.message
+        if outcome.status is Status.READY:
+            message = " ".join([message, *map(str, self._behind(request))])
         annotations = {
             "status": outcome.status.value,
             "reason": outcome.reason.value,
-            "message": _one_line(outcome.message),
+            "message": _one_line(message),
             "last-transition-time": since.strftime(_TIME),
             "endpoint": None if outcome.status is Status.SKIPPED else endpoint or self.endpoint,
             **self._holdings(request, outcome, claim, now),
@@ -173,12 +178,15 @@ class Scribe:
             return kept
         # Also where the store took user and bucket, and then refused a quota.
         kept["grants"] = self._token(request, outcome.grant, seconds) or kept["grants"]
+        applied = Applied.of(kept["applied"] or "")
+        if outcome.settings is not None:
+            applied = replace(applied, entries=outcome.settings)
         if not outcome.reason.provisioned or claim is None:
-            return kept
-        applied = kept["applied"]
-        if outcome.applied and not (applied and self.grants.is_applied(applied, claim)):
-            applied = self.grants.applied(claim)
-        return {**kept, "bucket": claim.bucket, "user": claim.user, "applied": applied}
+            return {**kept, "applied": str(applied) or None}
+        if outcome.applied and not self.grants.is_applied(applied.digest, claim):
+            applied = replace(applied, digest=self.grants.applied(claim))
+        names = {"bucket": claim.bucket, "user": claim.user}
+        return {**kept, **names, "applied": str(applied) or None}
 
     def _token(self, request: SyncRequest, grant: Grant | None, now: int) -> str | None:
         """A new text of a grant; None where the one that is there will do."""
@@ -187,7 +195,12 @@ class Scribe:
         before = self.keys.evidence(request).held(self.grants).grant
         if before == grant and (before.current or now - before.signed < REST):
             return None
-        return self.grants.issue(request.uid, grant, now)
+        behind = [each.document() for each in self._behind(request)]
+        return self.grants.issue(request.uid, grant, now, behind)
+
+    def _behind(self, request: SyncRequest) -> tuple[Behind, ...]:
+        """What the Secret had on other stores."""
+        return left_behind(self.grants, self.keys.observed(request, "grants"), request.uid)
 
 
 def is_anothers(keys: Keys, grants: Grants, request: SyncRequest, now: int) -> bool:
