@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Protocol
 
 from backends.wire.deadline import Deadline
@@ -42,6 +42,17 @@ class Credentials:
     secret: Sensitive
 
 
+class Access(StrEnum):
+    """What a second user may do with the objects of another's bucket."""
+
+    READ_ONLY = "read-only"
+    READ_WRITE = "read-write"
+
+    def covers(self, other: Access) -> bool:
+        """Whether who may do this may do the other."""
+        return self is Access.READ_WRITE or other is Access.READ_ONLY
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One bucket and one user that a Secret asks for, already checked.
@@ -62,6 +73,8 @@ class Claim:
     """``enabled`` or ``suspended``."""
     origin: str = ""
     """Where it comes from, for a store that lets users be labelled."""
+    access: Access | None = None
+    """What the user is to do with a bucket that stays another's; None for a bucket of its own."""
 
     @property
     def credentials(self) -> Credentials:
@@ -195,6 +208,47 @@ class Connection:
     proxies: Proxies = field(default_factory=Proxies)
 
 
+class Sharing(Protocol):
+    """Access of a second user to a bucket that stays its owner's.
+
+    Only what this operator has given is told and taken away. Methods raise and repeat as those of
+    :class:`Backend` do. Those that change something expect the caller to hold the bucket's turn.
+    """
+
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        """One request, signed as the tenant, that reads an object which need not be there.
+
+        It names no owner: a user with access is none.
+        """
+        ...
+
+    async def may_write(self, claim: Claim, deadline: Deadline) -> bool:
+        """Whether the tenant may write; asked by a request that could make nothing.
+
+        The caller has had an accepted :meth:`probe`.
+        """
+        ...
+
+    async def shares(self, bucket: str, deadline: Deadline) -> Mapping[str, Access]:
+        """Every user that was given access to the bucket; none where there is no bucket."""
+        ...
+
+    async def share(self, claim: Claim, deadline: Deadline) -> bool:
+        """Gives the claim's user the claim's access, and no more than that.
+
+        False also where there is no such bucket or user, and where the user owns the bucket.
+
+        Raises:
+            Unsupported: the bucket has no room for another user.
+            Withheld: the owner's own policy forbids it.
+        """
+        ...
+
+    async def unshare(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        """Takes the access away again; an owner keeps what it has as such."""
+        ...
+
+
 class Backend(Protocol):
     """One store. Every method raises :class:`backends.errors.StoreError` and nothing else.
 
@@ -211,6 +265,11 @@ class Backend(Protocol):
     @property
     def administrator(self) -> str:
         """The user that owns what the operator's own credentials create."""
+        ...
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """How a second user gets access to a bucket; None where the store can't have one."""
         ...
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
@@ -257,7 +316,8 @@ class Backend(Protocol):
         """Removes the settings that an owner can make, so that the next inherits none of them.
 
         That is the bucket's policy, and lifecycle rules, CORS, website, notifications and
-        replication as far as the store has them; never an object, nor versioning, lock or quota.
+        replication as far as the store has them, and every access that was shared; never an object,
+        nor versioning, lock or quota.
         A bucket that is gone is no error.
         """
         ...

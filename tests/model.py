@@ -6,11 +6,11 @@ The conformance suite runs on it too, so that it can't drift from what the real 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.base import Access, Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.errors import NotEmpty, Unsupported
 from backends.wire.deadline import Deadline
 
@@ -45,6 +45,8 @@ class ModelStore:
     versioning: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     """What owners have made of their buckets: a policy, say."""
+    shared: dict[str, dict[str, Access]] = field(default_factory=dict)
+    """Of each bucket, who has access beside its owner."""
     roles: frozenset[str] = frozenset({"user", "userplus", "admin"})
     names_owners: bool = True
     features: frozenset[str] = frozenset({"quota_bytes", "quota_objects", "versioning"})
@@ -69,44 +71,53 @@ class ModelStore:
     def administrator(self) -> str:
         return ADMINISTRATOR
 
+    @property
+    def sharing(self) -> ModelSharing:
+        return ModelSharing(self)
+
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
-        await self._called("probe")
+        await self.called("probe")
+        gap = self.gap(claim)
+        owner = self.owners.get(claim.bucket)
+        return Probe(gap, owner if self.names_owners and gap is Gap.ACCEPTED else None)
+
+    def gap(self, claim: Claim, guests: Mapping[str, Access] | None = None) -> Gap:
+        """What is missing; `guests` may have the bucket as well as its owner."""
         account = self.accounts.get(claim.user)
         if account is None or account.disabled:
-            return Probe(Gap.NO_USER)
+            return Gap.NO_USER
         if account.secret != claim.secret.reveal():
-            return Probe(Gap.WRONG_SECRET)
+            return Gap.WRONG_SECRET
         if claim.bucket not in self.owners:
-            return Probe(Gap.NO_BUCKET)
-        owner = self.owners[claim.bucket]
-        if owner != claim.user and account.role != "admin":
-            return Probe(Gap.DENIED)
-        return Probe(Gap.ACCEPTED, owner if self.names_owners else None)
+            return Gap.NO_BUCKET
+        if self.owners[claim.bucket] == claim.user or account.role == "admin":
+            return Gap.ACCEPTED
+        return Gap.ACCEPTED if claim.user in (guests or {}) else Gap.DENIED
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
-        await self._called("find_user")
+        await self.called("find_user")
         if name == ADMINISTRATOR:
             return User(admin=True)
         account = self.accounts.get(name)
         return User(account.role == "admin", account.disabled) if account else None
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
-        await self._called("find_bucket")
+        await self.called("find_bucket")
         if name not in self.owners:
             return None
         owner = self.owners[name]
         return Bucket(frozenset({owner} if owner else set()))
 
     async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
-        await self._called("may_deny")
+        await self.called("may_deny")
         return self.has_policies
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
-        await self._called("owns_buckets")
+        await self.called("owns_buckets")
         return user in self.owners.values()
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
-        await self._called("create_user")
+        await self.called("create_user")
         if claim.user in self.accounts:
             return False
         self.accounts[claim.user] = Account(
@@ -118,7 +129,7 @@ class ModelStore:
         return True
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
-        await self._called("update_user")
+        await self.called("update_user")
         account = self.accounts.get(claim.user)
         if account is None:
             return False
@@ -129,38 +140,39 @@ class ModelStore:
         return True
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
-        await self._called("create_bucket")
+        await self.called("create_bucket")
         if claim.bucket in self.owners or claim.user not in self.accounts:
             return False
         self.owners[claim.bucket] = claim.user
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
-        await self._called("change_owner")
+        await self.called("change_owner")
         if claim.bucket not in self.owners or claim.user not in self.accounts:
             return False
         self.owners[claim.bucket] = claim.user
         return True
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
-        await self._called("wipe")
+        await self.called("wipe")
         self.settings.pop(bucket, None)
+        self.shared.pop(bucket, None)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
-        await self._called("release")
+        await self.called("release")
         if bucket not in self.owners or self.owners[bucket] != user:
             return False
         self.owners[bucket] = ADMINISTRATOR
         return True
 
     async def delete_user(self, name: str, deadline: Deadline) -> bool:
-        await self._called("delete_user")
+        await self.called("delete_user")
         if name == ADMINISTRATOR:
             raise Unsupported("The operator's own account is never deleted.")
         return self.accounts.pop(name, None) is not None
 
     async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
-        await self._called("delete_bucket")
+        await self.called("delete_bucket")
         if name not in self.owners:
             return False
         if any(bucket == name for bucket, _ in self.objects):
@@ -169,15 +181,16 @@ class ModelStore:
         self.quotas.pop(name, None)
         self.versioning.pop(name, None)
         self.settings.pop(name, None)
+        self.shared.pop(name, None)
         return True
 
     async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
-        await self._called("prepare")
+        await self.called("prepare")
         if claim.versioning is not None and not self.keeps_versions:
             raise Unsupported("This store keeps no former versions of objects.")
 
     async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
-        await self._called("set_quota")
+        await self.called("set_quota")
         unsupported = (claim.quota_bytes is not None and "quota_bytes" not in self.features) or (
             claim.quota_objects is not None and "quota_objects" not in self.features
         )
@@ -193,7 +206,7 @@ class ModelStore:
         return True
 
     async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
-        await self._called("set_versioning")
+        await self.called("set_versioning")
         if claim.versioning is None or claim.bucket not in self.owners:
             return False
         if "versioning" not in self.features or not self.keeps_versions:
@@ -202,12 +215,50 @@ class ModelStore:
         return True
 
     async def check(self, deadline: Deadline) -> None:
-        await self._called("check")
+        await self.called("check")
 
     async def close(self) -> None:
-        await self._called("close")
+        await self.called("close")
 
-    async def _called(self, operation: str) -> None:
+    async def called(self, operation: str) -> None:
         self.calls.append(operation)
         # In a thread, since it may block: a store that is slow to answer.
         await asyncio.to_thread(self.before, operation)
+
+
+@dataclass(frozen=True)
+class ModelSharing:
+    """An implementation of :class:`backends.base.Sharing` beside it."""
+
+    store: ModelStore
+
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        await self.store.called("probe_access")
+        return Probe(self.store.gap(claim, self._of(claim.bucket)))
+
+    async def may_write(self, claim: Claim, deadline: Deadline) -> bool:
+        await self.store.called("probe_write")
+        found = self._of(claim.bucket).get(claim.user)
+        return found is Access.READ_WRITE or self.store.gap(claim) is Gap.ACCEPTED
+
+    async def shares(self, bucket: str, deadline: Deadline) -> Mapping[str, Access]:
+        await self.store.called("shares")
+        return dict(self._of(bucket))
+
+    async def share(self, claim: Claim, deadline: Deadline) -> bool:
+        await self.store.called("share")
+        guests = self._of(claim.bucket)
+        owner = self.store.owners.get(claim.bucket)
+        if owner is None or owner == claim.user or claim.user not in self.store.accounts:
+            return False
+        if claim.access is None or guests.get(claim.user) is claim.access:
+            return False
+        self.store.shared[claim.bucket] = {**guests, claim.user: claim.access}
+        return True
+
+    async def unshare(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        await self.store.called("unshare")
+        return self.store.shared.get(bucket, {}).pop(user, None) is not None
+
+    def _of(self, bucket: str) -> Mapping[str, Access]:
+        return self.store.shared.get(bucket, {})

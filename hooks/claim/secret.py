@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from backends.base import Capabilities, Claim
+from backends.base import Access, Capabilities, Claim
 from backends.wire.sensitive import Sensitive
 from hooks.claim.allowed import shown_ranges
 from hooks.claim.endpoint import Endpoint
@@ -140,6 +140,7 @@ def read(
     keys: KeyChoice = NO_CHOICE,
     *,
     chosen: bool = True,
+    access: Access | None = None,
 ) -> Reading:
     """Reads a Secret's data.
 
@@ -153,6 +154,7 @@ def read(
         namespace: where it is; the policy allows nothing without one.
         keys: which of its keys are to be read.
         chosen: whether somebody has chosen the access key, see :meth:`Policy.forbids`.
+        access: what it wants of another's bucket; None where it wants one of its own.
 
     Raises:
         InvalidSecret: with the first mistake.
@@ -196,6 +198,7 @@ def read(
         quota_objects=numbers[QUOTA_OBJECTS],
         versioning=versioning.text if versioning else None,
         origin=origin,
+        access=access,
     )
     forbidden = rules.policy.forbids(namespace, claim, chosen=chosen)
     if forbidden is not None:

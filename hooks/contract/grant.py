@@ -19,6 +19,7 @@ from typing import Any
 
 from backends.base import Claim
 from backends.wire.sensitive import Sensitive
+from hooks.contract.access import Shares
 
 # Sorted and without blanks, so that the same grant has the same bytes; a JSON list, so that no two
 # tuples of fields have.
@@ -124,6 +125,7 @@ class Grant:
         former: users of former generated credentials that are still to be removed.
         signed: when it was signed, in Unix time; not part of what was given.
         current: whether the key that signs today signed it.
+        shares: what it says of buckets that are shared, of which it holds none.
     """
 
     user: str
@@ -134,6 +136,7 @@ class Grant:
     former: tuple[str, ...] = ()
     signed: int = field(default=0, compare=False)
     current: bool = field(default=True, compare=False)
+    shares: Shares = field(default_factory=Shares)
 
 
 class Grants:
@@ -168,6 +171,7 @@ class Grants:
             "signed": now,
             "user": [grant.user, *_entry(grant.holding)],
             "buckets": {name: _entry(holding) for name, holding in grant.buckets.items()},
+            **grant.shares.entries(),
         }
         if grant.since is not None or grant.former:
             document["generated"] = [grant.since, grant.key, list(grant.former)]
@@ -362,6 +366,7 @@ def _grant(document: Mapping[str, Any], uid: str, *, current: bool) -> Grant | N
             tuple(former),
             document["signed"],
             current,
+            Shares.read(document),
         )
     except (LookupError, ValueError, TypeError, AttributeError):
         return None

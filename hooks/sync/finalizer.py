@@ -131,8 +131,10 @@ class Finalizer:
             set() if names is None else {names.user},
         )
         grant = held.last
-        bucket = None if grant is None else next(iter(grant.buckets), None)
-        if grant is None or bucket is None:
+        if grant is None:
+            return None
+        bucket = next(iter((*grant.buckets, *grant.shares.given)), None)
+        if bucket is None:
             return None
         mentions = read_mentions(data, choice)
         former = held.grant.former if held.grant is not None else ()
@@ -149,9 +151,10 @@ class Finalizer:
             grant.user,
             bucket,
             owns_user=grant.holding.kind in _REMOVABLE,
-            owns_bucket=grant.buckets[bucket].kind in _REMOVABLE,
+            owns_bucket=bucket in grant.buckets and grant.buckets[bucket].kind in _REMOVABLE,
             secret=next(iter(secrets)) if len(secrets) == 1 else None,
             former=tuple(user for user in dict.fromkeys(former) if user != grant.user),
+            shared=tuple(grant.shares.given),
         )
 
     def _plan(self, request: SyncRequest) -> Plan | None:

@@ -23,6 +23,7 @@ from hooks.sync.locks import KeyedLocks
 from hooks.sync.renewal import generator_of
 from hooks.sync.reporter import Reporter
 from hooks.sync.syncer import Syncer
+from hooks.tenancy.consent import Consents
 from hooks.tenancy.guard import ConflictGuard
 from hooks.tenancy.others import Others
 from hooks.tenancy.standing import Thing
@@ -65,17 +66,18 @@ class Operator:
         keys = Keys(settings.annotation_key)
         locks = KeyedLocks()
         others = None
-        guard = None
+        guard = consents = None
         if kube is not None and settings.conflict_guard is not Switch.OFF:
             others = others_of(settings, kube)
             guard = ConflictGuard(others)
+            consents = Consents(others, keys)
         if settings.policy.file is not None:
             settings.policy.file.watch(metrics.policy_observer())
         if settings.connection.ca_bundle is not None:
             settings.connection.ca_bundle.watch(metrics.ca_bundle_observer())
         attachments = Attachments(Connections.of(keys, settings), kube)
         return cls(
-            Syncer(settings, backend, metrics, locks, attachments, guard),
+            Syncer(settings, backend, metrics, locks, attachments, guard, consents),
             Finalizer(settings, backend, metrics, locks, others),
             Reporter(keys, metrics, events),
             guard is not None,

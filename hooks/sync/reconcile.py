@@ -45,7 +45,7 @@ async def reconcile(
         applied: whether all that a probe can't see was written.
         unseen: nothing was ever reported on the Secret, so its user is likely to be missing.
     """
-    run = _Run(takeover, applied)
+    run = Run(takeover, applied)
     try:
         return await run.outcome(unseen=unseen)
     except (Refusal, StoreError) as error:
@@ -61,7 +61,14 @@ def ready_message(claim: Claim, backend: Backend) -> str:
     return f"{READY} This store has no user ids and group ids: the Secret's are ignored."
 
 
-class _Run:
+class Run:
+    """One try for one claim; see :func:`reconcile`.
+
+    Args:
+        takeover: the claim, the store, and what may be gained.
+        applied: whether all that a probe can't see was written.
+    """
+
     def __init__(self, takeover: Takeover, applied: bool) -> None:
         self.takeover = takeover
         self.claim = takeover.claim
@@ -74,6 +81,12 @@ class _Run:
         self.actions: list[Action] = []
 
     async def outcome(self, *, unseen: bool) -> Outcome:
+        """How it ends; see :func:`reconcile`.
+
+        Raises:
+            Refusal: it can't go on.
+            StoreError: the store can't be asked, or refuses.
+        """
         repaired: set[Gap] = set()
         if self.claim.bucket_attributes and not self.applied:
             await self.backend.prepare(self.claim, self.deadline)

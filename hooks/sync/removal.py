@@ -47,6 +47,8 @@ class Holdings:
     secret: Sensitive | None = None
     former: tuple[str, ...] = ()
     """Users of other generated credentials of the Secret's, which may be there too."""
+    shared: tuple[str, ...] = ()
+    """Buckets of others that the user was given access to."""
 
     @property
     def users(self) -> frozenset[str]:
@@ -100,6 +102,7 @@ class _Run:
                 held.origin,
             )
             return
+        await self._give_access_back()
         user_used, bucket_used = await self._are_used(others)
         user_goes = held.owns_user and not user_used
         bucket_goes = policy is Deletion.DELETE and not bucket_used
@@ -114,6 +117,17 @@ class _Run:
                 raise _still_there("user")
             for former in held.former:
                 await self._delete_former(former, others)
+
+    async def _give_access_back(self) -> None:
+        """Some stores give it to whoever is next called like the user.
+
+        Another Secret that shares the user is given its own again at its next sync.
+        """
+        sharing = self.backend.sharing
+        for bucket in self.held.shared if sharing is not None else ():
+            if sharing is not None:
+                taken = sharing.unshare(bucket, self.held.user, self.deadline)
+                await self._do(Action.UNSHARE, taken)
 
     async def _delete_former(self, user: str, others: Others) -> None:
         """Deletes what a rotation left behind, or began to make, unless it is another's by now."""

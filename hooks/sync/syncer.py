@@ -24,6 +24,7 @@ from hooks.claim.secret import (
     read,
     read_endpoint,
 )
+from hooks.claim.sharing import as_guest, read_access
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import Pair
 from hooks.contract.grant import Grants
@@ -36,6 +37,9 @@ from hooks.sync.recent import Recent
 from hooks.sync.recogniser import Recogniser
 from hooks.sync.reconcile import reconcile
 from hooks.sync.renewal import Renewal, generator_of
+from hooks.sync.sharing import SharedBuckets
+from hooks.tenancy.consent import Consents
+from hooks.tenancy.guest import Guest
 from hooks.tenancy.holdings import Rights
 from hooks.tenancy.standing import Guard, Thing, claimed
 from hooks.tenancy.takeover import Takeover
@@ -66,6 +70,7 @@ class Syncer:
         locks: held while something is done for a bucket and a user.
         attachments: decides about connection Secrets.
         guard: knows what other Secrets hold; None doesn't ask.
+        consents: knows what their holders share; None where they aren't asked.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class Syncer:
         locks: KeyedLocks,
         attachments: Attachments,
         guard: Guard | None = None,
+        consents: Consents | None = None,
     ) -> None:
         self._backend = backend
         self._metrics = metrics
@@ -88,6 +94,7 @@ class Syncer:
         self._locks = locks
         self._attachments = attachments
         self._guard = guard
+        self._shared = SharedBuckets(self._keys, backend, consents)
         self._renewal = Renewal(
             generator_of(settings),
             self._keys,
@@ -211,6 +218,8 @@ class Syncer:
         if self._guard is None:
             return
         names = {Thing.USER: claim.user, Thing.BUCKET: claim.bucket}
+        if claim.access is not None:
+            del names[Thing.BUCKET]
         reason = self._keys.observed(request, "reason")
         # Of two things that are others' it is told of one, always the same.
         asked = [thing for thing in names if _CLAIMED[thing] == reason]
@@ -265,7 +274,8 @@ class Syncer:
     ) -> Takeover:
         evidence = self._keys.evidence(request)
         adoption = policy.adoption_for(request.namespace) or self._adoption
-        return Takeover(
+        kind = Takeover if claim.access is None else Guest
+        return kind(
             claim,
             request.uid,
             evidence.held(self._grants, {claim.bucket}, {claim.user}),
@@ -279,14 +289,19 @@ class Syncer:
     async def _reconciled(self, request: SyncRequest, takeover: Takeover) -> Outcome:
         claim = takeover.claim
         names = claim.bucket, claim.user
-        applied = self._keys.observed(request, "applied")
-        outcome = await reconcile(
-            takeover,
-            applied=self._grants.is_applied(applied, claim)
-            or is_anothers(self._keys, self._grants, request, int(time.time())),
-            # What was just made is shown once more before Metacontroller sees its own write.
-            unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
-        )
+        applied = self._grants.is_applied(
+            self._keys.observed(request, "applied"), claim
+        ) or is_anothers(self._keys, self._grants, request, int(time.time()))
+        outcome = await self._shared.guest(takeover, applied=applied)
+        if outcome is None:
+            outcome = await reconcile(
+                takeover,
+                applied=applied,
+                # What was just made is shown once more before Metacontroller sees its own write.
+                unseen=not self._keys.observed(request, "status")
+                and names not in self._provisioned,
+            )
+            outcome = await self._shared.swept(request, takeover, outcome)
         outcome = await self._recogniser.explained(outcome, takeover.deadline)
         if outcome.status is Status.READY:
             self._provisioned.add(names)
@@ -316,7 +331,11 @@ class Syncer:
         plan = self._renewal.plan(request)
         data = request.data if plan is None else plan.data(request.data)
         chosen = plan is None or bool(plan.named)
-        found = read(data, rules, request.origin, request.namespace, choice, chosen=chosen)
+        access = read_access(request.annotations, self._keys)
+        where = request.origin, request.namespace
+        found = read(data, rules, *where, choice, chosen=chosen, access=access)
+        if access is not None:
+            found = as_guest(found)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
         if deletion not in _DELETIONS:

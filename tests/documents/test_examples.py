@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.base import Access
 from hooks.claim.endpoint import normalise
 from hooks.claim.secret import read
 from hooks.contract.status import Keys
@@ -22,7 +23,9 @@ from tests.manifests import (
     settings_of_kustomization,
 )
 from tests.model import ModelStore
+from tests.properties.cluster import Slot
 from tests.support import Operator
+from tests.tenancy.sharing import SharedGround
 
 
 def is_generated(secret: Document) -> bool:
@@ -41,6 +44,7 @@ def test_there_are_examples() -> None:
         "env-from.yaml",
         "external-secret.yaml",
         "generated.yaml",
+        "shared.yaml",
     }
 
 
@@ -52,7 +56,10 @@ def test_the_operator_understands_the_example(secret: Document, tmp_path: Path) 
     keys = Keys(settings.annotation_key)
     assert annotations.keys() <= {
         keys[word]
-        for word in ("enabled", "connection-secret", "connection-format", "connection-defaults")
+        for word in (
+            *("enabled", "connection-secret", "connection-format", "connection-defaults"),
+            *("access", "share-with"),
+        )
     }
     data = {
         key: base64.b64encode(value.encode()).decode()
@@ -73,6 +80,20 @@ def test_the_example_application_uses_the_example_secret() -> None:
     spec = documents["Deployment"]["spec"]["template"]["spec"]
     reference = {"secretRef": {"name": documents["Secret"]["metadata"]["name"]}}
     assert spec["containers"][0]["envFrom"] == [reference]
+
+
+def test_the_example_of_a_shared_bucket_lets_the_second_user_read() -> None:
+    ground = SharedGround()
+    slots: list[Slot] = []
+    for document in load(MANIFESTS / "examples/shared.yaml"):
+        metadata = document["metadata"]
+        slots.append((metadata["namespace"], metadata["name"]))
+        ground.kube.put(slots[-1], metadata["name"], document["stringData"])
+        ground.kube.documents[slots[-1]]["metadata"]["annotations"] = metadata["annotations"]
+        assert ground.sync(slots[-1]).state == ("Ready", "Provisioned")
+    assert ground.sync(slots[0]).state == ("Ready", "Provisioned")
+    assert ground.store.owners == {"my-app-data": "my-app-data-user"}
+    assert ground.store.shared == {"my-app-data": {"my-app-reports-user": Access.READ_ONLY}}
 
 
 def test_the_example_with_generated_credentials_becomes_ready_and_the_application_reads_them() -> (

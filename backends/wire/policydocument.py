@@ -1,0 +1,125 @@
+"""A bucket's policy: statements of several writers in one document, told apart by their ids.
+
+Those whose id begins with the operator's word are the operator's: who owns the bucket, who is kept
+out, who shares it, that everybody may read. All others are the tenant's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from backends.errors import ServerFault, Unsupported
+from backends.wire import jsonbody
+
+OURS = "S3ResourceOperator"
+"""How the ids of the operator's own statements begin."""
+OWNER_SID = f"{OURS}Owner"
+
+_VERSION = "2012-10-17"
+# A statement's conditions are its deepest part.
+_DEPTH = 32
+
+Document = dict[str, Any]
+Statement = Any
+
+
+def parse(content: bytes) -> Document:
+    """A bucket's policy as a store tells it.
+
+    Raises:
+        ServerFault: it is none.
+    """
+    document = jsonbody.document(content)
+    if not is_shallow(document):
+        raise ServerFault("The store's answer is not the JSON that was expected.")
+    return document
+
+
+def is_shallow(document: Document) -> bool:
+    """Whether it is nested no deeper than a policy can be: it is written again, and compared."""
+    level: list[Any] = [document]
+    for _ in range(_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    return not level
+
+
+def statements(document: Mapping[str, Any] | None) -> list[Statement]:
+    """All statements; a document may have one without a list around it."""
+    found = (document or {}).get("Statement", [])
+    return found if isinstance(found, list) else [found]
+
+
+def sid(statement: Statement) -> str:
+    """A statement's id, empty where it has none."""
+    found = statement.get("Sid") if isinstance(statement, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def is_ours(statement: Statement) -> bool:
+    """Whether a statement is the operator's."""
+    return sid(statement).startswith(OURS)
+
+
+def replaced(
+    document: Mapping[str, Any] | None,
+    which: Callable[[Statement], bool],
+    by: Iterable[Statement],
+) -> Document | None:
+    """The policy with some statements in place of some others; None where none is left.
+
+    Args:
+        document: as it is; None for none.
+        which: the statements that go. All others stay, in their order.
+        by: those that come, at the end.
+    """
+    kept = [statement for statement in statements(document) if not which(statement)]
+    new = [*kept, *by]
+    return {**(document or {"Version": _VERSION}), "Statement": new} if new else None
+
+
+def encoded(document: Document, limit: int) -> bytes:
+    """As it is sent.
+
+    Args:
+        document: the policy.
+        limit: how many bytes it may have.
+
+    Raises:
+        Unsupported: it has more.
+    """
+    content = json.dumps(document, separators=(",", ":")).encode()
+    if len(content) > limit:
+        raise Unsupported(
+            f"The bucket's policy would have {len(content)} bytes, and the store takes {limit}: "
+            "shorten bucket-policy."
+        )
+    return content
+
+
+def allows(
+    name: str, principal: Any, actions: Iterable[str], bucket: str, *, objects: bool
+) -> Statement:
+    """A statement of the operator's.
+
+    Args:
+        name: its id.
+        principal: who.
+        actions: what.
+        bucket: of which bucket.
+        objects: of its objects alone, rather than of the bucket, too.
+    """
+    arn = f"arn:aws:s3:::{bucket}"
+    return {
+        "Sid": name,
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": sorted(actions),
+        "Resource": [f"{arn}/*"] if objects else [arn, f"{arn}/*"],
+    }
