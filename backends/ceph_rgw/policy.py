@@ -5,7 +5,8 @@ on, and the new one couldn't (seen with Ceph 16.2.15). The statements turn that 
 in the policy are the owner's own, or let in whom the owner shares the bucket with.
 
 A former owner whom the bucket is shared with stands in a statement of its own: what it once wrote
-it may read with the rest, and still not open to others.
+it may read with the rest, and still not open to others. So does who may write: its objects are its
+own, too, which it could read when the bucket is shared no more.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ LIMIT = 20 * 1024
 _FORMER = frozenset({FORMER_SID, FORMER_GUEST_SID})
 _OURS = frozenset({OWNER_SID, *_FORMER})
 _USER = re.compile(r"arn:aws:iam::([^:]*):user/(.+)")
-# What an object's owner may do with it without leave of the bucket's.
+# What an object's owner may do with it without leave of the bucket's. An ACL that comes with an
+# object can't be kept out: one of an upload in parts is no condition (Ceph 16.2.15).
 _OF_AN_OWNER = ["s3:PutObjectAcl", "s3:PutObjectVersionAcl"]
 # Names of former owners that are kept; a tenant can write any number of them.
 _MOST = 100
@@ -89,19 +91,23 @@ def shared(
 ) -> Document | None:
     """The policy with statements for those whom the bucket is shared with; None for nothing.
 
+    Who may write, or could until now, counts as a former owner: the bucket may hold its objects.
+
     Args:
         document: as it is.
         bucket: its name.
         owner: who has the bucket.
         wanted: those, and what each may do.
     """
-    without = policydocument.replaced(
+    told = [*shares.told(document, user).items(), *wanted.items()]
+    former = formers(document) | {name for name, access in told if access is Access.READ_WRITE}
+    new = policydocument.replaced(
         document, shares.is_share, shares.written(wanted, bucket, _principal)
     )
-    if not is_marked(document):
-        return without
-    own = _ours(bucket, owner, formers(document) - {owner}, wanted)
-    return policydocument.replaced(without, _is_ours, own)
+    if not (is_marked(document) or former):
+        return new
+    own = _ours(bucket, owner, former - {owner}, wanted)
+    return policydocument.replaced(new, _is_ours, own)
 
 
 def bare(
@@ -136,12 +142,14 @@ def _ours(
     statements = [_statement(OWNER_SID, "Allow", [owner], "s3:*", [arn, f"{arn}/*"])]
     # Of the bucket itself they have nothing but what its owner gives them. And one that is
     # still the owner, since the change was cut short, can be signed for.
-    for sid, actions, names in (
-        (FORMER_SID, "s3:*", sorted(set(former) - set(guests))),
-        (FORMER_GUEST_SID, _OF_AN_OWNER, sorted(set(former) & set(guests))),
-    ):
-        if names:
-            statements.append(_statement(sid, "Deny", names, actions, [f"{arn}/*"]))
+    out, guests_of_them = sorted(set(former) - set(guests)), sorted(set(former) & set(guests))
+    objects = [f"{arn}/*"]
+    if out:
+        statements.append(_statement(FORMER_SID, "Deny", out, "s3:*", objects))
+    if guests_of_them:
+        statements.append(
+            _statement(FORMER_GUEST_SID, "Deny", guests_of_them, _OF_AN_OWNER, objects)
+        )
     return statements
 
 
