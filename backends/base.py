@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Protocol
 
+from backends.bucketsettings import Document, Setting, SettingName, SettingSupport
+from backends.sharing import Access, Sharing
 from backends.wire.deadline import Deadline
 from backends.wire.proxies import Proxies
 from backends.wire.sensitive import Sensitive
@@ -42,17 +44,6 @@ class Credentials:
     secret: Sensitive
 
 
-class Access(StrEnum):
-    """What a second user may do with the objects of another's bucket."""
-
-    READ_ONLY = "read-only"
-    READ_WRITE = "read-write"
-
-    def covers(self, other: Access) -> bool:
-        """Whether who may do this may do the other."""
-        return self is Access.READ_WRITE or other is Access.READ_ONLY
-
-
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One bucket and one user that a Secret asks for, already checked.
@@ -75,6 +66,13 @@ class Claim:
     """Where it comes from, for a store that lets users be labelled."""
     access: Access | None = None
     """What the user is to do with a bucket that stays another's; None for a bucket of its own."""
+    settings: tuple[Setting, ...] = ()
+    """What is to be made of the bucket as its owner; see :class:`BucketSettings`."""
+
+    @property
+    def locked(self) -> bool:
+        """Whether a bucket that is made for it gets an object lock."""
+        return any(setting.name is SettingName.LOCK for setting in self.settings)
 
     @property
     def credentials(self) -> Credentials:
@@ -164,6 +162,7 @@ class Capabilities:
         quota_bytes: whether a bucket's size can be limited.
         quota_objects: whether the number of a bucket's objects can be limited.
         versioning: whether a bucket can keep former versions of its objects.
+        settings: what of a bucket's settings it honours.
     """
 
     roles: frozenset[str]
@@ -174,6 +173,7 @@ class Capabilities:
     quota_bytes: bool = False
     quota_objects: bool = False
     versioning: bool = False
+    settings: SettingSupport = field(default_factory=SettingSupport)
 
     @property
     def attributes(self) -> bool:
@@ -208,44 +208,33 @@ class Connection:
     proxies: Proxies = field(default_factory=Proxies)
 
 
-class Sharing(Protocol):
-    """Access of a second user to a bucket that stays its owner's.
-
-    Only what this operator has given is told and taken away. Methods raise and repeat as those of
-    :class:`Backend` do. Those that change something expect the caller to hold the bucket's turn.
+class BucketSettings(Protocol):
+    """A bucket's settings, read and written as its owner, in the form of
+    :mod:`backends.wire.settingforms`. Every method raises :class:`backends.errors.StoreError` and
+    nothing else. Only what the capabilities name is ever asked for.
     """
 
-    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
-        """One request, signed as the tenant, that reads an object which need not be there.
-
-        It names no owner: a user with access is none.
-        """
+    async def read(self, name: SettingName, claim: Claim, deadline: Deadline) -> Document | None:
+        """What stands on the claim's bucket; None for nothing."""
         ...
 
-    async def may_write(self, claim: Claim, deadline: Deadline) -> bool:
-        """Whether the tenant may write; asked by a request that could make nothing.
-
-        The caller has had an accepted :meth:`probe`.
-        """
-        ...
-
-    async def shares(self, bucket: str, deadline: Deadline) -> Mapping[str, Access]:
-        """Every user that was given access to the bucket; none where there is no bucket."""
-        ...
-
-    async def share(self, claim: Claim, deadline: Deadline) -> bool:
-        """Gives the claim's user the claim's access, and no more than that.
-
-        False also where there is no such bucket or user, and where the user owns the bucket.
+    async def write(
+        self, name: SettingName, document: Document, claim: Claim, deadline: Deadline
+    ) -> None:
+        """Puts a document in the place of what stands there.
 
         Raises:
-            Unsupported: the bucket has no room for another user.
-            Withheld: the owner's own policy forbids it.
+            Rejected: the store refuses it, in its own words.
+            Unsupported: it can't be had on this bucket.
         """
         ...
 
-    async def unshare(self, bucket: str, user: str, deadline: Deadline) -> bool:
-        """Takes the access away again; an owner keeps what it has as such."""
+    async def remove(self, name: SettingName, claim: Claim, deadline: Deadline) -> None:
+        """Takes away what stands there; nothing there is no error."""
+        ...
+
+    async def is_public(self, claim: Claim, deadline: Deadline) -> bool:
+        """Whether a request that nobody has signed may read an object of the bucket."""
         ...
 
 
@@ -270,6 +259,11 @@ class Backend(Protocol):
     @property
     def sharing(self) -> Sharing | None:
         """How a second user gets access to a bucket; None where the store can't have one."""
+        ...
+
+    @property
+    def bucket_settings(self) -> BucketSettings:
+        """Reads and writes the settings of buckets."""
         ...
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backends.base import Capabilities
+from backends.bucketsettings import Rule, SettingName, SettingSupport
+
+_LOCKS = frozenset({SettingName.LOCK, SettingName.RETENTION})
+_POLICIES = frozenset({SettingName.POLICY, SettingName.PUBLIC})
 
 CAPABILITIES: Mapping[str, Capabilities] = {
     "versitygw": Capabilities(
@@ -13,6 +17,10 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         rotation=True,
         owner_in_probe=True,
         versioning=True,
+        settings=SettingSupport(
+            names=frozenset({SettingName.TAGS, SettingName.CORS}) | _POLICIES | _LOCKS,
+            instead={SettingName.LIFECYCLE: "Have a job of yours delete what is old."},
+        ),
     ),
     "minio": Capabilities(
         roles=frozenset({"user"}),
@@ -22,6 +30,19 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         several_owners=True,
         quota_bytes=True,
         versioning=True,
+        settings=SettingSupport(
+            names=frozenset({SettingName.TAGS, SettingName.LIFECYCLE}) | _POLICIES | _LOCKS,
+            # An abort beside an expiry is accepted and dropped; alone it is refused.
+            rules=frozenset(Rule) - {Rule.ABORT},
+            instead={
+                SettingName.CORS: "MinIO has one setting for all buckets, which lets any origin "
+                "in by default: MINIO_API_CORS_ALLOW_ORIGIN."
+            },
+            without_rule={
+                Rule.ABORT: "MinIO removes unfinished uploads by itself, after a day by default."
+            },
+            signed_principals=False,
+        ),
     ),
     "garage": Capabilities(
         roles=frozenset({"user"}),
@@ -31,6 +52,17 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         several_owners=True,
         quota_bytes=True,
         quota_objects=True,
+        settings=SettingSupport(
+            names=frozenset({SettingName.LIFECYCLE, SettingName.CORS}),
+            # All others are accepted and dropped: a rule that loses its tags deletes the rest too.
+            rules=frozenset({Rule.DATE, Rule.SIZE, Rule.ABORT}),
+            instead={
+                SettingName.POLICY: "Garage gives rights to access keys alone.",
+                SettingName.PUBLIC: "Garage serves a whole bucket as a website, on another port, "
+                "once an administrator allows it.",
+                SettingName.LOCK: "Garage takes an object lock and passes it over.",
+            },
+        ),
     ),
     "ceph-rgw": Capabilities(
         roles=frozenset({"user"}),

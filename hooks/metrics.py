@@ -50,6 +50,9 @@ class Metrics:
         self._buckets_created = self._counter("buckets_created", "Buckets made.")
         self._buckets_deleted = self._counter("buckets_deleted", "Buckets deleted.")
         self._owners_changed = self._counter("bucket_owners_changed", "Buckets given a new owner.")
+        self._made_public = self._counter(
+            "buckets_made_public", "Buckets of which everybody may read or do something since."
+        )
         self._rotated = self._counter("credentials_rotated", "Generated credentials changed.")
         self._overdue = self._counter(
             "overdue_rotations", "Syncs of Secrets whose generated credentials should have changed."
@@ -74,6 +77,7 @@ class Metrics:
             Action.UPDATE_USER: self._users_updated,
             Action.CREATE_BUCKET: self._buckets_created,
             Action.CHANGE_OWNER: self._owners_changed,
+            Action.MAKE_PUBLIC: self._made_public,
             Action.DELETE_USER: self._users_deleted,
             Action.DELETE_BUCKET: self._buckets_deleted,
         }

@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,6 +47,13 @@ class Attended(Secret):
         attached = {f"team/{name}": found for name, found in self.attached.items()}
         body = {"object": self.document, "attachments": {"Secret.v1": attached}}
         return SyncRequest.parse(json.dumps(body).encode())
+
+    def finalize(self, operator: Operator) -> Result:
+        """One call of the finalize hook for the Secret, which somebody deletes."""
+        self.document["metadata"].setdefault("deletionTimestamp", "2026-01-01T00:00:00Z")
+        result = wait(operator.parts.finalizer.finalize(replace(self.request(), finalizing=True)))
+        apply_answer(self.document, result.response.document())
+        return result
 
     def ask(self, operator: Operator) -> Result:
         """One hook call whose answer gets lost on its way."""

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from hooks.cluster.kube import Kube
 from tests.live import OPERATORS_RIGHTS, kube_of
 from tests.loggers import logging_kept
 from tests.manifests import load
+from tests.properties.profile import PROFILE
 from tests.rivals import World, two_namespaces
 from tests.schema import strict
 from tests.servers.accounts import account
 from tests.servers.cluster import Cluster, running_cluster
 from tests.servers.require import require, require_crds
+
+settings.load_profile(PROFILE)
 
 # Where there is one already: most files need none.
 _CLUSTER = pytest.StashKey[Cluster]()

@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backends.base import Access, Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.bucketsettings import SettingName
 from backends.errors import NotEmpty, Unsupported
+from backends.sharing import Access
 from backends.wire.deadline import Deadline
+from tests.modelsettings import SUPPORT, ModelSettings
 
 ADMINISTRATOR = "operator-admin"
 
@@ -54,6 +57,10 @@ class ModelStore:
     has_policies: bool = True
     before: Callable[[str], None] = lambda operation: None
     calls: list[str] = field(default_factory=list)
+    bucket_settings: ModelSettings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bucket_settings = ModelSettings(self.called)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -65,6 +72,7 @@ class ModelStore:
             quota_bytes="quota_bytes" in self.features,
             quota_objects="quota_objects" in self.features,
             versioning="versioning" in self.features,
+            settings=SUPPORT,
         )
 
     @property
@@ -144,6 +152,8 @@ class ModelStore:
         if claim.bucket in self.owners or claim.user not in self.accounts:
             return False
         self.owners[claim.bucket] = claim.user
+        if claim.locked:
+            self.bucket_settings.documents[claim.bucket, SettingName.LOCK] = "enabled"
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -157,6 +167,7 @@ class ModelStore:
         await self.called("wipe")
         self.settings.pop(bucket, None)
         self.shared.pop(bucket, None)
+        self.bucket_settings.forget(bucket, kept=SettingName.LOCK)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         await self.called("release")
@@ -182,6 +193,7 @@ class ModelStore:
         self.versioning.pop(name, None)
         self.settings.pop(name, None)
         self.shared.pop(name, None)
+        self.bucket_settings.forget(name)
         return True
 
     async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
@@ -228,7 +240,7 @@ class ModelStore:
 
 @dataclass(frozen=True)
 class ModelSharing:
-    """An implementation of :class:`backends.base.Sharing` beside it."""
+    """An implementation of :class:`backends.sharing.Sharing` beside it."""
 
     store: ModelStore
 

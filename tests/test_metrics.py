@@ -24,6 +24,7 @@ LABELS = {
     "s3_operator_buckets_created_total": set(),
     "s3_operator_buckets_deleted_total": set(),
     "s3_operator_bucket_owners_changed_total": set(),
+    "s3_operator_buckets_made_public_total": set(),
     "s3_operator_credentials_rotated_total": set(),
     "s3_operator_overdue_rotations_total": set(),
     "s3_operator_backend_requests_total": {"backend", "operation", "code"},
@@ -120,6 +121,7 @@ def test_every_answered_sync_counts_and_every_failure_by_its_reason(
         (Action.UPDATE_USER, "s3_operator_users_updated_total"),
         (Action.CREATE_BUCKET, "s3_operator_buckets_created_total"),
         (Action.CHANGE_OWNER, "s3_operator_bucket_owners_changed_total"),
+        (Action.MAKE_PUBLIC, "s3_operator_buckets_made_public_total"),
     ],
 )
 def test_a_change_counts_in_its_own_metric(metrics: Metrics, action: Action, name: str) -> None:

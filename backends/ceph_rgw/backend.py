@@ -29,6 +29,7 @@ from backends.errors import NotEmpty, ServerFault, Unsupported
 from backends.wire import policydocument, xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS, Buckets
 from backends.wire.deadline import Deadline
+from backends.wire.settings import S3Settings, lock_header
 from backends.wire.signing import SignedClient
 
 _KIB = 1024
@@ -43,10 +44,16 @@ class CephRGW:
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin
         self._s3 = SignedClient(connection.endpoint, connection, observe)
+        self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api, self._admin)
         self._handover = Handover(self._s3, self._api, self._accounts, self._admin)
         self.sharing = Sharing(self._s3, self._handover)
+
+    @property
+    def bucket_settings(self) -> S3Settings:
+        """Reads and writes the settings of buckets."""
+        return self._settings
 
     @property
     def administrator(self) -> str:
@@ -145,7 +152,7 @@ class CephRGW:
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the bucket and gives it to the user; see :meth:`Handover.make`."""
         require_usable(claim)
-        return await self._handover.make(claim.bucket, claim.user, deadline)
+        return await self._handover.make(claim.bucket, claim.user, deadline, lock_header(claim))
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the bucket to the user with all that is in it; see :meth:`Handover.give`."""

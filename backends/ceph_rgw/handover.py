@@ -90,11 +90,19 @@ class Handover:
             jsonbody.mapping(described, "bucket_quota"),
         )
 
-    async def make(self, bucket: str, user: str, deadline: Deadline) -> bool:
+    async def make(
+        self, bucket: str, user: str, deadline: Deadline, headers: Mapping[str, str]
+    ) -> bool:
         """Makes the bucket in the operator's name, marked for a user, and gives it to that one.
 
         Nobody but a system user can make one for another. Whoever comes again after a call that
         was cut short finds the mark; whoever wants it for another user is told that it exists.
+
+        Args:
+            bucket: its name.
+            user: who gets it.
+            deadline: of the sync.
+            headers: of the request that makes it.
         """
         answer = await self._s3.request(
             "PUT",
@@ -102,7 +110,7 @@ class Handover:
             operation="create_bucket",
             credentials=self._admin,
             deadline=deadline,
-            headers={_MARK_HEADER: f'id="{user}"'},
+            headers={_MARK_HEADER: f'id="{user}"', **headers},
         )
         # The user is gone: NoSuchKey.
         if answer.code in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou", *ABSENT}:

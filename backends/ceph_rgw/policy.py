@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from backends.base import Access
+from backends.sharing import Access
 from backends.wire import policydocument, shares
 from backends.wire.policydocument import OURS, OWNER_SID, Document
 

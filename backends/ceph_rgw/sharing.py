@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backends.base import Access, Claim, Gap, Probe
+from backends.base import Claim, Gap, Probe
 from backends.ceph_rgw import policy
 from backends.ceph_rgw.errors import CODES
 from backends.ceph_rgw.handover import Handover
 from backends.ceph_rgw.names import is_usable_secret, require_usable
+from backends.sharing import Access
 from backends.wire import shares
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
@@ -20,7 +21,7 @@ from backends.wire.signing import SignedClient
 
 
 class Sharing:
-    """See :class:`backends.base.Sharing`.
+    """See :class:`backends.sharing.Sharing`.
 
     Args:
         client: of the S3 API.

@@ -28,6 +28,7 @@ from backends.garage.sharing import Sharing
 from backends.wire import jsonbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS
 from backends.wire.deadline import Deadline
+from backends.wire.settings import S3Settings
 from backends.wire.signing import SignedClient
 
 _NO_SETTINGS: Mapping[str, Any] = {
@@ -49,8 +50,14 @@ class Garage:
 
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._s3 = SignedClient(connection.endpoint, connection, observe)
+        self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
         self._api = AdminApi(connection, observe)
         self.sharing = Sharing(self._s3, self._api, self._bucket, self._explained)
+
+    @property
+    def bucket_settings(self) -> S3Settings:
+        """Reads and writes the settings of buckets."""
+        return self._settings
 
     @property
     def administrator(self) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from backends.base import Access, Claim, Gap, Probe
+from backends.base import Claim, Gap, Probe
 from backends.errors import ServerFault
 from backends.garage.api import AdminApi, bucket_id
 from backends.garage.errors import CODES
+from backends.sharing import Access
 from backends.wire import jsonbody
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
@@ -33,7 +34,7 @@ Explain = Callable[[Claim, Gap, Deadline], Awaitable[Gap]]
 
 
 class Sharing:
-    """See :class:`backends.base.Sharing`.
+    """See :class:`backends.sharing.Sharing`.
 
     Args:
         client: of the S3 API.

@@ -30,6 +30,7 @@ from backends.wire import jsonbody
 from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
+from backends.wire.settings import S3Settings, lock_header
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
 
@@ -53,12 +54,18 @@ class MinIO:
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin
         self._s3 = SignedClient(connection.endpoint, connection, observe)
+        self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
         self._buckets = Buckets(self._s3, self._admin, CODES.admin_error)
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api)
         self._ownership = Ownership(self._api, self._accounts)
         self.sharing = Sharing(self._s3, self._api, self._ownership, self._exists)
         self._cleanup = Cleanup()
+
+    @property
+    def bucket_settings(self) -> S3Settings:
+        """Reads and writes the settings of buckets."""
+        return self._settings
 
     @property
     def administrator(self) -> str:
@@ -153,6 +160,7 @@ class MinIO:
             operation="create_bucket",
             credentials=self._admin,
             deadline=deadline,
+            headers=lock_header(claim),
             repeat=False,
         )
         if answer.code in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:

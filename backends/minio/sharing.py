@@ -7,7 +7,7 @@ from functools import partial
 
 from minio.minioadmin import MinioAdmin
 
-from backends.base import Access, Claim, Probe
+from backends.base import Claim, Probe
 from backends.errors import ServerFault
 from backends.minio.api import AdminApi
 from backends.minio.errors import (
@@ -19,6 +19,7 @@ from backends.minio.errors import (
 )
 from backends.minio.ownership import Ownership
 from backends.minio.policy import same
+from backends.sharing import Access
 from backends.wire import jsonbody
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
@@ -32,7 +33,7 @@ Exists = Callable[[str, Deadline], Awaitable[bool]]
 
 
 class Sharing:
-    """See :class:`backends.base.Sharing`.
+    """See :class:`backends.sharing.Sharing`.
 
     Args:
         client: of the S3 API.

@@ -32,6 +32,7 @@ from backends.wire import xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
+from backends.wire.settings import S3Settings, lock_header
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
 
@@ -56,12 +57,18 @@ class SeaweedFS:
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin
         self._s3 = SignedClient(connection.endpoint, connection, observe)
+        self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
         self._buckets = Buckets(self._s3, self._admin, bucket_error)
         self._iam = IamApi(connection, observe)
         self._users = Users(self._iam, OWN)
         self._ownership = Ownership(self._iam)
         self.sharing = Sharing(self._s3, self._iam, self._ownership, self._exists)
         self._cleanup = Cleanup()
+
+    @property
+    def bucket_settings(self) -> S3Settings:
+        """Reads and writes the settings of buckets."""
+        return self._settings
 
     @property
     def administrator(self) -> str:
@@ -160,6 +167,7 @@ class SeaweedFS:
             operation="create_bucket",
             credentials=claim.credentials,
             deadline=deadline,
+            headers=lock_header(claim),
             repeat=False,
         )
         if answer.code in _NOT_YET:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from backends.base import Access, Claim, Probe
+from backends.base import Claim, Probe
 from backends.seaweedfs.api import IamApi
 from backends.seaweedfs.errors import CODES
 from backends.seaweedfs.ownership import OWN, Ownership
+from backends.sharing import Access
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
 from backends.wire.shares import canned
@@ -18,7 +19,7 @@ Exists = Callable[[str, Deadline], Awaitable[bool]]
 
 
 class Sharing:
-    """See :class:`backends.base.Sharing`.
+    """See :class:`backends.sharing.Sharing`.
 
     Args:
         client: of the S3 API.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from backends.base import Access, Answer, Claim, Credentials, Probe
+from backends.base import Answer, Claim, Credentials, Probe
 from backends.errors import ServerFault
+from backends.sharing import Access
 from backends.versitygw.errors import CODES
 from backends.wire import policydocument, shares, xmlbody
 from backends.wire.access import TenantAccess
@@ -29,7 +30,7 @@ IsKnown = Callable[[str, Deadline], Awaitable[bool]]
 
 
 class Sharing:
-    """See :class:`backends.base.Sharing`.
+    """See :class:`backends.sharing.Sharing`.
 
     Args:
         client: of the S3 API.

@@ -84,6 +84,10 @@ class Codes:
         """What an answer to the operator itself means; see :meth:`error`."""
         return self.error(answer, admin=True)
 
+    def tenants_error(self, answer: Answer) -> StoreError:
+        """What an answer to a tenant means; see :meth:`error`."""
+        return self.error(answer, admin=False)
+
     def require(self, answer: Answer) -> Answer:
         """The answer to the operator itself, if it is a success.
 

@@ -10,13 +10,17 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from backends.bucketsettings import BUCKET_PLACE, canonical
 from backends.errors import ServerFault, Unsupported
 from backends.wire import jsonbody
 
 OURS = "S3ResourceOperator"
 """How the ids of the operator's own statements begin."""
 OWNER_SID = f"{OURS}Owner"
+PUBLIC_SID = f"{OURS}PublicRead"
+EVERYBODY = {"AWS": ["*"]}
 
+_ARN = "arn:aws:s3:::"
 _VERSION = "2012-10-17"
 # A statement's conditions are its deepest part.
 _DEPTH = 32
@@ -115,7 +119,7 @@ def allows(
         bucket: of which bucket.
         objects: of its objects alone, rather than of the bucket, too.
     """
-    arn = f"arn:aws:s3:::{bucket}"
+    arn = f"{_ARN}{bucket}"
     return {
         "Sid": name,
         "Effect": "Allow",
@@ -123,3 +127,76 @@ def allows(
         "Action": sorted(actions),
         "Resource": [f"{arn}/*"] if objects else [arn, f"{arn}/*"],
     }
+
+
+def public_read(bucket: str) -> Statement:
+    """Everybody may read every object."""
+    return allows(PUBLIC_SID, EVERYBODY, ["s3:GetObject"], bucket, objects=True)
+
+
+def form(found: Iterable[Statement]) -> list[Statement]:
+    """Statements in the one form in which they are compared.
+
+    What may stand as one or as a list is a sorted list, and everybody is written in one way: some
+    stores answer a policy as they understood it (MinIO), others to the letter.
+    """
+    return sorted(map(_form, found), key=canonical)
+
+
+def placed(found: Iterable[Statement], bucket: str) -> list[Statement]:
+    """Statements about one bucket, for such with a place for its name."""
+    return [_about(statement, BUCKET_PLACE, bucket) for statement in found]
+
+
+def unplaced(found: Iterable[Statement], bucket: str) -> list[Statement]:
+    """Statements in the one form with a place for a bucket's name, for such about that bucket."""
+    return form(_about(statement, bucket, BUCKET_PLACE) for statement in found)
+
+
+def is_public(found: Iterable[Statement]) -> bool:
+    """Whether a statement of the one form gives anything to everybody."""
+    return any(
+        statement.get("Effect") == "Allow" and "*" in statement["Principal"].get("AWS", [])
+        for statement in found
+        if isinstance(statement, dict) and isinstance(statement.get("Principal"), dict)
+    )
+
+
+def _about(statement: Statement, name: str, other: str) -> Statement:
+    """A statement about another bucket, where it is about the one of a name."""
+    if not isinstance(statement, dict) or "Resource" not in statement:
+        return statement
+    resources = []
+    for resource in _listed(statement["Resource"]):
+        arn, slash, rest = str(resource).partition("/")
+        resources.append(f"{_ARN}{other}{slash}{rest}" if arn == f"{_ARN}{name}" else resource)
+    return {**statement, "Resource": resources}
+
+
+def _form(statement: Statement) -> Statement:
+    if not isinstance(statement, dict):
+        return statement
+    shown = {key: value for key, value in statement.items() if value not in ("", [], {})}
+    for key in ("Action", "Resource"):
+        if key in shown:
+            shown[key] = _listed(shown[key])
+    principal = shown.get("Principal")
+    if isinstance(principal, str):
+        principal = {"AWS": principal}
+    if isinstance(principal, dict):
+        shown["Principal"] = {kind: _listed(names) for kind, names in principal.items()}
+    conditions = shown.get("Condition")
+    if isinstance(conditions, dict):
+        shown["Condition"] = {
+            operator: {key: _listed(values) for key, values in keys.items()}
+            if isinstance(keys, dict)
+            else keys
+            for operator, keys in conditions.items()
+        }
+    return shown
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, list):
+        return [value]
+    return sorted(value, key=canonical)

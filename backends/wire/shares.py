@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from backends.base import Access
+from backends.sharing import Access
 from backends.wire import policydocument
 from backends.wire.policydocument import OURS, Statement
 

@@ -55,7 +55,7 @@ class SignedClient:
         path: Sequence[str],
         *,
         operation: str,
-        credentials: Credentials,
+        credentials: Credentials | None,
         deadline: Deadline,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -69,7 +69,7 @@ class SignedClient:
             method: HTTP method.
             path: the path's segments, not encoded.
             operation: its name in the metrics.
-            credentials: who signs.
+            credentials: who signs; None for nobody.
             deadline: the time left for the whole sync.
             query: parameters, not encoded.
             headers: further headers, signed.
@@ -127,10 +127,12 @@ class SignedClient:
         self,
         method: str,
         target: str,
-        credentials: Credentials,
+        credentials: Credentials | None,
         headers: Mapping[str, str],
         body: bytes,
     ) -> Mapping[str, str]:
+        if credentials is None:
+            return headers
         # With Host given, botocore needn't find it out.
         given = {**headers, "Host": self._pool.host}
         request = _Request(method, self._pool.origin + target, headers=given, data=body)

@@ -75,6 +75,7 @@ HOOK_HOST: {{ .Values.hook.host | quote }}
 METRICS_HOST: {{ .Values.metrics.host | quote }}
 ENFORCE_ENDPOINT_CHECK: {{ $enforce | quote }}
 ADOPTION: {{ $operator.adoption | quote }}
+ALLOW_PUBLIC_ACCESS: {{ $operator.allowPublicAccess | quote }}
 ALLOWED_ROLES: {{ join "," $operator.allowedRoles | quote }}
 ALLOWED_USER_IDS: {{ kindIs "string" $operator.allowedUserIds | ternary $operator.allowedUserIds (int64 $operator.allowedUserIds) | quote }}
 ALLOWED_GROUP_IDS: {{ kindIs "string" $operator.allowedGroupIds | ternary $operator.allowedGroupIds (int64 $operator.allowedGroupIds) | quote }}

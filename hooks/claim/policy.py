@@ -202,6 +202,25 @@ class Policy:
                     return Forbidden(field, f"{by}: {_shown(patterns or (), namespace)}")
         return None
 
+    def forbids_setting(
+        self, namespace: str, setting: str, *, needs_leave: bool
+    ) -> Forbidden | None:
+        """Whether a Secret there may not name a bucket's setting; None if it may.
+
+        Args:
+            namespace: the Secret's.
+            setting: the setting's word.
+            needs_leave: whether it takes a rule that names it, where there are rules.
+        """
+        rule = _rule(self._rules() or (), namespace)
+        if rule is None or setting in (rule.settings or ()):
+            return None
+        if rule.settings is None and not needs_leave:
+            return None
+        allowed = f": {', '.join(rule.settings)}" if rule.settings else ""
+        by = f"is not among the settings of rule {rule.name} of the operator's policy"
+        return Forbidden(setting, f"{by}{allowed}")
+
     def _rules(self) -> tuple[Rule, ...] | None:
         return self._standing if self.file is None else self.file.rules
 

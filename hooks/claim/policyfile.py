@@ -16,6 +16,7 @@ namespace without a rule is refused::
         group-ids: [1000-1999]
         adoption: never
         deletion: [retain, delete-user]
+        settings: [lifecycle, cors, tags]
         connection-labels: ["example.com/*"]
         connection-annotations: ["{namespace}.example.com/owner"]
 
@@ -33,6 +34,9 @@ adoption
 deletion
     The deletion policies that Secrets may name, of ``retain`` (always allowed), ``delete-user``
     and ``delete``. Nothing is deleted unless DELETION is on.
+settings
+    The settings of a bucket that Secrets may name. ``bucket-policy`` and ``public-access`` take a
+    rule that names them, and ALLOW_PUBLIC_ACCESS.
 connection-labels, connection-annotations
     Globs for the keys that Secrets may have set on their connection Secrets, `{namespace}`
     standing for the Secret's own namespace.
@@ -50,6 +54,7 @@ from typing import TypeVar
 
 import yaml
 
+from backends.bucketsettings import SettingName
 from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import Pattern, id_range, role
 
@@ -72,6 +77,7 @@ _KEYS = (
     "group-ids",
     "adoption",
     "deletion",
+    "settings",
     "connection-labels",
     "connection-annotations",
 )
@@ -110,6 +116,7 @@ class Rule:
     group_ids: tuple[range, ...] | None = None
     adoption: Adoption | None = None
     deletion: tuple[Deletion, ...] | None = None
+    settings: tuple[SettingName, ...] | None = None
     connection_labels: tuple[Pattern, ...] | None = None
     connection_annotations: tuple[Pattern, ...] | None = None
 
@@ -196,6 +203,7 @@ class _Parser:
             group_ids=some("group-ids", id_range, _NUMBERS),
             adoption=self._one(keys.get("adoption"), f"rule {name}: adoption", _word(Adoption)),
             deletion=some("deletion", _word(Deletion), _TEXT),
+            settings=some("settings", _word(SettingName), _TEXT),
             connection_labels=some("connection-labels", Pattern.mark, _TEXT),
             connection_annotations=some("connection-annotations", Pattern.mark, _TEXT),
         )

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from backends.base import Access, Capabilities, Claim
+from backends.base import Capabilities, Claim
+from backends.sharing import Access
 from backends.wire.sensitive import Sensitive
 from hooks.claim.allowed import shown_ranges
+from hooks.claim.bucketsettings.support import check_settings
 from hooks.claim.endpoint import Endpoint
 from hooks.claim.fieldkeys import (
     ACCESS_KEY,
@@ -82,6 +84,7 @@ class Rules:
         policy: what each namespace may ask for.
         aliases: further names of the same store, normalised.
         region: for which requests are signed, empty not to compare it.
+        public_access: whether a bucket may be opened to everybody.
     """
 
     roles: frozenset[str]
@@ -94,6 +97,7 @@ class Rules:
     policy: Policy = field(default_factory=Policy)
     aliases: frozenset[str] = frozenset()
     region: str = ""
+    public_access: bool = False
 
     def is_own(self, url: str) -> bool:
         """Whether a normalised URL is one of the store's names."""
@@ -247,6 +251,7 @@ def check_supported(
     ):
         if value is not None and not supported:
             raise _unsupported(names, what, keys)
+    check_settings(claim.settings, capabilities.settings, keys or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from backends.base import Access
+from backends.sharing import Access
 from hooks.claim.fields import InvalidSecret
 from hooks.claim.secret import Reading
 from hooks.contract.outcome import Reason
@@ -28,8 +28,7 @@ _ENTRY = re.compile(
 )
 _WORDS = {access.value: access for access in Access}
 _IGNORED = (
-    "Quota and versioning are for the Secret that holds the bucket to set, so this Secret's are "
-    "ignored."
+    "The bucket's settings are for the Secret that holds it to set, so this Secret's are ignored."
 )
 
 
@@ -85,11 +84,11 @@ def consents(annotations: Mapping[str, str], keys: Keys) -> dict[Slot, Access]:
 
 
 def as_guest(reading: Reading) -> Reading:
-    """What a Secret that has access asks for: nothing of the bucket's settings."""
+    """What a Secret asks for: with access nothing of the bucket's settings."""
     claim = reading.claim
-    if not claim.bucket_attributes:
+    if claim.access is None or not (claim.bucket_attributes or claim.settings):
         return reading
-    claim = replace(claim, quota_bytes=None, quota_objects=None, versioning=None)
+    claim = replace(claim, quota_bytes=None, quota_objects=None, versioning=None, settings=())
     return reading._replace(claim=claim, notes=(*reading.notes, _IGNORED))
 
 

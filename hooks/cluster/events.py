@@ -22,6 +22,8 @@ from hooks.contract.outcome import Action, Outcome, Reason, Status
 log = logging.getLogger(__name__)
 
 COMPONENT = "s3-resource-operator"
+PUBLIC = "BucketPublic"
+"""Everybody may do something with the bucket from now on."""
 
 _LENGTH = 1024
 _QUEUE = 2000
@@ -108,6 +110,8 @@ def _done(actions: tuple[Action, ...]) -> str | None:
         return "Deleted"
     if Action.CHANGE_OWNER in done and Action.CREATE_BUCKET not in done:
         return "OwnerChanged"
+    if Action.MAKE_PUBLIC in done:
+        return PUBLIC
     if Action.UPDATE_USER in done and Action.CREATE_USER not in done:
         return "SecretRotated"
     return "Provisioned" if done else None

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import shlex
 import sys
+import time
 from functools import partial
 from typing import Any
 
@@ -21,15 +22,19 @@ from hooks import logs
 from hooks.claim.adoption import Adoption
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubeerrors import Conflict, Forbidden, KubeError, NotFound
+from hooks.commands.gift import gift
 from hooks.commands.givewords import follows, says, told
 from hooks.commands.prospect import Claimant, Prospect, View
 from hooks.contract.decorator import SyncRequest
-from hooks.contract.grant import Grant, Grants, Held, Holding, Kind, Mark
+from hooks.contract.derived import Pair
+from hooks.contract.grant import Grant, Grants, Held
 from hooks.contract.outcome import Reason, Refusal
 from hooks.contract.status import Keys, name_hash
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
+from hooks.sync import rotation
 from hooks.sync.operator import Operator, others_of
+from hooks.sync.renewal import generator_of
 from hooks.tenancy.holdings import Holdings, Rights
 from hooks.tenancy.other import holding
 from hooks.tenancy.standing import Thing
@@ -137,6 +142,7 @@ class _Giver:
         request = await self._secret()
         claim = self._syncer.reading(request).claim
         await asyncio.to_thread(self._check_key)
+        claim, pair = await self._with_pair(request, claim)
         self._say(self._named(request, claim))
         held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
         prospect = Prospect(claim, self._backend, self._others, self._deadline)
@@ -149,7 +155,9 @@ class _Giver:
             self._say(f"others  {says(claimant)}")
         if not claimants:
             self._say("others  no other live Secret holds either of them")
-        grant = _grant(claim, view, second, claimants)
+        evidence = self._keys.evidence(request)
+        lost = self._grants.unverified(evidence.token, evidence.uid)
+        grant = gift(claim, pair, held, view, claimants, second, lost)
         if self._has_it_all(claim, request, held, claimants):
             self._say("It holds both already: there is nothing to give.")
             return OK
@@ -178,6 +186,15 @@ class _Giver:
         if not self._keys.enables(request):
             raise _Refused(f'{request.origin} has no annotation {self._keys.enabled}: "true".')
         return request
+
+    async def _with_pair(self, request: SyncRequest, claim: Claim) -> tuple[Claim, Pair | None]:
+        """The claim with the credentials that are in use, and which they are if generated."""
+        grant = self._keys.evidence(request).held(self._grants).grant
+        plan = generator_of(self._settings).plan(request, grant, int(time.time()))
+        if plan is None:
+            return claim, None
+        pair = await rotation.pair_in_use(plan, claim, self._backend, self._deadline)
+        return rotation.with_pair(claim, plan, pair), pair
 
     def _check_key(self) -> None:
         """Looks whether the grants that there are were signed with one of these keys.
@@ -325,17 +342,3 @@ class _Giver:
     @property
     def _left(self) -> float:
         return self._deadline.remaining()
-
-
-def _grant(claim: Claim, view: View, second: int, claimants: list[Claimant]) -> Grant:
-    """Newer than all others, whatever their clock was."""
-    newest = max((each.holding.second for each in claimants if each.holding), default=0)
-    second = max(second, newest + 1)
-    owned = view.bucket is not None and view.bucket.is_owned_by(claim.user)
-    mark = Mark.NONE if view.bucket is None or owned else Mark.GIVEN
-    return Grant(
-        claim.user,
-        Holding(second, Kind.OWN),
-        {claim.bucket: Holding(second, Kind.OWN, mark)},
-        signed=second,
-    )

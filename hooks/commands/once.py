@@ -161,7 +161,12 @@ def _row(
     # An answer would say what isn't so, under a grant for what was never given.
     if outcome is None:
         return {**row, "wouldBe": False}
-    return {**row, "message": rehearsal.told(outcome), "wouldBe": rehearsal.foretells(outcome)}
+    return {
+        **row,
+        "message": rehearsal.told(outcome),
+        "wouldBe": rehearsal.foretells(outcome),
+        "settings": [change.document() for change in rehearsal.bucket_settings.changes],
+    }
 
 
 def _why_not(request: SyncRequest, keys: Keys) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backends.base import Access, Backend, Bucket, Capabilities, Claim, Gap, Probe, Sharing, User
+from backends.base import Backend, Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.sharing import Access, Sharing
 from backends.wire.deadline import Deadline
+from hooks.commands.rehearsedsettings import RehearsedSettings
 from hooks.contract.outcome import Outcome, Status
 from hooks.sync.reconcile import READY, WIPED
 
@@ -35,10 +37,20 @@ class Rehearsal:
         self._users: dict[str, Claim | None] = {}
         self._owners: dict[str, frozenset[str] | None] = {}
         self._shared: dict[tuple[str, str], Access | None] = {}
+        self.bucket_settings = RehearsedSettings(
+            backend.bucket_settings, self._is_imagined, self._imagine
+        )
 
     def begin(self) -> None:
         """From here on it is about another Secret."""
         self.imagined = False
+        self.bucket_settings.begin()
+
+    def _is_imagined(self, claim: Claim) -> bool:
+        return claim.user in self._users or claim.bucket in self._owners
+
+    def _imagine(self) -> None:
+        self.imagined = True
 
     def foretells(self, outcome: Outcome) -> bool:
         """Whether an outcome is not so yet. A store that fails does so now."""

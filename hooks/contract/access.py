@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backends.base import Access
+from backends.sharing import Access
 
 _GIVEN = "access"
 _SWEPT = "sharing"

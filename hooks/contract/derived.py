@@ -13,13 +13,15 @@ import re
 from dataclasses import dataclass
 
 from backends.wire.sensitive import Sensitive
-from hooks.contract.grant import STORE
+from hooks.contract.grant import STORE, Grant
 
 _SALT = b"s3-resource-operator generated credentials v1"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 # Garage's own form, which every other store takes too: letters and digits only.
 _ID_BYTES = 12
 _SECRET_BYTES = 32
+# A rotation leaves one behind at a time.
+_MOST_LEFT = 4
 _ACCESS_KEY = re.compile(r"GK[0-9a-f]{24}")
 
 
@@ -82,6 +84,44 @@ class Derivation:
 def is_generated(access_key: str) -> bool:
     """Whether an access key has the form of generated ones; anybody can choose such a name."""
     return bool(_ACCESS_KEY.fullmatch(access_key))
+
+
+def former_users(grant: Grant | None, user: str) -> tuple[str, ...]:
+    """Users of generated credentials that are to go, once nobody needs them any more.
+
+    Every grant that takes another's place lists them: what no grant lists is removed by nobody.
+
+    Args:
+        grant: what the Secret was given before.
+        user: the one that it has from now on.
+    """
+    if grant is None:
+        return ()
+    gone = [*grant.former]
+    if grant.since is not None and grant.holding.alone:
+        gone.append(grant.user)
+    # Each once, in their order.
+    return tuple(former for former in dict.fromkeys(gone) if former != user)
+
+
+def left_users(held: Grant | None, unverified: Grant | None, user: str) -> tuple[str, ...]:
+    """Users that may be left on the store, though nothing proves whose they are.
+
+    The key that signed their grant is gone, so the grant may as well be made up: they are told of,
+    and never removed.
+
+    Args:
+        held: what the Secret's own grant proves, with those that were told of before.
+        unverified: what its grant says where no key verifies it.
+        user: the one that it has from now on.
+    """
+    if held is not None:
+        return held.left
+    if unverified is None or unverified.since is None:
+        return ()
+    named = dict.fromkeys((unverified.user, *unverified.former))
+    found = [name for name in named if is_generated(name) and name != user]
+    return tuple(found[:_MOST_LEFT])
 
 
 def hkdf(material: bytes, salt: bytes, info: bytes, length: int) -> bytes:

@@ -123,6 +123,7 @@ class Grant:
         since: the second that generated credentials are bound to; None for given ones.
         key: the name of the signing key that they were derived from.
         former: users of former generated credentials that are still to be removed.
+        left: those that may be there and that nobody removes, since no key proved their grant.
         signed: when it was signed, in Unix time; not part of what was given.
         current: whether the key that signs today signed it.
         shares: what it says of buckets that are shared, of which it holds none.
@@ -134,6 +135,7 @@ class Grant:
     since: int | None = None
     key: str = ""
     former: tuple[str, ...] = ()
+    left: tuple[str, ...] = field(default=(), kw_only=True)
     signed: int = field(default=0, compare=False)
     current: bool = field(default=True, compare=False)
     shares: Shares = field(default_factory=Shares)
@@ -175,6 +177,8 @@ class Grants:
         }
         if grant.since is not None or grant.former:
             document["generated"] = [grant.since, grant.key, list(grant.former)]
+        if grant.left:
+            document["left"] = list(grant.left)
         payload = _base64(_encode(document).encode())
         return f"v2.{payload}.{self._sign(self._keys[0], 'grants', payload)}"
 
@@ -189,19 +193,20 @@ class Grants:
                 return _grant(_document(match[1]), uid, current=number == 0)
         return None
 
-    def signed_by_another(self, token: str, uid: str) -> int | None:
-        """When a grant says that it was signed which none of the keys verifies, in Unix time.
+    def unverified(self, token: str, uid: str) -> Grant | None:
+        """What a grant says that none of the keys verifies.
 
         It proves nothing: another replica with other keys may have written it, or anybody.
         """
         match = _SECOND.fullmatch(token)
         if not match or not uid or self.read(token, uid) is not None:
             return None
-        document = _document(match[1])
-        signed = document.get("signed")
-        if document.get("uid") != uid or not isinstance(signed, int):
-            return None
-        return signed
+        return _grant(_document(match[1]), uid, current=False)
+
+    def signed_by_another(self, token: str, uid: str) -> int | None:
+        """When a grant says that it was signed which none of the keys verifies, in Unix time."""
+        found = self.unverified(token, uid)
+        return found.signed if found is not None and isinstance(found.signed, int) else None
 
     def issue_first(self, uid: str, bucket: str, user: str, seconds: int) -> str:
         """``v1.<seconds>.<signature>``: what versions before grants of the second kind issued."""
@@ -235,6 +240,10 @@ class Grants:
         return any(
             hmac.compare_digest(self._applied(key, claim).encode(), told) for key in self._keys
         )
+
+    def marks(self, *fields: object) -> list[str]:
+        """Keyed digests of anything, under each of the keys; the first is the one that signs."""
+        return [self._sign(key, *fields) for key in self._keys]
 
     def _applied(self, key: bytes, claim: Claim) -> str:
         fields: list[object] = [claim.user, sorted(claim.attributes.items())]
@@ -350,7 +359,7 @@ def _grant(document: Mapping[str, Any], uid: str, *, current: bool) -> Grant | N
     if document.get("uid") != uid or document.get("store") != STORE:
         return None
     try:
-        user, *entry = document["user"]
+        (user,), entry = _names(document["user"][:1]), document["user"][1:]
         buckets = {
             name: _holding(entry)
             for name, entry in document["buckets"].items()
@@ -363,13 +372,19 @@ def _grant(document: Mapping[str, Any], uid: str, *, current: bool) -> Grant | N
             buckets,
             since,
             key,
-            tuple(former),
+            _names(former),
             document["signed"],
             current,
-            Shares.read(document),
+            shares=Shares.read(document),
+            left=_names(document.get("left", ())),
         )
     except (LookupError, ValueError, TypeError, AttributeError):
         return None
+
+
+def _names(names: Sequence[Any]) -> tuple[str, ...]:
+    """As text: anybody can have written what no key verifies."""
+    return tuple(name for name in names if isinstance(name, str))
 
 
 def _holding(entry: Sequence[Any]) -> Holding:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from backends import errors
+from hooks.contract.applied import Entries
 from hooks.contract.grant import Grant
 
 
@@ -151,6 +152,19 @@ class Action(StrEnum):
     SET_VERSIONING = "set-versioning"
     SHARE = "share"
     UNSHARE = "unshare"
+    SET_TAGS = "set-tags"
+    SET_LIFECYCLE = "set-lifecycle"
+    SET_CORS = "set-cors"
+    SET_POLICY = "set-bucket-policy"
+    SET_PUBLIC_ACCESS = "set-public-access"
+    SET_RETENTION = "set-retention"
+    MAKE_PUBLIC = "make-public"
+    REMOVE_TAGS = "remove-tags"
+    REMOVE_LIFECYCLE = "remove-lifecycle"
+    REMOVE_CORS = "remove-cors"
+    REMOVE_POLICY = "remove-bucket-policy"
+    REMOVE_PUBLIC_ACCESS = "remove-public-access"
+    REMOVE_RETENTION = "remove-retention"
     DELETE_USER = "delete-user"
     DELETE_BUCKET = "delete-bucket"
 
@@ -196,6 +210,8 @@ class Outcome:
     applied: bool = True
     """Whether what a probe can't see is as the Secret says."""
     accepted: bool = False
+    settings: Entries | None = field(default=None, compare=False)
+    """What is written of the buckets' settings; None leaves what was told before."""
 
     @property
     def status(self) -> Status:

@@ -10,10 +10,11 @@ import hashlib
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backends.base import Claim
+from hooks.contract.applied import Applied
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.grant import Evidence, Grant, Grants
 from hooks.contract.outcome import Outcome, Reason, Status
@@ -174,12 +175,15 @@ class Scribe:
             return kept
         # Also where the store took user and bucket, and then refused a quota.
         kept["grants"] = self._token(request, outcome.grant, seconds) or kept["grants"]
+        applied = Applied.of(kept["applied"] or "")
+        if outcome.settings is not None:
+            applied = replace(applied, entries=outcome.settings)
         if not outcome.reason.provisioned or claim is None:
-            return kept
-        applied = kept["applied"]
-        if outcome.applied and not (applied and self.grants.is_applied(applied, claim)):
-            applied = self.grants.applied(claim)
-        return {**kept, "bucket": claim.bucket, "user": claim.user, "applied": applied}
+            return {**kept, "applied": str(applied) or None}
+        if outcome.applied and not self.grants.is_applied(applied.digest, claim):
+            applied = replace(applied, digest=self.grants.applied(claim))
+        names = {"bucket": claim.bucket, "user": claim.user}
+        return {**kept, **names, "applied": str(applied) or None}
 
     def _token(self, request: SyncRequest, grant: Grant | None, now: int) -> str | None:
         """A new text of a grant; None where the one that is there will do."""

@@ -170,6 +170,7 @@ class Settings:
                     url for alias in (*_endpoints(public_endpoint), *aliases) for url in alias.urls
                 ),
                 region=region,
+                public_access=read.boolean("ALLOW_PUBLIC_ACCESS", False),
             ),
             adoption=Adoption(read.choice("ADOPTION", "any", tuple(Adoption))),
             policy=policy,

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from backends.base import Backend, Claim
+from backends.base import Backend, Claim, Gap
 from backends.errors import StoreError, TimedOut
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
@@ -17,6 +17,7 @@ from hooks.claim.generated import Plan
 from hooks.claim.policyfile import Deletion
 from hooks.claim.secret import read_mentions, read_names
 from hooks.contract.decorator import SyncRequest, SyncResponse
+from hooks.contract.derived import left_users
 from hooks.contract.grant import Grants, Kind
 from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe
@@ -82,14 +83,13 @@ class Finalizer:
         if policy is None:
             return _GONE
         held = self._held(request)
-        if held is None:
-            log.info(
-                "%s goes without a valid grant: nothing is removed from the store", request.origin
-            )
-            return _GONE
         started = time.perf_counter()
         deadline = Deadline(self._store_time)
         try:
+            held = held or await self._derived(request, deadline)
+            if held is None:
+                self._tell_of_no_grant(request)
+                return _GONE
             outcome = await self._remove(policy, held, deadline)
         except (Refusal, StoreError) as error:
             outcome = Outcome.of(error)
@@ -156,6 +156,51 @@ class Finalizer:
             former=tuple(user for user in dict.fromkeys(former) if user != grant.user),
             shared=tuple(grant.shares.given),
         )
+
+    async def _derived(self, request: SyncRequest, deadline: Deadline) -> Holdings | None:
+        """What a Secret without a grant holds by generated credentials that the store accepts.
+
+        They are bound to its namespace and name, so that nobody else can have them.
+
+        Raises:
+            StoreError: the store can't be asked.
+        """
+        plan = self._plan(request)
+        choice = KeyChoice.of(request.annotations, self._keys["keys"])
+        names = None if plan is None else read_names(plan.data(request.data), choice)
+        if plan is None or names is None:
+            return None
+        for pair in plan.pairs:
+            user = plan.user(pair)
+            claim = Claim(names.bucket, user, pair.secret, origin=request.origin)
+            if (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED:
+                continue
+            others = dict.fromkeys(plan.user(other) for other in plan.pairs)
+            return Holdings(
+                request.origin,
+                request.uid,
+                user,
+                names.bucket,
+                owns_user=True,
+                owns_bucket=True,
+                secret=pair.secret,
+                former=tuple(other for other in others if other != user),
+            )
+        return None
+
+    def _tell_of_no_grant(self, request: SyncRequest) -> None:
+        """Says that nothing is removed, and what may be left of generated credentials."""
+        evidence = self._keys.evidence(request)
+        lost = self._grants.unverified(evidence.token, evidence.uid)
+        if left := left_users(None, lost, ""):
+            log.warning(
+                "%s goes with a grant that no SIGNING_KEY verifies: nothing is removed from the "
+                "store, where %s may be left",
+                request.origin,
+                ", ".join(left),
+            )
+            return
+        log.info("%s goes without a valid grant: nothing is removed from the store", request.origin)
 
     def _plan(self, request: SyncRequest) -> Plan | None:
         """The generated credentials of a Secret, as far as they can be told."""

@@ -10,11 +10,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from backends.base import Access, Gap, Sharing
+from backends.base import Gap
 from backends.errors import StoreError, Withheld
+from backends.sharing import Access, Sharing
 from hooks.contract.access import Given
 from hooks.contract.grant import Grant
 from hooks.contract.outcome import Action, Conflict, Outcome, Reason, Refusal
+from hooks.sync.bucketsettings import Keeper
 from hooks.sync.reconcile import Run
 from hooks.tenancy.consent import Consents, not_shared
 from hooks.tenancy.guest import Guest
@@ -29,7 +31,7 @@ _WORDS = {Access.READ_ONLY: "it may read.", Access.READ_WRITE: "it may read and 
 
 
 async def reconcile_guest(
-    takeover: Guest, sharing: Sharing, consents: Consents, *, applied: bool
+    takeover: Guest, sharing: Sharing, consents: Consents, applied: bool, keeper: Keeper
 ) -> Outcome:
     """Gives a Secret's user the access that it wants, as far as the bucket's holder lets it.
 
@@ -40,8 +42,9 @@ async def reconcile_guest(
         sharing: the store's.
         consents: knows what holders say.
         applied: whether role and ids were written.
+        keeper: of a bucket's settings, of which a guest writes none.
     """
-    run = _GuestRun(takeover, sharing, consents, applied)
+    run = _GuestRun(takeover, sharing, consents, applied, keeper)
     try:
         return await run.guests_outcome()
     except Withheld as error:
@@ -54,9 +57,14 @@ async def reconcile_guest(
 
 class _GuestRun(Run):
     def __init__(
-        self, takeover: Guest, sharing: Sharing, consents: Consents, applied: bool
+        self,
+        takeover: Guest,
+        sharing: Sharing,
+        consents: Consents,
+        applied: bool,
+        keeper: Keeper,
     ) -> None:
-        super().__init__(takeover, applied)
+        super().__init__(takeover, applied, keeper)
         self.guest = takeover
         self.sharing = sharing
         self.consents = consents

@@ -22,6 +22,7 @@ from hooks.sync.finalizer import Finalizer
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.renewal import generator_of
 from hooks.sync.reporter import Reporter
+from hooks.sync.sharing import SharedBuckets
 from hooks.sync.syncer import Syncer
 from hooks.tenancy.consent import Consents
 from hooks.tenancy.guard import ConflictGuard
@@ -76,8 +77,9 @@ class Operator:
         if settings.connection.ca_bundle is not None:
             settings.connection.ca_bundle.watch(metrics.ca_bundle_observer())
         attachments = Attachments(Connections.of(keys, settings), kube)
+        shared = SharedBuckets(keys, backend, consents)
         return cls(
-            Syncer(settings, backend, metrics, locks, attachments, guard, consents),
+            Syncer(settings, backend, metrics, locks, attachments, shared, guard),
             Finalizer(settings, backend, metrics, locks, others),
             Reporter(keys, metrics, events),
             guard is not None,

@@ -12,6 +12,7 @@ from backends.errors import StoreError, Unsupported
 from backends.wire.deadline import Deadline
 from hooks.contract.grant import Grant, Holding, Kind, Mark
 from hooks.contract.outcome import Action, Conflict, Outcome, Reason, Refusal
+from hooks.sync.bucketsettings import Keeper
 from hooks.tenancy.standing import Taking, Thing, claimed
 from hooks.tenancy.takeover import Takeover
 
@@ -34,6 +35,7 @@ async def reconcile(
     *,
     applied: bool,
     unseen: bool,
+    keeper: Keeper,
 ) -> Outcome:
     """Makes the store what the claim says; never raises a store's error.
 
@@ -44,14 +46,15 @@ async def reconcile(
         takeover: the claim, the store, and what may be gained.
         applied: whether all that a probe can't see was written.
         unseen: nothing was ever reported on the Secret, so its user is likely to be missing.
+        keeper: of the bucket's own settings.
     """
-    run = Run(takeover, applied)
+    run = Run(takeover, applied, keeper)
     try:
         return await run.outcome(unseen=unseen)
     except (Refusal, StoreError) as error:
         outcome = Outcome.of(error, tuple(run.actions))
         grant = run.grant or takeover.outranked()
-        return replace(outcome, grant=grant, accepted=run.accepted)
+        return replace(outcome, grant=grant, accepted=run.accepted, settings=keeper.entries)
 
 
 def ready_message(claim: Claim, backend: Backend) -> str:
@@ -62,15 +65,11 @@ def ready_message(claim: Claim, backend: Backend) -> str:
 
 
 class Run:
-    """One try for one claim; see :func:`reconcile`.
+    """One try for one claim; it takes the arguments of :func:`reconcile`."""
 
-    Args:
-        takeover: the claim, the store, and what may be gained.
-        applied: whether all that a probe can't see was written.
-    """
-
-    def __init__(self, takeover: Takeover, applied: bool) -> None:
+    def __init__(self, takeover: Takeover, applied: bool, keeper: Keeper) -> None:
         self.takeover = takeover
+        self.keeper = keeper
         self.claim = takeover.claim
         self.backend = takeover.backend
         self.deadline = takeover.deadline
@@ -81,12 +80,7 @@ class Run:
         self.actions: list[Action] = []
 
     async def outcome(self, *, unseen: bool) -> Outcome:
-        """How it ends; see :func:`reconcile`.
-
-        Raises:
-            Refusal: it can't go on.
-            StoreError: the store can't be asked, or refuses.
-        """
+        """How it ends, if the store and all rules let it."""
         repaired: set[Gap] = set()
         if self.claim.bucket_attributes and not self.applied:
             await self.backend.prepare(self.claim, self.deadline)
@@ -123,6 +117,9 @@ class Run:
             message = f"{message} {WIPED}"
         if not applied and grant is not None:
             message = f"{message} {SHARED}"
+        elif _may_set_up(bucket):
+            notes = await self.keeper.keep(self.claim, self.backend, self.deadline, self.actions)
+            message = " ".join([message, *notes])
         again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None
         return Outcome(
             Reason.PROVISIONED,
@@ -132,6 +129,7 @@ class Run:
             again,
             applied=applied,
             accepted=True,
+            settings=self.keeper.entries,
         )
 
     async def _make(self) -> None:

@@ -21,7 +21,7 @@ from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, is_anothers
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
-from hooks.sync import rotation
+from hooks.sync import leftover, rotation
 from hooks.tenancy.takeover import Takeover
 
 MakeTakeover = Callable[[SyncRequest, Claim, Policy, Deadline, Pair | None], Takeover]
@@ -104,6 +104,8 @@ class Renewal:
         claim = rotation.with_pair(claim, plan, pair)
         takeover = self._takeover(request, claim, policy, deadline, pair)
         outcome = await self._reconcile(request, takeover)
+        if held is None or held.since is None:
+            outcome = await leftover.listed(plan, pair, outcome, takeover.backend, deadline)
         # A grant is signed anew when its credentials change; where it doesn't name these yet, they
         # have just changed. Rounded up, so that the time of one call doesn't show in its answer.
         told = held is not None and held.since == pair.since
@@ -142,6 +144,20 @@ class Renewal:
             return outcome
         takeover = self._takeover(request, claim, Policy(), deadline, None)
         return await rotation.without_former(outcome, held, takeover)
+
+    async def told(
+        self, request: SyncRequest, claim: Claim, outcome: Outcome, deadline: Deadline
+    ) -> Outcome:
+        """The outcome that tells of users left behind whose grant no key verifies any more.
+
+        Args:
+            request: the Secret.
+            claim: what it asks for.
+            outcome: of its sync.
+            deadline: of the sync.
+        """
+        backend = self._takeover(request, claim, Policy(), deadline, None).backend
+        return await leftover.told(self._keys, self._grants, request, outcome, backend, deadline)
 
     def shown(self, request: SyncRequest, outcome: Outcome) -> dict[str, str | None]:
         """The annotations that tell people of it, to be set or taken away.

@@ -8,15 +8,18 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from backends.base import Access, Backend, Sharing
+from backends.base import Backend
 from backends.errors import StoreError, Unsupported
+from backends.sharing import Access, Sharing
 from hooks.claim.sharing import Slot, consents
 from hooks.contract.access import Shares, Swept
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import Grant
 from hooks.contract.outcome import Action, Outcome, Refusal, Status
 from hooks.contract.status import Keys
+from hooks.sync.bucketsettings import Keeper
 from hooks.sync.guest import HOUR, reconcile_guest
+from hooks.sync.reconcile import reconcile
 from hooks.tenancy.consent import Consents
 from hooks.tenancy.guest import Guest
 from hooks.tenancy.takeover import Takeover
@@ -40,15 +43,30 @@ class SharedBuckets:
         self._backend = backend
         self._consents = consents
 
-    async def guest(self, takeover: Takeover, *, applied: bool) -> Outcome | None:
-        """What came of a Secret that wants access to another's bucket; None for every other.
+    async def reconcile(
+        self,
+        request: SyncRequest,
+        takeover: Takeover,
+        *,
+        applied: bool,
+        unseen: bool,
+        keeper: Keeper,
+    ) -> Outcome:
+        """Makes the store what a claim says, be the bucket its own or another's.
 
         Args:
+            request: the Secret.
             takeover: the claim, the store, and what may be gained.
-            applied: whether role and ids were written.
+            applied: as in :func:`hooks.sync.reconcile.reconcile`, as are the others.
+            unseen: likewise.
+            keeper: likewise.
         """
-        if not isinstance(takeover, Guest):
-            return None
+        if isinstance(takeover, Guest):
+            return await self._guest(takeover, applied, keeper)
+        outcome = await reconcile(takeover, applied=applied, unseen=unseen, keeper=keeper)
+        return await self._swept(request, takeover, outcome)
+
+    async def _guest(self, takeover: Guest, applied: bool, keeper: Keeper) -> Outcome:
         sharing = self._backend.sharing
         if sharing is None:
             return Outcome.of(
@@ -64,19 +82,14 @@ class SharedBuckets:
                     "operator doesn't look at other Secrets: have CONFLICT_GUARD switched on."
                 )
             )
-        return await reconcile_guest(takeover, sharing, self._consents, applied=applied)
+        return await reconcile_guest(takeover, sharing, self._consents, applied, keeper)
 
-    async def swept(self, request: SyncRequest, takeover: Takeover, outcome: Outcome) -> Outcome:
-        """The outcome of any other Secret, with access taken back that is not shared any more.
+    async def _swept(self, request: SyncRequest, takeover: Takeover, outcome: Outcome) -> Outcome:
+        """The outcome, with access taken back that is not shared any more.
 
-        Of a bucket that it holds that is what others have and it doesn't name; of what it had
-        itself, before it wanted a bucket of its own, all. Where nothing has changed nobody is
+        Of a bucket that the Secret holds that is what others have and it doesn't name; of what it
+        had itself, before it wanted a bucket of its own, all. Where nothing has changed nobody is
         asked.
-
-        Args:
-            request: the Secret.
-            takeover: what it holds.
-            outcome: of its sync.
         """
         sharing = self._backend.sharing
         held = takeover.held.grant

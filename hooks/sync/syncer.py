@@ -11,6 +11,7 @@ from backends.base import Backend, Claim, Gap
 from backends.errors import StoreError, TimedOut
 from backends.wire.deadline import Deadline
 from hooks.attachments.attachments import Attachments, Made
+from hooks.claim.bucketsettings.reading import with_settings
 from hooks.claim.fieldkeys import KeyChoice
 from hooks.claim.policy import Policy
 from hooks.claim.policyfile import Deletion
@@ -25,6 +26,7 @@ from hooks.claim.secret import (
     read_endpoint,
 )
 from hooks.claim.sharing import as_guest, read_access
+from hooks.contract.applied import Applied
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import Pair
 from hooks.contract.grant import Grants
@@ -32,13 +34,12 @@ from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe, is_anothers
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
+from hooks.sync.bucketsettings import Keeper
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.recent import Recent
 from hooks.sync.recogniser import Recogniser
-from hooks.sync.reconcile import reconcile
 from hooks.sync.renewal import Renewal, generator_of
 from hooks.sync.sharing import SharedBuckets
-from hooks.tenancy.consent import Consents
 from hooks.tenancy.guest import Guest
 from hooks.tenancy.holdings import Rights
 from hooks.tenancy.standing import Guard, Thing, claimed
@@ -69,8 +70,8 @@ class Syncer:
         metrics: counted into.
         locks: held while something is done for a bucket and a user.
         attachments: decides about connection Secrets.
+        shared: gives and takes back access to shared buckets.
         guard: knows what other Secrets hold; None doesn't ask.
-        consents: knows what their holders share; None where they aren't asked.
     """
 
     def __init__(
@@ -80,8 +81,8 @@ class Syncer:
         metrics: Metrics,
         locks: KeyedLocks,
         attachments: Attachments,
+        shared: SharedBuckets,
         guard: Guard | None = None,
-        consents: Consents | None = None,
     ) -> None:
         self._backend = backend
         self._metrics = metrics
@@ -94,7 +95,7 @@ class Syncer:
         self._locks = locks
         self._attachments = attachments
         self._guard = guard
-        self._shared = SharedBuckets(self._keys, backend, consents)
+        self._shared = shared
         self._renewal = Renewal(
             generator_of(settings),
             self._keys,
@@ -193,6 +194,7 @@ class Syncer:
                         request, claim, plan, rules.policy, deadline
                     )
                     made = self._attachments.check(request, claim, rules.policy)
+            outcome = await self._renewal.told(request, claim, outcome, deadline)
             if outcome.status is Status.READY:
                 message = " ".join([outcome.message, *reading.notes])
                 outcome = replace(outcome, message=message)
@@ -289,19 +291,17 @@ class Syncer:
     async def _reconciled(self, request: SyncRequest, takeover: Takeover) -> Outcome:
         claim = takeover.claim
         names = claim.bucket, claim.user
-        applied = self._grants.is_applied(
-            self._keys.observed(request, "applied"), claim
-        ) or is_anothers(self._keys, self._grants, request, int(time.time()))
-        outcome = await self._shared.guest(takeover, applied=applied)
-        if outcome is None:
-            outcome = await reconcile(
-                takeover,
-                applied=applied,
-                # What was just made is shown once more before Metacontroller sees its own write.
-                unseen=not self._keys.observed(request, "status")
-                and names not in self._provisioned,
-            )
-            outcome = await self._shared.swept(request, takeover, outcome)
+        applied = self._keys.observed(request, "applied")
+        digest = Applied.of(applied).digest
+        outcome = await self._shared.reconcile(
+            request,
+            takeover,
+            applied=self._grants.is_applied(digest, claim)
+            or is_anothers(self._keys, self._grants, request, int(time.time())),
+            # What was just made is shown once more before Metacontroller sees its own write.
+            unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
+            keeper=Keeper(self._grants, applied, {claim.bucket}),
+        )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)
         if outcome.status is Status.READY:
             self._provisioned.add(names)
@@ -334,8 +334,7 @@ class Syncer:
         access = read_access(request.annotations, self._keys)
         where = request.origin, request.namespace
         found = read(data, rules, *where, choice, chosen=chosen, access=access)
-        if access is not None:
-            found = as_guest(found)
+        found = as_guest(with_settings(found, data, rules, request.namespace))
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
         if deletion not in _DELETIONS:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backends.base import Access, Claim
+from backends.base import Claim
+from backends.sharing import Access
 from backends.wire.deadline import Deadline
 from hooks.claim.sharing import Slot, consents
 from hooks.contract.outcome import Conflict, Reason

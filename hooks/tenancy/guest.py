@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from backends.errors import TimedOut
 from hooks.contract.access import Given, Shares
+from hooks.contract.derived import former_users
 from hooks.contract.grant import Grant
 from hooks.contract.outcome import Refusal
 from hooks.tenancy.standing import Thing
@@ -42,6 +43,6 @@ class Guest(Takeover):
             {},
             None if pair is None else pair.since,
             "" if pair is None else pair.key,
-            self._former(),
+            former_users(self.held.grant, self.claim.user),
             shares=Shares(given),
         )

@@ -10,7 +10,7 @@ from backends.base import Backend, Bucket, Claim
 from backends.errors import TimedOut
 from backends.wire.deadline import Deadline
 from hooks.claim.adoption import Adoption
-from hooks.contract.derived import Pair
+from hooks.contract.derived import Pair, former_users
 from hooks.contract.grant import Grant, Held, Holding, Kind, Mark
 from hooks.contract.outcome import Refusal
 from hooks.tenancy.standing import Guard, Holder, Standing, Thing
@@ -134,19 +134,8 @@ class Holdings:
             {self.claim.bucket: bucket},
             None if pair is None else pair.since,
             "" if pair is None else pair.key,
-            self._former(),
+            former_users(self.held.grant, self.claim.user),
         )
-
-    def _former(self) -> tuple[str, ...]:
-        """Users of generated credentials that are to go, once nobody needs them any more."""
-        grant = self.held.grant
-        if grant is None:
-            return ()
-        gone = [*grant.former]
-        if grant.since is not None and grant.holding.alone:
-            gone.append(grant.user)
-        # Each once, in their order.
-        return tuple(user for user in dict.fromkeys(gone) if user != self.claim.user)
 
     async def is_elsewhere(self, user: str) -> bool:
         """Whether a former user of the Secret's is another's by now, or an administrator's.

@@ -14,6 +14,8 @@ from hooks.commands.processes import LOOPBACK
 from tests.chaos import proxy
 from tests.chaos.proxy import ChaosProxy
 
+pytestmark = pytest.mark.long
+
 Seen = tuple[int, bytes] | type[Exception]
 
 

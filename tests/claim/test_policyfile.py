@@ -26,6 +26,7 @@ rules:
     group-ids: [1000-1999]
     adoption: never
     deletion: [retain, delete-user]
+    settings: [lifecycle, cors, tags]
     connection-labels: ["example.com/*"]
     connection-annotations: ["{namespace}.example.com/owner"]
 """

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backends.base import Access
+from backends.sharing import Access
 from hooks.claim.fields import InvalidSecret
 from hooks.claim.sharing import MOST, consents, read_access
 from hooks.contract.outcome import Reason

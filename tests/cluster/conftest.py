@@ -24,3 +24,9 @@ def namespace(api_cluster: Cluster) -> Iterator[str]:
     made = api_cluster.namespace(f"kube-{secrets.token_hex(4)}")
     yield made
     api_cluster.api.delete_all("Secret", made)
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hooks.cluster.kube.PAGE", 50)
+    monkeypatch.setattr("hooks.cluster.kube.METADATA_PAGE", 50)

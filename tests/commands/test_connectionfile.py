@@ -14,13 +14,10 @@ import yaml
 
 from hooks.commands import connectionfile
 from hooks.commands.cli import main
-from tests.commands import test_cli
-from tests.commands.test_cli import MANIFEST, write
+from tests.commands.test_sync import MANIFEST, write
 from tests.support import PREFIX
 
-# The environment and the store of the other commands' tests.
-_environment = test_cli._environment
-model = test_cli.model
+pytestmark = pytest.mark.usefixtures("configured")
 
 ASKING = MANIFEST.replace(
     'enabled: "true"',

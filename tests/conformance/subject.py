@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backends import REGISTRY
-from backends.base import Access, Backend, Observer
+from backends.base import Backend, Observer
+from backends.sharing import Access
 from hooks.cluster.kube import Kube
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings

@@ -11,7 +11,8 @@ import httpx2
 import pytest
 from botocore.exceptions import ClientError
 
-from backends.base import Access, Backend, Claim, Gap, Sharing
+from backends.base import Backend, Claim, Gap
+from backends.sharing import Access, Sharing
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
 from tests.conformance.subject import RealSubject, Subject

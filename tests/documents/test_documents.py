@@ -104,6 +104,7 @@ def test_the_configuration_table_tells_the_defaults() -> None:
         "BACKEND_NAME": settings.backend_name,
         "ANNOTATION_KEY": settings.annotation_key,
         "ENFORCE_ENDPOINT_CHECK": str(settings.rules.endpoint is not None).lower(),
+        "ALLOW_PUBLIC_ACCESS": str(settings.rules.public_access).lower(),
         "ALLOWED_ROLES": ",".join(settings.rules.roles),
         "ALLOWED_USER_IDS": ",".join(ids),
         "ALLOWED_GROUP_IDS": ",".join(ids),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import Access
+from backends.sharing import Access
 from hooks.claim.endpoint import normalise
 from hooks.claim.secret import read
 from hooks.contract.status import Keys

@@ -7,135 +7,25 @@ import contextlib
 import gc
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
-import uvloop
 
-from backends.wire.sensitive import Sensitive
-from hooks.serving.auth import BearerTokens
-from hooks.serving.listener import Limits, Listener
 from hooks.serving.protocol import BoundedProtocol
-from hooks.serving.server import _listen, _server
 from hooks.serving.tls import Certificates
 from hooks.settings.settings import TLS
 from tests.authority import Authority
-
-T = TypeVar("T")
-
-TOKEN = "the-token"
-SMALL = Limits(
-    connections=8,
-    head=2000,
-    headers=20,
-    ahead=3,
-    handshake=0.4,
-    head_time=0.4,
-    body_time=0.4,
-    answer_time=0.4,
-    idle=0.4,
-    interval=0.02,
+from tests.serving.ports import (
+    GET,
+    KNOWN,
+    PATIENT,
+    POST,
+    SMALL,
+    Port,
+    closed,
+    everything,
+    run,
 )
-# Longer than any test waits.
-PATIENT = replace(SMALL, handshake=60, head_time=60, body_time=60, answer_time=60, idle=60)
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
-KNOWN = f"Authorization: Bearer {TOKEN}\r\n".encode()
-
-
-@dataclass
-class Port:
-    """A port that is served, and what became of its calls."""
-
-    number: int
-    listener: Listener
-    refused: list[int]
-    bodies: list[bytes] = field(default_factory=list)
-    hold: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.number)
-
-    async def send(self, data: bytes) -> bytes:
-        """What is answered to this and nothing more, until the connection is closed."""
-        reader, writer = await self.open()
-        try:
-            writer.write(data)
-            return await _all(reader)
-        finally:
-            writer.close()
-
-
-async def _all(reader: asyncio.StreamReader) -> bytes:
-    content = bytearray()
-    # A peer that closes with something unread resets the connection.
-    with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(20):
-            while chunk := await reader.read(65536):
-                content += chunk
-    return bytes(content)
-
-
-async def _closed(reader: asyncio.StreamReader) -> bool:
-    """Whether the connection is closed without a word."""
-    return await _all(reader) == b""
-
-
-@asynccontextmanager
-async def port(
-    limits: Limits, certificates: Certificates | None = None, *, tokens: bool = True
-) -> AsyncIterator[Port]:
-    refused: list[int] = []
-    with _listen("HOOK", "127.0.0.1", 0) as listening:
-        listener = Listener("hook", limits, refused.append)
-        served = Port(listening.getsockname()[1], listener, refused)
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            body = bytearray()
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return
-                body += message["body"]
-                more = message["more_body"]
-            served.bodies.append(bytes(body))
-            if scope["path"] == "/held":
-                await served.hold.wait()
-            headers = [(b"content-length", b"2")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": b"ok"})
-
-        guarded = BearerTokens(app, [Sensitive(TOKEN)] if tokens else [])
-        server = _server(guarded, 5, listener, certificates)  # type: ignore[arg-type]
-        serving = asyncio.create_task(server.serve([listening]))
-        while not server.started:
-            await asyncio.sleep(0.005)
-        try:
-            yield served
-        finally:
-            served.hold.set()
-            server.should_exit = True
-            await serving
-
-
-def run(
-    scenario: Callable[[Port], Awaitable[T]],
-    limits: Limits = PATIENT,
-    certificates: Certificates | None = None,
-    *,
-    tokens: bool = True,
-) -> T:
-    async def main() -> T:
-        async with port(limits, certificates, tokens=tokens) as served:
-            return await asyncio.wait_for(scenario(served), 60)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main())
 
 
 def test_a_call_is_answered_and_its_connection_kept() -> None:
@@ -190,7 +80,7 @@ def test_a_head_that_comes_in_pieces_is_as_large() -> None:
     async def scenario(served: Port) -> None:
         reader, writer = await served.open()
         writer.write(GET)
-        answer = asyncio.create_task(_all(reader))
+        answer = asyncio.create_task(everything(reader))
         sent = 0
         while not answer.done() and sent < 1000:
             writer.write(b"X: yyyy\r\n" if sent % 2 else b"Z: y")
@@ -230,7 +120,7 @@ def test_only_so_many_requests_are_read_ahead() -> None:
         assert len(protocol.pipeline) == PATIENT.ahead
         # Those are answered, and the connection ends as HTTP lets it.
         served.hold.set()
-        answer = await _all(reader)
+        answer = await everything(reader)
         assert answer.count(b"HTTP/1.1 200") == 1 + PATIENT.ahead
         assert answer.count(b"connection: close") == 1
         writer.close()
@@ -314,7 +204,7 @@ def test_a_connection_that_gets_no_further_is_closed(
     async def scenario(served: Port) -> None:
         reader, writer = await served.open()
         writer.write(begun)
-        ending = asyncio.create_task(_all(reader))
+        ending = asyncio.create_task(everything(reader))
         while not len(served.listener):
             await asyncio.sleep(0.001)
         while not ending.done() and len(served.listener):
@@ -352,7 +242,7 @@ def test_a_silent_connection_goes_for_a_new_one_and_one_with_a_token_stays() -> 
         await reader.readuntil(b"ok")
         silent = [await served.open() for _ in range(30)]
         # The first of them are gone, the last are not.
-        assert await _closed(silent[0][0])
+        assert await closed(silent[0][0])
         assert len(served.listener) == PATIENT.connections
         assert not silent[-1][0].at_eof()
         writer.write(call)
@@ -373,7 +263,7 @@ def test_calls_in_flight_are_not_given_up_for_new_connections() -> None:
         while len(served.bodies) < len(busy):
             await asyncio.sleep(0.01)
         reader, other = await served.open()
-        assert await _closed(reader)
+        assert await closed(reader)
         served.hold.set()
         for reader, writer in busy:
             assert b" 200 " in await reader.readuntil(b"ok")
@@ -386,8 +276,8 @@ def test_calls_in_flight_are_not_given_up_for_new_connections() -> None:
 def test_a_limit_that_is_reached_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(served: Port) -> None:
         silent = [await served.open() for _ in range(20)]
-        assert await _closed(silent[0][0])
-        assert await _closed(silent[1][0])
+        assert await closed(silent[0][0])
+        assert await closed(silent[1][0])
         for each in silent:
             each[1].close()
 
@@ -432,7 +322,7 @@ def test_a_connection_counts_before_its_handshake(
 
     async def scenario(served: Port) -> None:
         silent = [await served.open() for _ in range(30)]
-        assert await _closed(silent[0][0])
+        assert await closed(silent[0][0])
         assert len(served.listener) == PATIENT.connections
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", served.number, ssl=context, server_hostname="hook"
@@ -451,7 +341,7 @@ def test_a_handshake_ends_in_time(certificates: Certificates, begun: bytes) -> N
     async def scenario(served: Port) -> None:
         reader, writer = await served.open()
         writer.write(begun)
-        assert await _closed(reader)
+        assert await closed(reader)
         while len(served.listener):
             await asyncio.sleep(0.01)
         writer.close()

@@ -25,6 +25,8 @@ from tests.authority import Authority
 from tests.serving.test_server import LONG, TOKEN, Server, secret_body, serving, status
 from tests.tools import missing
 
+pytestmark = pytest.mark.long
+
 HANGING_NAMES = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>

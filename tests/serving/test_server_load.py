@@ -17,6 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from hooks.commands.processes import LOOPBACK, answers, wait_until
 from tests.serving.test_server import LONG, TOKEN, Server, secret_body, serving, status
 
+pytestmark = pytest.mark.long
+
 REFUSED = "The store can't be reached: the connection was refused."
 MESSAGE = "s3-resource-operator.io/message"
 

@@ -11,6 +11,8 @@ from hooks.commands.processes import LOOPBACK
 from tests.authority import Authority
 from tests.serving.test_server import SECRET, TOKEN, Server
 
+pytestmark = pytest.mark.long
+
 
 def outcome(directory: Path, **variables: str) -> tuple[int | None, str]:
     """Exit code and output of a server that ends by itself."""

@@ -70,6 +70,7 @@ def test_an_empty_variable_is_as_good_as_none(name: str) -> None:
         ("RESERVED_ACCESS_KEYS", "root, adm*", "rules.reserved_access_keys", ("root", "adm*")),
         ("RESERVED_BUCKETS", "backup-*,", "rules.reserved_buckets", ("backup-*",)),
         ("ENFORCE_ENDPOINT_CHECK", "false", "rules.endpoint", None),
+        ("ALLOW_PUBLIC_ACCESS", "true", "rules.public_access", True),
         ("ADOPTION", "unowned", "adoption", Adoption.UNOWNED),
         ("ADOPTION", "never", "adoption", Adoption.NEVER),
         ("HOOK_HOST", "::1", "hook_host", "::1"),

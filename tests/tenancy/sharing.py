@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from backends.base import Access
+from backends.sharing import Access
 from hooks.contract.decorator import SyncRequest
 from tests.properties.cluster import Seen, Slot
 from tests.support import wait

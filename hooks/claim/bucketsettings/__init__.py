@@ -1,0 +1,1 @@
+"""What a Secret says of its bucket's settings: read and checked, one file a setting."""

@@ -1,0 +1,65 @@
+"""Whether a store honours what a Secret says of its bucket's settings, before it is asked.
+
+What a store takes and passes over in silence is worse than what it refuses: a rule that loses its
+filter deletes what it shouldn't.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from backends.bucketsettings import Document, Rule, Setting, SettingName, SettingSupport
+from backends.wire import policydocument as policies
+from backends.wire.settingforms import rule_parts
+from hooks.claim.fields import InvalidSecret
+from hooks.contract.outcome import Reason
+
+
+def check_settings(
+    settings: Iterable[Setting], support: SettingSupport, keys: Mapping[str, str]
+) -> None:
+    """Looks at what the store can do.
+
+    Args:
+        settings: what a Secret asks for.
+        support: the store's.
+        keys: the key that each was read under.
+
+    Raises:
+        InvalidSecret: it can't do one of them, or not all of it.
+    """
+    for setting in settings:
+        key = keys.get(setting.name.value, setting.name.value)
+        if setting.name not in support.names:
+            instead = support.instead.get(setting.name, "")
+            raise _unsupported(f"This store has no {setting.name} for a bucket", key, instead)
+        if setting.name is SettingName.LIFECYCLE:
+            _check_rules(setting.document, support, key)
+        if setting.name is SettingName.POLICY and not support.signed_principals:
+            _check_for_everybody(setting.document, key)
+
+
+def _check_rules(document: Document, support: SettingSupport, key: str) -> None:
+    lacking = rule_parts(document) - support.rules
+    for part in Rule:
+        if part in lacking:
+            instead = support.without_rule.get(part, "")
+            raise _unsupported(
+                f"This store passes {part.value} in a lifecycle rule over", key, instead, "it from "
+            )
+
+
+def _check_for_everybody(document: Document, key: str) -> None:
+    for statement in document:
+        if statement["Effect"] != "Allow" or statement["Principal"] != policies.EVERYBODY:
+            raise InvalidSecret(
+                Reason.NOT_SUPPORTED,
+                f"A bucket policy of this store says nothing about users: {key} can only allow "
+                'something to everybody ("Principal": "*").',
+            )
+
+
+def _unsupported(what: str, key: str, instead: str, part: str = "") -> InvalidSecret:
+    way_out = f" {instead}" if instead else ""
+    removed = f"{part}{key}" if part else f"{key} from the Secret"
+    return InvalidSecret(Reason.NOT_SUPPORTED, f"{what}: remove {removed}.{way_out}")

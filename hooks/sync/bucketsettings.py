@@ -1,0 +1,205 @@
+"""A bucket's settings in a sync: written once, again when they change, taken back when they go.
+
+What was written stands in the ``applied`` annotation as one mark for each bucket and setting, so
+an unchanged Secret costs no request for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from backends.base import Backend, BucketSettings, Claim
+from backends.bucketsettings import Document, Setting, SettingName
+from backends.errors import Unsupported
+from backends.wire import policydocument as policies
+from backends.wire.deadline import Deadline
+from hooks.contract.applied import STAYS, Applied, Entries, Marks, of_buckets
+from hooks.contract.grant import Grants
+from hooks.contract.outcome import Action, Reason, Refusal
+
+# A gateway may answer from what it remembers for a moment (SeaweedFS, several gateways).
+_PAUSES = (0.0, 0.1, 0.4)
+_SET = {
+    SettingName.TAGS: Action.SET_TAGS,
+    SettingName.LIFECYCLE: Action.SET_LIFECYCLE,
+    SettingName.CORS: Action.SET_CORS,
+    SettingName.POLICY: Action.SET_POLICY,
+    SettingName.PUBLIC: Action.SET_PUBLIC_ACCESS,
+    SettingName.RETENTION: Action.SET_RETENTION,
+}
+_REMOVED = {
+    SettingName.TAGS: Action.REMOVE_TAGS,
+    SettingName.LIFECYCLE: Action.REMOVE_LIFECYCLE,
+    SettingName.CORS: Action.REMOVE_CORS,
+    SettingName.POLICY: Action.REMOVE_POLICY,
+    SettingName.PUBLIC: Action.REMOVE_PUBLIC_ACCESS,
+    SettingName.RETENTION: Action.REMOVE_RETENTION,
+}
+_ANEW = frozenset({Action.CREATE_BUCKET, Action.CHANGE_OWNER})
+
+
+class Keeper:
+    """Keeps the settings of a Secret's buckets, in one sync.
+
+    Args:
+        grants: has the keys of the marks.
+        applied: the annotation as observed.
+        buckets: all that the Secret names; of others nothing is remembered.
+
+    Attributes:
+        entries: what the annotation has to say from now on.
+    """
+
+    def __init__(self, grants: Grants, applied: str, buckets: Iterable[str]) -> None:
+        self._marks = Marks(grants)
+        self._observed = of_buckets(Applied.of(applied).entries, buckets)
+        self.entries: Entries = self._observed
+
+    async def keep(
+        self,
+        claim: Claim,
+        backend: Backend,
+        deadline: Deadline,
+        actions: list[Action],
+    ) -> list[str]:
+        """Makes one bucket's settings what the claim says.
+
+        Args:
+            claim: the bucket and its settings; the bucket is the user's, and the Secret's to set
+                up.
+            backend: the store.
+            deadline: of the sync.
+            actions: what was done in this sync; what is done here is added. On a bucket that was
+                just made, or changed hands, what was written before needn't stand any more.
+
+        Returns:
+            Sentences for the message.
+
+        Raises:
+            StoreError: the store refuses one, or can't be asked; what was written before stays.
+            Refusal: it is written and has no effect.
+        """
+        bucket = claim.bucket
+        anew = not _ANEW.isdisjoint(actions)
+        wanted = {setting.name: setting for setting in claim.settings}
+        gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]
+        run = _Bucket(claim, backend.bucket_settings, deadline, actions)
+        notes = []
+        for name in gone:
+            if self.entries[bucket, name] != STAYS and await self._take_back(run, name):
+                self._drop(bucket, name)
+            else:
+                self._note(bucket, name, STAYS)
+                notes.append(name.value)
+        for name in wanted if anew else ():
+            # Also if the sync ends before it is written again.
+            self._drop(bucket, name)
+        for name, setting in wanted.items():
+            mark = self.entries.get((bucket, name), "")
+            if not self._marks.fits(mark, bucket, setting):
+                await run.put(setting, known=bool(mark))
+                self._note(bucket, name, self._marks.of(bucket, setting))
+        if not notes:
+            return []
+        return [f"Left on the bucket, since it is not what this Secret wrote: {', '.join(notes)}."]
+
+    async def _take_back(self, run: _Bucket, name: SettingName) -> bool:
+        """Whether what the Secret once wrote is gone."""
+        found = await run.read(name)
+        if found is None:
+            return True
+        mark = self.entries[run.claim.bucket, name]
+        if not self._marks.fits(mark, run.claim.bucket, Setting.of(name, found)):
+            return False
+        return await run.remove(name)
+
+    def _drop(self, bucket: str, name: SettingName) -> None:
+        self.entries = {key: mark for key, mark in self.entries.items() if key != (bucket, name)}
+
+    def _note(self, bucket: str, name: SettingName, mark: str) -> None:
+        self.entries = {**self.entries, (bucket, name): mark}
+
+
+class _Bucket:
+    """One bucket's settings on the store."""
+
+    def __init__(
+        self, claim: Claim, store: BucketSettings, deadline: Deadline, actions: list[Action]
+    ) -> None:
+        self.claim = claim
+        self._store = store
+        self._deadline = deadline
+        self._actions = actions
+
+    async def read(self, name: SettingName) -> Document | None:
+        """What stands there, as a claim says it."""
+        return await self._store.read(name, self.claim, self._deadline)
+
+    async def put(self, setting: Setting, *, known: bool) -> None:
+        """Writes one, unless it stands there, and looks whether the store has taken all of it.
+
+        Args:
+            setting: what is to be.
+            known: whether the Secret has written one before.
+
+        Raises:
+            Unsupported: it hasn't; what stood there before is put back.
+            Refusal: it is written and has no effect.
+        """
+        name = setting.name
+        before = await self.read(name)
+        written = before is None or not _is(before, setting)
+        if written:
+            await self._store.write(name, setting.document, self.claim, self._deadline)
+            if not await self._stands(setting):
+                await self._put_back(name, before)
+                raise Unsupported(
+                    f"The store takes {name.value} and keeps something else of it in silence, so "
+                    "what was there before was put back: simplify it, or remove it from the Secret."
+                )
+            self._actions.append(_SET[name])
+        if name is SettingName.PUBLIC and not await self._store.is_public(
+            self.claim, self._deadline
+        ):
+            raise Refusal(
+                Reason.NOT_YET_VISIBLE,
+                f"{name.value} is written, but the store still refuses to let everybody read: a "
+                "public access block may be in its way, which an administrator has to lift.",
+            )
+        was_open = before is not None and opens(Setting.of(name, before))
+        if opens(setting) and not (was_open and (known or written)):
+            self._actions.append(Action.MAKE_PUBLIC)
+
+    async def remove(self, name: SettingName) -> bool:
+        """Takes one away; False for what nothing takes from a bucket."""
+        if name is SettingName.LOCK:
+            return False
+        await self._store.remove(name, self.claim, self._deadline)
+        self._actions.append(_REMOVED[name])
+        return True
+
+    async def _stands(self, setting: Setting) -> bool:
+        for pause in _PAUSES:
+            await asyncio.sleep(pause)
+            found = await self.read(setting.name)
+            if found is not None and _is(found, setting):
+                return True
+        return False
+
+    async def _put_back(self, name: SettingName, before: Document | None) -> None:
+        if before is None:
+            await self._store.remove(name, self.claim, self._deadline)
+        else:
+            await self._store.write(name, before, self.claim, self._deadline)
+
+
+def opens(setting: Setting) -> bool:
+    """Whether it lets everybody do something with the bucket."""
+    if setting.name is SettingName.POLICY:
+        return policies.is_public(setting.document)
+    return setting.name is SettingName.PUBLIC and setting.document == "read"
+
+
+def _is(found: Document, setting: Setting) -> bool:
+    return Setting.of(setting.name, found) == setting

@@ -1,0 +1,79 @@
+"""Object locks: made with the bucket, never later, and what they keep is kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from backends.bucketsettings import SettingName
+from hooks.contract.outcome import Action
+from tests.conformance.bucketsettings import SECRET, seen, settled, with_setting
+from tests.conformance.subject import RealSubject
+from tests.conformance.traits import NOT_SUPPORTED, READY
+from tests.servers.s3 import code_of
+
+LOCKED = with_setting(SettingName.LOCK)
+
+
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_what_is_written_is_kept_for_the_time_of_the_retention(
+    real: RealSubject, name: str
+) -> None:
+    operator = real.operator()
+    secret = settled(operator, name, object_lock="enabled", retention="governance-30d")
+    lock = seen(real, name, SettingName.RETENTION)
+    assert lock["ObjectLockEnabled"] == "Enabled"
+    found = lock["Rule"]["DefaultRetention"]
+    assert (found["Mode"], found["Days"]) == ("GOVERNANCE", 30)
+    with real.store.s3(name, SECRET) as client:
+        client.put_object(Bucket=name, Key="key", Body=b"body")
+        (version,) = client.list_object_versions(Bucket=name)["Versions"]
+        which = {"Bucket": name, "Key": "key", "VersionId": version["VersionId"]}
+        assert code_of(lambda: client.delete_object(**which)) != ""
+        assert client.get_object(**which)["Body"].read() == b"body"
+    before, answered = operator.requests(), dict(secret.annotations)
+    operator.sync(secret)
+    assert (operator.requests(), secret.annotations) == (before + 1, answered)
+
+
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_the_retention_changes_and_goes_and_the_lock_stays(real: RealSubject, name: str) -> None:
+    operator = real.operator()
+    secret = settled(operator, name, object_lock="enabled", retention="governance-30d")
+    secret.set(retention="governance-1y")
+    result = operator.sync(secret)
+    assert result.outcome is not None
+    assert result.outcome.actions == (Action.SET_RETENTION,)
+    found = seen(real, name, SettingName.RETENTION)["Rule"]["DefaultRetention"]
+    assert found["Years"] == 1
+    del secret.document["data"]["retention"]
+    operator.sync(secret)
+    assert secret.state == READY, secret.annotations["message"]
+    lock = seen(real, name, SettingName.RETENTION)
+    assert lock["ObjectLockEnabled"] == "Enabled"
+    assert not lock.get("Rule")
+    del secret.document["data"]["object-lock"]
+    operator.sync(secret)
+    assert secret.state == READY
+    assert "object-lock" in secret.annotations["message"]
+    answered = dict(secret.annotations)
+    operator.sync(secret)
+    assert secret.annotations == answered
+    assert seen(real, name, SettingName.RETENTION)["ObjectLockEnabled"] == "Enabled"
+
+
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_a_bucket_that_is_there_gets_no_lock(real: RealSubject, name: str) -> None:
+    operator = real.operator()
+    secret = settled(operator, name)
+    secret.set(object_lock="enabled", retention="governance-30d")
+    operator.sync(secret)
+    assert secret.state == NOT_SUPPORTED
+    assert "only be had when a bucket is made" in secret.annotations["message"]
+    assert seen(real, name, SettingName.RETENTION) is None
+    # The rest of the Secret goes on.
+    del secret.document["data"]["object-lock"], secret.document["data"]["retention"]
+    operator.sync(secret)
+    assert secret.state == READY
+    assert json.dumps(secret.annotations).count("object-lock") == 0
