@@ -9,6 +9,7 @@ from typing import Protocol
 
 from backends.bucketsettings import Document, Setting, SettingName, SettingSupport
 from backends.sharing import Access, Sharing
+from backends.wire.breaker import Breaker
 from backends.wire.deadline import Deadline
 from backends.wire.proxies import Proxies
 from backends.wire.sensitive import Sensitive
@@ -195,6 +196,7 @@ class Connection:
         tls_strict: refuses certificates that break RFC 5280.
         pool_size: connections kept open at most.
         proxies: through which it is reached.
+        breaker: keeps from it while it hangs; None where it is the only store.
     """
 
     endpoint: str
@@ -206,6 +208,7 @@ class Connection:
     tls_strict: bool = False
     pool_size: int = 32
     proxies: Proxies = field(default_factory=Proxies)
+    breaker: Breaker | None = None
 
 
 class BucketSettings(Protocol):

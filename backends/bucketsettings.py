@@ -78,6 +78,8 @@ class SettingSupport:
         without_rule: the same for what a lifecycle rule can't be made of.
         signed_principals: whether a bucket policy says anything about signed users; else it is
             about everybody, and only allows.
+        principal: how a user's name has to look in a policy that means it, as a regular expression;
+            empty where the store refuses what means nobody.
         policy_bytes: how long a bucket policy may be.
     """
 
@@ -86,6 +88,7 @@ class SettingSupport:
     instead: Mapping[SettingName, str] = field(default_factory=dict)
     without_rule: Mapping[Rule, str] = field(default_factory=dict)
     signed_principals: bool = True
+    principal: str = ""
     policy_bytes: int = 20 * 1024
 
 

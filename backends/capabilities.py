@@ -72,6 +72,13 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         quota_bytes=True,
         quota_objects=True,
         versioning=True,
+        settings=SettingSupport(
+            names=frozenset(SettingName),
+            # Both are accepted and dropped: a rule that loses its sizes deletes the rest too.
+            rules=frozenset(Rule) - {Rule.SIZE, Rule.NONCURRENT_COUNT},
+            # Any other is accepted and means nobody.
+            principal=r"arn:aws:iam::[^:]*:user/.+",
+        ),
     ),
     "seaweedfs": Capabilities(
         roles=frozenset({"user"}),

@@ -44,7 +44,9 @@ class CephRGW:
     def __init__(self, connection: Connection, observe: Observer) -> None:
         self._admin = connection.admin
         self._s3 = SignedClient(connection.endpoint, connection, observe)
-        self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
+        self._settings = S3Settings(
+            self._s3, CODES.tenants_error, self.capabilities.settings, tells_public=True
+        )
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api, self._admin)
         self._handover = Handover(self._s3, self._api, self._accounts, self._admin)

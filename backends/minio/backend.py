@@ -150,7 +150,7 @@ class MinIO:
         else made the bucket meanwhile, the policy is taken away again: so the request is not
         repeated when its answer is lost, since the second would say that the bucket exists.
         """
-        was_there = await self._ownership.ensure(claim.bucket, deadline)
+        was_there = await self._ownership.ensure(claim.bucket, deadline, locked=claim.locked)
         given = await self._ownership.give(claim.bucket, claim.user, deadline)
         if given is None:
             return False
@@ -189,7 +189,7 @@ class MinIO:
         its accepted probe would be believed, and the other never be found again. A user that
         has the policy keeps it all the while.
         """
-        await self._ownership.write(claim.bucket, deadline)
+        await self._ownership.write(claim.bucket, deadline, locked=claim.locked)
         owners = await self._ownership.owners(claim.bucket, deadline)
         await self._ownership.take(claim.bucket, owners - {claim.user}, deadline)
         if claim.user in owners:

@@ -56,25 +56,27 @@ class Ownership:
 
     async def is_intact(self, bucket: str, deadline: Deadline) -> bool:
         """Whether the policy says what this operator writes into it."""
-        return same(await self.policy(PREFIX + bucket, deadline) or {}, full_use(bucket))
+        found = await self.policy(PREFIX + bucket, deadline) or {}
+        return any(same(found, full_use(bucket, locked=locked)) for locked in (False, True))
 
-    async def write(self, bucket: str, deadline: Deadline) -> None:
+    async def write(self, bucket: str, deadline: Deadline, *, locked: bool) -> None:
         """Makes the policy, or makes it what it ought to be."""
+        document = full_use(bucket, locked=locked)
         await self._api.call(
             "add-policy",
-            lambda admin: admin.policy_add(PREFIX + bucket, policy=full_use(bucket)),
+            lambda admin: admin.policy_add(PREFIX + bucket, policy=document),
             deadline,
         )
 
-    async def ensure(self, bucket: str, deadline: Deadline) -> bool:
+    async def ensure(self, bucket: str, deadline: Deadline, *, locked: bool) -> bool:
         """Makes the policy as :meth:`write` does; whether there was one, so somebody may have it.
 
         MinIO attaches no policy that isn't there, and removes none that is attached: one that
         is made here is nobody's.
         """
         there = await self.policy(PREFIX + bucket, deadline)
-        if there is None or not same(there, full_use(bucket)):
-            await self.write(bucket, deadline)
+        if there is None or not same(there, full_use(bucket, locked=locked)):
+            await self.write(bucket, deadline, locked=locked)
         return there is not None
 
     async def give(self, bucket: str, user: str, deadline: Deadline) -> bool | None:

@@ -9,18 +9,29 @@ from typing import Any
 from backends.wire import jsonbody
 
 
-def full_use(bucket: str) -> dict[str, Any]:
-    """Everything on one bucket and its objects, nothing elsewhere."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
+def full_use(bucket: str, *, locked: bool = False) -> dict[str, Any]:
+    """Everything on one bucket and its objects, nothing elsewhere.
+
+    Args:
+        bucket: its name.
+        locked: without leave to delete what a retention in governance mode keeps.
+    """
+    statements: list[dict[str, Any]] = [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:*"],
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        }
+    ]
+    if locked:
+        statements.append(
             {
-                "Effect": "Allow",
-                "Action": ["s3:*"],
-                "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+                "Effect": "Deny",
+                "Action": ["s3:BypassGovernanceRetention"],
+                "Resource": [f"arn:aws:s3:::{bucket}/*"],
             }
-        ],
-    }
+        )
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def same(policy: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from backends.wire import jsonbody
 OURS = "S3ResourceOperator"
 """How the ids of the operator's own statements begin."""
 OWNER_SID = f"{OURS}Owner"
+KEEP_SID = f"{OURS}Keep"
 PUBLIC_SID = f"{OURS}PublicRead"
 EVERYBODY = {"AWS": ["*"]}
 
@@ -127,6 +128,23 @@ def allows(
         "Action": sorted(actions),
         "Resource": [f"{arn}/*"] if objects else [arn, f"{arn}/*"],
     }
+
+
+def owner_statements(bucket: str, principal: Any) -> list[Statement]:
+    """The owner may do everything but delete what a retention keeps.
+
+    Without the second the first would give it more than it has without any policy (VersityGW
+    1.8.0): leave to bypass governance.
+
+    Args:
+        bucket: its name.
+        principal: the owner, as a policy of the store calls it.
+    """
+    keep = allows(KEEP_SID, principal, ["s3:BypassGovernanceRetention"], bucket, objects=True)
+    return [
+        allows(OWNER_SID, principal, ["s3:*"], bucket, objects=False),
+        {**keep, "Effect": "Deny"},
+    ]
 
 
 def public_read(bucket: str) -> Statement:

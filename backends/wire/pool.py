@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,6 +64,8 @@ class HttpPool:
         self._checks = parts.scheme == "https" and connection.tls_verify
         self._pem: bytes | None = None
         self._context: ssl.SSLContext | None = None
+        breaker = connection.breaker
+        self._passing = nullcontext if breaker is None else breaker.passing
 
     async def send(
         self,
@@ -124,7 +127,7 @@ class HttpPool:
         # What is cancelled in between was waited for too long by somebody else.
         outcome = "timeout"
         try:
-            with foreign_errors():
+            with self._passing(), foreign_errors():
                 async with asyncio.timeout(left):
                     answer, location = await self._exchange(method, target, headers, body, limit)
             outcome = str(answer.status)

@@ -82,6 +82,7 @@ _RESOURCES: Mapping[SettingName, _Resource] = {
         lambda document: document,
     ),
 }
+_OF_OWNER = frozenset({policies.OWNER_SID, policies.KEEP_SID})
 _OF_POLICY = frozenset({SettingName.POLICY, SettingName.PUBLIC})
 _NO_POLICY = frozenset({"NoSuchBucketPolicy"})
 _NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"})
@@ -104,6 +105,7 @@ class S3Settings:
         error: what an answer to a tenant means that isn't known here.
         support: what the store honours.
         owner_statement: whether a policy that doesn't name the bucket's owner keeps it out.
+        tells_public: whether the store says of a policy that it opens the bucket.
         block: bytes of all settings of a bucket from which on a fault of the store's may be that
             they don't fit; 0 where it has no such limit.
     """
@@ -115,12 +117,14 @@ class S3Settings:
         support: SettingSupport,
         *,
         owner_statement: bool = False,
+        tells_public: bool = False,
         block: int = 0,
     ) -> None:
         self._client = client
         self._error = error
         self._support = support
         self._owner_statement = owner_statement
+        self._tells_public = tells_public
         self._block = block
 
     async def read(self, name: SettingName, claim: Claim, deadline: Deadline) -> Document | None:
@@ -175,9 +179,16 @@ class S3Settings:
         Stores differ in what they say of one that isn't there: who may read objects and not list
         them is told on some that it isn't there, on others that it may not know.
         """
+        key = await self._some_key(claim, deadline)
+        if key is None and self._tells_public:
+            # Of an empty bucket nothing else tells (Ceph 16.2.15 answers as before it was open).
+            answer = await self._ask(
+                SettingName.PUBLIC, "policyStatus", _NO_POLICY, claim, deadline
+            )
+            return answer is not None and _says_public(answer.body)
         answer = await self._client.request(
             "GET",
-            [claim.bucket, await self._some_key(claim, deadline)],
+            [claim.bucket, key or secrets.token_hex(_KEY_BYTES)],
             operation="probe_public",
             credentials=None,
             deadline=deadline,
@@ -189,7 +200,7 @@ class S3Settings:
             return False
         raise self._error(answer)
 
-    async def _some_key(self, claim: Claim, deadline: Deadline) -> str:
+    async def _some_key(self, claim: Claim, deadline: Deadline) -> str | None:
         answer = await self._client.request(
             "GET",
             [claim.bucket],
@@ -198,8 +209,7 @@ class S3Settings:
             deadline=deadline,
             query={"list-type": "2", "max-keys": "1"},
         )
-        found = xmlbody.parse(answer.body).findtext("Contents/Key") if answer.ok else None
-        return found or secrets.token_hex(_KEY_BYTES)
+        return xmlbody.parse(answer.body).findtext("Contents/Key") if answer.ok else None
 
     async def _write_policy(
         self, name: SettingName, document: Document | None, claim: Claim, deadline: Deadline
@@ -215,7 +225,7 @@ class S3Settings:
         sid = policies.PUBLIC_SID
 
         def goes(statement: policies.Statement) -> bool:
-            if self._owner_statement and policies.sid(statement) == policies.OWNER_SID:
+            if self._owner_statement and policies.sid(statement) in _OF_OWNER:
                 return True
             if name is SettingName.PUBLIC:
                 return policies.sid(statement) == sid
@@ -227,10 +237,8 @@ class S3Settings:
                 await self._delete(name, "policy", _NO_POLICY, claim, deadline)
             return
         if self._owner_statement:
-            own = policies.allows(
-                policies.OWNER_SID, {"AWS": [claim.user]}, ["s3:*"], claim.bucket, objects=False
-            )
-            changed = policies.replaced(changed, lambda _: False, [own]) or changed
+            own = policies.owner_statements(claim.bucket, {"AWS": [claim.user]})
+            changed = policies.replaced(changed, lambda _: False, own) or changed
         body = policies.encoded(changed, self._support.policy_bytes)
         await self._put(name, "policy", body, claim, deadline)
 
@@ -330,6 +338,10 @@ class S3Settings:
                 f"The store refuses {name}, {answer.code}{f': {words}' if words else ''}."
             )
         return self._error(answer)
+
+
+def _says_public(content: bytes) -> bool:
+    return (xmlbody.parse(content).findtext("IsPublic") or "").strip().lower() == "true"
 
 
 def _shown_policy(

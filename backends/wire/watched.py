@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 Observer = Callable[[bool], None]
 """Called with whether the file, as it stands, is what is in use."""
+
+Fingerprint = tuple[int, ...] | None
+"""Tells whether a file is still the one that was read."""
 
 # How often the file is looked at, in seconds.
 _INTERVAL = 1.0
@@ -71,7 +74,7 @@ class WatchedFile(Generic[T]):
             started = False
             try:
                 self._next_look = self._clock() + _INTERVAL
-                if _fingerprint(self.path) != self._seen:
+                if self._look() != self._seen:
                     threading.Thread(target=self._reload, name="watched-file", daemon=True).start()
                     started = True
             finally:
@@ -88,7 +91,7 @@ class WatchedFile(Generic[T]):
     def refresh(self) -> None:
         """Looks at the file now and, if it has changed, waits until it is read."""
         with self._lock:
-            if _fingerprint(self.path) != self._seen:
+            if self._look() != self._seen:
                 self._take()
 
     def watch(self, observer: Observer) -> None:
@@ -105,12 +108,12 @@ class WatchedFile(Generic[T]):
 
     def _take(self) -> None:
         """Reads the changed file; the caller holds the lock."""
-        seen = _fingerprint(self.path)
+        seen = self._look()
         try:
             self._seen, self._value = self._read()
         except (OSError, ValueError) as error:
             # Not read again until it changes, however it is broken.
-            self._seen = seen
+            self._seen = (seen[0], *self._beside().values())
             self._valid = False
             self._tell_broken(error)
         else:
@@ -128,7 +131,19 @@ class WatchedFile(Generic[T]):
         """Logs that the changed file is in use."""
         log.info("%s has changed and is in use", self._name)
 
-    def _read(self) -> tuple[_Fingerprint, T]:
+    def _forget(self) -> None:
+        """Forgets the further files, before all are read again."""
+
+    def _beside(self) -> Mapping[Path, Fingerprint]:
+        """Further files that were read with it, each as it was then."""
+        return {}
+
+    def _look(self) -> tuple[Fingerprint, ...]:
+        """What the file is now, and what was read with it."""
+        return tuple(fingerprint(path) for path in (self.path, *self._beside()))
+
+    def _read(self) -> tuple[tuple[Fingerprint, ...], T]:
+        self._forget()
         # Not to wait for whoever writes to a pipe.
         descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
@@ -139,20 +154,19 @@ class WatchedFile(Generic[T]):
         if len(content) > self._limit:
             raise ValueError(f"has more than {self._limit // 1024} KiB")
         # Taken before reading: what is written meanwhile differs from it, and is read again.
-        return _identity(status), self._load(content)
+        identity, value = _identity(status), self._load(content)
+        return (identity, *self._beside().values()), value
 
 
-_Fingerprint = tuple[int, ...] | None
-
-
-def _fingerprint(path: Path) -> _Fingerprint:
+def fingerprint(path: Path) -> Fingerprint:
+    """What changes when a file does; None if there is none."""
     try:
         return _identity(path.stat())
     except OSError:
         return None
 
 
-def _identity(status: os.stat_result) -> _Fingerprint:
+def _identity(status: os.stat_result) -> Fingerprint:
     return (
         status.st_dev,
         status.st_ino,

@@ -1,7 +1,7 @@
 {{/* Environment, mounts and volumes of the operator: those of the Deployment, and of the test pod. */}}
 {{- define "s3-resource-operator.env" -}}
 {{- $credentials := include "s3-resource-operator.credentials" . | fromYaml }}
-{{- if not (include "s3-resource-operator.endpointUrl" .) }}
+{{- if not (or .Values.stores (include "s3-resource-operator.endpointUrl" .)) }}
 - name: S3_ENDPOINT_URL
   valueFrom:
     secretKeyRef:
@@ -45,6 +45,10 @@
 {{- if or .Values.operator.caBundle.secret .Values.operator.caBundle.configMap }}
 - name: S3_CA_BUNDLE
   value: /etc/s3-resource-operator/store-ca/ca.crt
+{{- end }}
+{{- if .Values.stores }}
+- name: STORES_FILE
+  value: /etc/s3-resource-operator/stores/stores.yaml
 {{- end }}
 {{- if include "s3-resource-operator.policyConfigMap" . }}
 - name: POLICY_FILE
@@ -111,10 +115,26 @@
 {{- with include "s3-resource-operator.policyConfigMap" . }}
 {{- $volumes = append $volumes (dict "name" "policy" "configMap" . "items" (list (dict "key" "policy.yaml" "path" "policy.yaml"))) }}
 {{- end }}
+{{- if .Values.stores }}
+{{- $volumes = append $volumes (dict "name" "stores" "configMap" (include "s3-resource-operator.suffixed" (list . "stores")) "items" (list (dict "key" "stores.yaml" "path" "stores.yaml"))) }}
+{{- end }}
+{{- range $number, $each := .Values.stores }}
+{{- $items := list }}
+{{- range $path := ternary (list "admin-token") (list "access-key" "secret-key") (eq .backend "garage") }}
+{{- $items = append $items (dict "key" (get ($each.keys | default dict) $path | default $path) "path" $path) }}
+{{- end }}
+{{- $volumes = append $volumes (dict "name" (printf "of-store-%d" $number) "folder" (printf "of-%s" .name) "secret" .secret "items" $items) }}
+{{- with get . "ca-bundle" }}
+{{- $items := list (dict "key" (.key | default "ca.crt") "path" "ca.crt") }}
+{{- $volume := dict "name" (printf "ca-of-store-%d" $number) "folder" (printf "ca-of-%s" $each.name) "items" $items }}
+{{- if .secret }}{{ $_ := set $volume "secret" .secret }}{{ else }}{{ $_ := set $volume "configMap" .configMap }}{{ end }}
+{{- $volumes = append $volumes $volume }}
+{{- end }}
+{{- end }}
 {{- $mounts := list }}
 {{- $sources := list }}
 {{- range $volumes }}
-{{- $mounts = append $mounts (dict "name" .name "mountPath" (printf "/etc/s3-resource-operator/%s" .name) "readOnly" true) }}
+{{- $mounts = append $mounts (dict "name" .name "mountPath" (printf "/etc/s3-resource-operator/%s" (.folder | default .name)) "readOnly" true) }}
 {{- if .secret }}
 {{- $sources = append $sources (dict "name" .name "secret" (dict "secretName" .secret "defaultMode" 288 "items" .items)) }}
 {{- else }}

@@ -52,6 +52,7 @@ meaning here. Values of those are not told: one of them may be a credential.
 {{- $level = upper $level | replace "CRITICAL" "ERROR" }}
 {{- $enforce := and $operator.enforceEndpointCheck (get $original "enforceEndpointCheck" | toString | ne "false") }}
 ANNOTATION_KEY: {{ $operator.annotation_key | quote }}
+{{- if not .Values.stores }}
 BACKEND_NAME: {{ $operator.backend_name | quote }}
 {{- with include "s3-resource-operator.endpointUrl" . }}
 S3_ENDPOINT_URL: {{ . | quote }}
@@ -69,6 +70,7 @@ S3_ENDPOINT_ALIASES: {{ join "," . | quote }}
 S3_REGION: {{ . | quote }}
 {{- end }}
 S3_TLS_VERIFY: {{ $operator.tlsVerify | quote }}
+{{- end }}
 TLS_STRICT: {{ $operator.tlsStrict | quote }}
 # The operator's own default is loopback, where Metacontroller could not reach it.
 HOOK_HOST: {{ .Values.hook.host | quote }}
@@ -120,13 +122,39 @@ LOG_FORMAT: {{ $operator.logFormat | quote }}
 {{- end }}
 {{- end }}
 
+{{/* The list of stores, as the operator reads it; empty when there is none. */}}
+{{- define "s3-resource-operator.stores" -}}
+{{- if .Values.stores }}
+{{- $stores := list }}
+{{- range .Values.stores }}
+{{- $folder := printf "/etc/s3-resource-operator/of-%s" .name }}
+{{- $store := omit . "secret" "keys" "ca-bundle" }}
+{{- if eq .backend "garage" }}
+{{- $_ := set $store "admin-token-file" (printf "%s/admin-token" $folder) }}
+{{- else }}
+{{- $_ := set $store "access-key-file" (printf "%s/access-key" $folder) }}
+{{- $_ := set $store "secret-key-file" (printf "%s/secret-key" $folder) }}
+{{- end }}
+{{- if get . "ca-bundle" }}
+{{- $_ := set $store "ca-bundle" (printf "/etc/s3-resource-operator/ca-of-%s/ca.crt" .name) }}
+{{- end }}
+{{- $stores = append $stores $store }}
+{{- end }}
+{{- $file := dict "stores" $stores }}
+{{- with .Values.defaultStore }}{{ $_ := set $file "default" . }}{{ end }}
+{{- $file | toYaml }}
+{{- end }}
+{{- end }}
+
 {{/* Where each credential is mounted from, as YAML: {secret, key} under the variable's name. */}}
 {{- define "s3-resource-operator.credentials" -}}
 {{- $secret := .Values.operator.secret }}
 {{- $name := include "s3-resource-operator.secretName" . }}
 {{- $found := dict }}
 {{- $keys := dict }}
-{{- if and $secret.create $secret.data }}
+{{- if .Values.stores }}
+{{- if $secret.keys.signingKey }}{{ $_ := set $found "SIGNING_KEY" (dict "secret" $name "key" $secret.keys.signingKey) }}{{ end }}
+{{- else if and $secret.create $secret.data }}
 {{- $keys = dict "S3_ACCESS_KEY" (list "S3_ACCESS_KEY" "ROOT_ACCESS_KEY") "S3_SECRET_KEY" (list "S3_SECRET_KEY" "ROOT_SECRET_KEY") "S3_ADMIN_TOKEN" (list "S3_ADMIN_TOKEN") "SIGNING_KEY" (list "SIGNING_KEY") }}
 {{- range $variable, $names := $keys }}
 {{- range reverse $names }}
@@ -160,7 +188,7 @@ LOG_FORMAT: {{ $operator.logFormat | quote }}
 {{- define "s3-resource-operator.credentialsAsVariables" -}}
 {{- $secret := .Values.operator.secret }}
 {{- $keys := $secret.keys }}
-{{- if not (or (and $secret.create $secret.data) $keys.accessKey $keys.secretKey $keys.adminToken) }}true{{ end }}
+{{- if not (or .Values.stores (and $secret.create $secret.data) $keys.accessKey $keys.secretKey $keys.adminToken) }}true{{ end }}
 {{- end }}
 
 {{/*

@@ -106,7 +106,7 @@ client    likewise for Metacontroller's own certificate.
 
 {{/* What the webhooks' answers depend on and `.spec` doesn't show: a change has every Secret looked at again. */}}
 {{- define "s3-resource-operator.revision" -}}
-{{- print (include "s3-resource-operator.environment" .) (include "s3-resource-operator.policy" .) .Values.hook.revision | sha256sum | trunc 10 }}
+{{- print (include "s3-resource-operator.environment" .) (include "s3-resource-operator.policy" .) (include "s3-resource-operator.stores" .) .Values.hook.revision | sha256sum | trunc 10 }}
 {{- end }}
 
 {{/* A webhook at a path: (list . "/sync"). */}}

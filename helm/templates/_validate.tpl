@@ -12,7 +12,7 @@
 {{- if not .Values.enabled }}
 {{- $problems = append $problems "enabled=false is for the `condition` of an umbrella chart's dependency, which it lacks: add `condition: NAME.enabled` to the dependency in its Chart.yaml, NAME being the dependency's name or alias" }}
 {{- end }}
-{{- if and (not $secret.create) (not $secret.name) }}
+{{- if and (not $secret.create) (not $secret.name) (not .Values.stores) }}
 {{- $problems = append $problems "operator.secret.name must be set when operator.secret.create is false: name the Secret that holds the store's credentials" }}
 {{- end }}
 {{- if and (not $secret.create) $secret.data }}
@@ -49,6 +49,37 @@
 {{- end }}
 {{- if and .Values.deletion.enabled (not .Values.conflictGuard.enabled) }}
 {{- $problems = append $problems "deletion.enabled needs conflictGuard.enabled: without the guard a Secret could delete what another one uses" }}
+{{- end }}
+{{- if .Values.stores }}
+{{- range $value, $set := dict "operator.secret.data" $secret.data "operator.endpointUrl" $operator.endpointUrl "operator.adminEndpointUrl" $operator.adminEndpointUrl "operator.publicEndpointUrl" $operator.publicEndpointUrl "operator.endpointAliases" $operator.endpointAliases "operator.region" $operator.region "operator.caBundle" (or $operator.caBundle.secret $operator.caBundle.configMap) "operator.secret.keys" (or $secret.keys.accessKey $secret.keys.secretKey $secret.keys.adminToken) }}
+{{- if $set }}
+{{- $problems = append $problems (printf "%s has no effect beside stores: remove it, each store has its own" $value) }}
+{{- end }}
+{{- end }}
+{{- $names := list }}
+{{- range .Values.stores }}{{ $names = concat $names (prepend (get . "former-names" | default list) .name) }}{{ end }}
+{{- if ne (len $names) (len ($names | uniq)) }}
+{{- $problems = append $problems "stores has a name twice, among the former ones too: each is one store's" }}
+{{- end }}
+{{- $present := list }}
+{{- range .Values.stores }}{{ $present = append $present .name }}{{ end }}
+{{- if and .Values.defaultStore (not (has .Values.defaultStore $present)) }}
+{{- $problems = append $problems "defaultStore names none of stores" }}
+{{- else if not (or .Values.defaultStore (eq (len $present) 1) (has "default" $present)) }}
+{{- $problems = append $problems "defaultStore is missing: it names the store of Secrets that name none" }}
+{{- end }}
+{{- range .Values.stores }}
+{{- if and (eq .backend "garage") (not (get . "admin-endpoint")) }}
+{{- $problems = append $problems (printf "admin-endpoint of the store %s is missing: Garage's admin API has a port of its own" .name) }}
+{{- end }}
+{{- with get . "ca-bundle" }}
+{{- if or (and .secret .configMap) (not (or .secret .configMap)) }}
+{{- $problems = append $problems "ca-bundle of a store takes one of secret and configMap" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- else if .Values.defaultStore }}
+{{- $problems = append $problems "defaultStore has no effect without stores" }}
 {{- end }}
 {{- $policies := list .Values.policy.rules .Values.policy.file .Values.policy.existingConfigMap | compact }}
 {{- if gt (len $policies) 1 }}
@@ -112,7 +143,7 @@
 {{- $problems = append $problems "operator.annotation_key must be an annotation with a prefix, such as example.com/enabled" }}
 {{- end }}
 {{- /* With server-side apply, which Helm 4 uses, Kubernetes refuses a variable that stands twice. */}}
-{{- $values := dict "S3_ENDPOINT_URL" "operator.endpointUrl" "S3_ADMIN_ENDPOINT_URL" "operator.adminEndpointUrl" "SIGNING_KEY_FILE" "operator.signingKey" "HOOK_TOKEN_FILE" "hook.auth" "S3_CA_BUNDLE" "operator.caBundle" "POLICY_FILE" "policy" }}
+{{- $values := dict "S3_ENDPOINT_URL" "operator.endpointUrl" "S3_ADMIN_ENDPOINT_URL" "operator.adminEndpointUrl" "SIGNING_KEY_FILE" "operator.signingKey" "HOOK_TOKEN_FILE" "hook.auth" "S3_CA_BUNDLE" "operator.caBundle" "POLICY_FILE" "policy" "STORES_FILE" "stores" }}
 {{- $extra := list }}
 {{- range .Values.extraEnv }}{{ $extra = append $extra (tpl (toString .name) $) }}{{ end }}
 {{- $all := list }}

@@ -47,7 +47,7 @@ The file is read strictly: nothing in it is passed over or guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -57,16 +57,12 @@ import yaml
 from backends.bucketsettings import SettingName
 from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import Pattern, id_range, role
+from hooks.claim.strictyaml import NUMBERS, TEXT, FileError, Nodes, compose, word
 
 T = TypeVar("T")
 
 SIZE_LIMIT = 256 * 1024
-# Anchors let a small file name a long list very often.
-_ITEM_LIMIT = 10_000
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,61}[A-Za-z0-9])?")
-_TAG = "tag:yaml.org,2002:"
-_TEXT = frozenset({f"{_TAG}str"})
-_NUMBERS = _TEXT | {f"{_TAG}int"}
 _REQUIRED = ("name", "namespaces")
 _KEYS = (
     *_REQUIRED,
@@ -91,16 +87,8 @@ class Deletion(StrEnum):
     DELETE = "delete"
 
 
-class PolicyError(ValueError):
-    """The policy file can't be used.
-
-    Args:
-        mistakes: one sentence each, with its line and rule where there is one.
-    """
-
-    def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("; ".join(mistakes))
-        self.mistakes = mistakes
+class PolicyError(FileError):
+    """The policy file can't be used; each mistake names its rule where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +119,10 @@ def parse(text: str) -> tuple[Rule, ...]:
     Raises:
         PolicyError: with all mistakes.
     """
-    if len(text) > SIZE_LIMIT:
-        raise PolicyError([f"has more than {SIZE_LIMIT // 1024} KiB"])
-    if text.startswith("\ufeff"):
-        raise PolicyError(["begins with a byte order mark (BOM): save it as UTF-8 without"])
     try:
-        # Nodes only: they know their lines and repeated keys, and nothing is made from them.
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise PolicyError([f"{where}is not valid YAML ({error.problem})"]) from None
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
-        # Not all of the library's own: it makes characters of whatever number is escaped.
-        raise PolicyError(["is not valid YAML"]) from None
+        root = compose(text, SIZE_LIMIT)
+    except FileError as error:
+        raise PolicyError(error.mistakes) from None
     parser = _Parser()
     rules = parser.rules(root)
     if parser.mistakes:
@@ -156,26 +134,32 @@ class _Parser:
     """Turns nodes into rules; a mistake is noted and None returned."""
 
     def __init__(self) -> None:
-        self.mistakes: list[str] = []
-        self._items = 0
+        self._file = Nodes()
+
+    @property
+    def mistakes(self) -> list[str]:
+        """All so far."""
+        return self._file.mistakes
 
     def rules(self, root: yaml.Node | None) -> tuple[Rule, ...]:
         if root is None:
-            self.mistakes.append("is empty: it must have the key rules")
+            self._file.mistakes.append("is empty: it must have the key rules")
             return ()
-        keys = self._mapping(root, "", ("rules",), required=("rules",))
+        keys = self._file.mapping(root, "", ("rules",), required=("rules",))
         found = []
         names: dict[str, int] = {}
         everybody = ""
-        for number, node in enumerate(self._sequence(keys.get("rules"), "rules"), 1):
+        for number, node in enumerate(self._file.sequence(keys.get("rules"), "rules"), 1):
             rule = self._rule(node, number)
             if rule is None:
                 continue
             line = node.start_mark.line + 1
             if rule.name in names:
-                self._note(node, f"rule {rule.name}", f"line {names[rule.name]} has that name too")
+                self._file.note(
+                    node, f"rule {rule.name}", f"line {names[rule.name]} has that name too"
+                )
             elif everybody:
-                self._note(
+                self._file.note(
                     node, f"rule {rule.name}", f"comes after rule {everybody}, which is for all"
                 )
             names[rule.name] = line
@@ -185,114 +169,32 @@ class _Parser:
         return tuple(found)
 
     def _rule(self, node: yaml.Node, number: int) -> Rule | None:
-        before = len(self.mistakes)
-        keys = self._mapping(node, f"rule {number}", _KEYS, required=_REQUIRED)
-        name = self._one(keys.get("name"), f"rule {number}: name", _name) or f"{number}"
+        before = len(self._file.mistakes)
+        keys = self._file.mapping(node, f"rule {number}", _KEYS, required=_REQUIRED)
+        name = self._file.one(keys.get("name"), f"rule {number}: name", _name) or f"{number}"
 
         def some(key: str, item: Callable[[str], T], tags: frozenset[str]) -> tuple[T, ...] | None:
-            return self._list(keys.get(key), f"rule {name}: {key}", item, tags)
+            return self._file.list(keys.get(key), f"rule {name}: {key}", item, tags)
 
-        namespaces = some("namespaces", Pattern.namespace, _TEXT)
+        namespaces = some("namespaces", Pattern.namespace, TEXT)
         rule = Rule(
             name=name,
             namespaces=namespaces or (),
-            buckets=some("buckets", Pattern.bucket, _TEXT),
-            access_keys=some("access-keys", Pattern.access_key, _TEXT),
-            roles=some("roles", role, _TEXT),
-            user_ids=some("user-ids", id_range, _NUMBERS),
-            group_ids=some("group-ids", id_range, _NUMBERS),
-            adoption=self._one(keys.get("adoption"), f"rule {name}: adoption", _word(Adoption)),
-            deletion=some("deletion", _word(Deletion), _TEXT),
-            settings=some("settings", _word(SettingName), _TEXT),
-            connection_labels=some("connection-labels", Pattern.mark, _TEXT),
-            connection_annotations=some("connection-annotations", Pattern.mark, _TEXT),
+            buckets=some("buckets", Pattern.bucket, TEXT),
+            access_keys=some("access-keys", Pattern.access_key, TEXT),
+            roles=some("roles", role, TEXT),
+            user_ids=some("user-ids", id_range, NUMBERS),
+            group_ids=some("group-ids", id_range, NUMBERS),
+            adoption=self._file.one(keys.get("adoption"), f"rule {name}: adoption", word(Adoption)),
+            deletion=some("deletion", word(Deletion), TEXT),
+            settings=some("settings", word(SettingName), TEXT),
+            connection_labels=some("connection-labels", Pattern.mark, TEXT),
+            connection_annotations=some("connection-annotations", Pattern.mark, TEXT),
         )
-        return rule if len(self.mistakes) == before else None
-
-    def _mapping(
-        self, node: yaml.Node, where: str, known: tuple[str, ...], required: tuple[str, ...]
-    ) -> dict[str, yaml.Node]:
-        if not isinstance(node, yaml.MappingNode):
-            self._note(node, where, f"must be a mapping with the keys {', '.join(known)}")
-            return {}
-        keys: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else "a key that is no word"
-            if name not in known:
-                self._note(key, where, f"{name} is unknown (known: {', '.join(known)})")
-            elif name in keys:
-                self._note(key, where, f"{name} is there twice")
-            else:
-                keys[name] = value
-        for name in required:
-            if name not in keys:
-                self._note(node, where, f"{name} is missing")
-        return keys
-
-    def _sequence(self, node: yaml.Node | None, where: str) -> Iterator[yaml.Node]:
-        if node is None:
-            return
-        if not isinstance(node, yaml.SequenceNode):
-            self._note(node, where, "must be a list")
-        elif not node.value:
-            self._note(node, where, "must not be an empty list, which would allow nothing")
-        else:
-            for item in node.value:
-                self._items += 1
-                if self._items > _ITEM_LIMIT:
-                    self._note(item, where, f"is more than {_ITEM_LIMIT} items in all")
-                    return
-                yield item
-
-    def _list(
-        self,
-        node: yaml.Node | None,
-        where: str,
-        item: Callable[[str], T],
-        tags: frozenset[str],
-    ) -> tuple[T, ...] | None:
-        if node is None:
-            return None
-        values = (self._one(child, where, item, tags) for child in self._sequence(node, where))
-        return tuple(value for value in values if value is not None)
-
-    def _one(
-        self,
-        node: yaml.Node | None,
-        where: str,
-        item: Callable[[str], T],
-        tags: frozenset[str] = _TEXT,
-    ) -> T | None:
-        if node is None:
-            return None
-        if not isinstance(node, yaml.ScalarNode) or node.tag not in tags:
-            self._note(node, where, "must be text (put numbers and words like yes into quotes)")
-            return None
-        try:
-            return item(node.value)
-        except ValueError as error:
-            self._note(node, where, f"{error}")
-            return None
-
-    def _note(self, node: yaml.Node, where: str, problem: str) -> None:
-        place = f"line {node.start_mark.line + 1}: "
-        self.mistakes.append(f"{place}{where}: {problem}" if where else f"{place}{problem}")
+        return rule if len(self._file.mistakes) == before else None
 
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise ValueError("must be 1 to 63 letters, digits, spaces and . _ -, no space at an end")
     return text
-
-
-Word = TypeVar("Word", bound=StrEnum)
-
-
-def _word(words: type[Word]) -> Callable[[str], Word]:
-    def read(text: str) -> Word:
-        try:
-            return words(text)
-        except ValueError:
-            raise ValueError(f"must be one of {', '.join(words)}") from None
-
-    return read

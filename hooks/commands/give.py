@@ -25,15 +25,18 @@ from hooks.cluster.kubeerrors import Conflict, Forbidden, KubeError, NotFound
 from hooks.commands.gift import gift
 from hooks.commands.givewords import follows, says, told
 from hooks.commands.prospect import Claimant, Prospect, View
+from hooks.commands.storewise import chosen, sites_of
+from hooks.contract.behind import left_behind
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.derived import Pair
-from hooks.contract.grant import Grant, Grants, Held
+from hooks.contract.grant import Grant, Held
 from hooks.contract.outcome import Reason, Refusal
 from hooks.contract.status import Keys, name_hash
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync import rotation
 from hooks.sync.operator import Operator, others_of
+from hooks.sync.placement import Placement
 from hooks.sync.renewal import generator_of
 from hooks.tenancy.holdings import Holdings, Rights
 from hooks.tenancy.other import holding
@@ -89,16 +92,18 @@ def _slot(text: str) -> tuple[str, str]:
     return namespace, name
 
 
-async def run(settings: Settings, backend: Backend, arguments: argparse.Namespace) -> int:
+async def run(settings: Settings, backend: Backend | None, arguments: argparse.Namespace) -> int:
     """Shows what is so, gives, says what follows, and returns the exit code.
 
     Args:
         settings: the environment's.
-        backend: the store; closed at the end.
+        backend: the store, None where the settings have a list of stores; closed at the end.
         arguments: the command's.
     """
     logs.configure("ERROR", "text")
     kube = None
+    close = None if backend is None else backend.close
+    placement = None
     try:
         kube = Kube.load(context=arguments.context)
         if kube is None:
@@ -106,7 +111,12 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
                 "No Kubernetes configuration was found: set KUBECONFIG, or run it in the "
                 "operator's pod."
             )
-        return await _Giver(settings, backend, kube, arguments).run()
+        if backend is None:
+            sites = sites_of(settings, kube)
+            close, placement = sites.close, sites.placement
+            site = await chosen(sites, kube, *arguments.secret, timeout=_SECONDS)
+            settings, backend = site.settings, site.backend
+        return await _Giver(settings, backend, kube, arguments, placement).run()
     except (_NoAccess, KubeError) as error:
         return say_why(str(error), NO_ACCESS)
     except Refusal as error:
@@ -117,23 +127,31 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
     except _Refused as error:
         return say_why(f"Nothing was given. {error}", FAILED)
     finally:
-        await backend.close()
+        if close is not None:
+            await close()
         if kube:
             kube.close()
 
 
 class _Giver:
     def __init__(
-        self, settings: Settings, backend: Backend, kube: Kube, arguments: argparse.Namespace
+        self,
+        settings: Settings,
+        backend: Backend,
+        kube: Kube,
+        arguments: argparse.Namespace,
+        placement: Placement | None = None,
     ) -> None:
+        self._several = placement is not None
         self._settings = settings
         self._backend = backend
         self._kube = kube
         self._arguments = arguments
         self._keys = Keys(settings.annotation_key)
-        self._grants = Grants(*settings.signing_keys)
-        self._others = others_of(settings, kube)
-        self._syncer = Operator.build(settings, backend, Metrics(), kube).syncer
+        self._grants = settings.grants
+        self._others = others_of(settings, kube, placement)
+        operator = Operator.build(settings, backend, Metrics(), kube, placement=placement)
+        self._syncer = operator.syncer
         self._deadline = Deadline(_SECONDS)
         # With --print, standard output is a shell's.
         self._say = partial(say, file=sys.stderr if arguments.printed else sys.stdout)
@@ -147,6 +165,8 @@ class _Giver:
         held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
         prospect = Prospect(claim, self._backend, self._others, self._deadline)
         view = await prospect.view()
+        if self._several:
+            self._say(f"store   the Secret is on {self._settings.store.name}")
         for line in told(claim, view):
             self._say(f"store   {line}")
         self._check_user(claim, held, view)
@@ -168,7 +188,8 @@ class _Giver:
             self._say("Dry run, nothing was written.")
             return OK
         self._confirm(request, claimants)
-        token = self._grants.issue(request.uid, grant, second)
+        behind = left_behind(self._grants, evidence.token, evidence.uid)
+        token = self._grants.issue(request.uid, grant, second, [each.document() for each in behind])
         if self._arguments.printed:
             print(self._command(request, claim, token))
             return OK

@@ -13,13 +13,15 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any
 
 from backends.base import Claim
 from backends.wire.sensitive import Sensitive
 from hooks.contract.access import Shares
+from hooks.contract.holding import Grant, Holding, Kind, Mark
+
+__all__ = ["STORE", "Evidence", "Grant", "Grants", "Held", "Holding", "Kind", "Mark", "store_told"]
 
 # Sorted and without blanks, so that the same grant has the same bytes; a JSON list, so that no two
 # tuples of fields have.
@@ -27,118 +29,9 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _FIRST = re.compile(r"v1\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{43})")
 # Sixteen buckets of the longest names fit in well.
 _SECOND = re.compile(r"v2\.([A-Za-z0-9_-]{1,8192})\.([A-Za-z0-9_-]{43})")
+_KINDS = frozenset(Kind)
 STORE = "default"
 """The one store of an operator, as a grant names it."""
-
-
-class Kind(StrEnum):
-    """What holding a thing comes to.
-
-    ``own``: nobody else does. ``shared``: another has it as its own, and this one has the same user
-    and secret: it may use it. ``shared-within``: the same, and all those are in its own namespace.
-    ``unguarded``: given while other Secrets were not looked at.
-    """
-
-    OWN = "own"
-    SHARED = "shared"
-    SHARED_WITHIN = "shared-within"
-    UNGUARDED = "unguarded"
-
-
-_KINDS = frozenset(Kind)
-
-
-class Mark(StrEnum):
-    """How a bucket was gained, where that matters afterwards.
-
-    ``given``: by an administrator, and not yet taken. ``adopted``: it was there before. ``wiped``:
-    likewise, and the former owner's settings of it were removed.
-    """
-
-    NONE = ""
-    GIVEN = "given"
-    ADOPTED = "adopted"
-    WIPED = "wiped"
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """One thing that a Secret holds.
-
-    Args:
-        second: when it was given, in Unix time.
-        kind: what that comes to.
-        mark: how a bucket was gained.
-        version: of the grant that says so.
-    """
-
-    second: int
-    kind: Kind
-    mark: Mark = Mark.NONE
-    version: int = 2
-
-    @property
-    def own(self) -> bool:
-        """Whether it is the Secret's alone."""
-        return self.kind is Kind.OWN
-
-    @property
-    def alone(self) -> bool:
-        """Whether it may change the thing: what is shared may not."""
-        return self.kind in {Kind.OWN, Kind.UNGUARDED}
-
-    def keeps_out(self, *, beside: bool) -> bool:
-        """Whether another Secret can't have it as its own meanwhile.
-
-        What is shared within a namespace is that namespace's, also when the one Secret that had it
-        as its own is gone: so it keeps out the others, and none of those beside it.
-
-        Args:
-            beside: whether the other one is in the same namespace.
-        """
-        return self.own or (self.kind is Kind.SHARED_WITHIN and not beside)
-
-    def rank(self, uid: str) -> tuple[int, int, str]:
-        """Of two that own one thing the one of the higher rank is right.
-
-        The newer was given when nobody held it: an older one must not come back to life. Grants of
-        the first version were given without asking, so of two the older one counts, and neither
-        against one of the second. The uid decides between two of the same second, in one way for
-        both.
-
-        Args:
-            uid: of the Secret that holds it.
-        """
-        return (2, self.second, uid) if self.version > 1 else (1, -self.second, uid)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """All that a Secret was given.
-
-    Args:
-        user: the user's name.
-        holding: how the Secret holds the user.
-        buckets: how it holds each bucket.
-        since: the second that generated credentials are bound to; None for given ones.
-        key: the name of the signing key that they were derived from.
-        former: users of former generated credentials that are still to be removed.
-        left: those that may be there and that nobody removes, since no key proved their grant.
-        signed: when it was signed, in Unix time; not part of what was given.
-        current: whether the key that signs today signed it.
-        shares: what it says of buckets that are shared, of which it holds none.
-    """
-
-    user: str
-    holding: Holding
-    buckets: Mapping[str, Holding]
-    since: int | None = None
-    key: str = ""
-    former: tuple[str, ...] = ()
-    left: tuple[str, ...] = field(default=(), kw_only=True)
-    signed: int = field(default=0, compare=False)
-    current: bool = field(default=True, compare=False)
-    shares: Shares = field(default_factory=Shares)
 
 
 class Grants:
@@ -146,10 +39,12 @@ class Grants:
 
     Args:
         keys: SIGNING_KEY, one or several: the first signs, all verify.
+        stores: the names that the store has and had, the present one first.
     """
 
-    def __init__(self, *keys: Sensitive) -> None:
+    def __init__(self, *keys: Sensitive, stores: Sequence[str] = (STORE,)) -> None:
         self._keys = [key.reveal().encode() for key in keys]
+        self.stores = tuple(stores)
 
     @classmethod
     def derived(cls, credential: Sensitive) -> Sensitive:
@@ -159,16 +54,17 @@ class Grants:
         )
         return Sensitive(derived.hexdigest())
 
-    def issue(self, uid: str, grant: Grant, now: int) -> str:
+    def issue(self, uid: str, grant: Grant, now: int, behind: Sequence[object] = ()) -> str:
         """``v2.<payload>.<signature>``; the payload is base64url of canonical JSON.
 
         Args:
             uid: the Secret's, which a Secret made again doesn't have.
             grant: what it was given.
             now: the time, in Unix seconds.
+            behind: what it had on other stores, see :mod:`hooks.contract.behind`.
         """
         document: dict[str, object] = {
-            "store": STORE,
+            "store": self.stores[0],
             "uid": uid,
             "signed": now,
             "user": [grant.user, *_entry(grant.holding)],
@@ -177,21 +73,34 @@ class Grants:
         }
         if grant.since is not None or grant.former:
             document["generated"] = [grant.since, grant.key, list(grant.former)]
+        if behind:
+            document["behind"] = behind
         if grant.left:
             document["left"] = list(grant.left)
         payload = _base64(_encode(document).encode())
         return f"v2.{payload}.{self._sign(self._keys[0], 'grants', payload)}"
 
     def read(self, token: str, uid: str) -> Grant | None:
-        """What a grant says; None if it isn't one for this Secret."""
-        match = _SECOND.fullmatch(token)
-        if not match or not uid:
+        """What a grant says; None if it isn't one for this Secret, on this store."""
+        document, current = self.document(token, uid)
+        store = document.get("store")
+        if store not in self.stores:
             return None
-        for number, key in enumerate(self._keys):
-            expected = self._sign(key, "grants", match[1])
-            if hmac.compare_digest(match[2], expected):
-                return _grant(_document(match[1]), uid, current=number == 0)
-        return None
+        return _grant(document, current=current and store == self.stores[0])
+
+    def document(self, token: str, uid: str) -> tuple[Mapping[str, Any], bool]:
+        """What one of the keys has signed for a Secret, whatever the store, and whether the first.
+
+        Empty if none has.
+        """
+        match = _SECOND.fullmatch(token)
+        if match and uid:
+            for number, key in enumerate(self._keys):
+                expected = self._sign(key, "grants", match[1])
+                if hmac.compare_digest(match[2], expected):
+                    document = _document(match[1])
+                    return (document, number == 0) if document.get("uid") == uid else ({}, False)
+        return {}, False
 
     def unverified(self, token: str, uid: str) -> Grant | None:
         """What a grant says that none of the keys verifies.
@@ -199,9 +108,10 @@ class Grants:
         It proves nothing: another replica with other keys may have written it, or anybody.
         """
         match = _SECOND.fullmatch(token)
-        if not match or not uid or self.read(token, uid) is not None:
+        if not match or not uid or self.document(token, uid)[0]:
             return None
-        return _grant(_document(match[1]), uid, current=False)
+        document = _document(match[1])
+        return _grant(document, current=False) if document.get("uid") == uid else None
 
     def signed_by_another(self, token: str, uid: str) -> int | None:
         """When a grant says that it was signed which none of the keys verifies, in Unix time."""
@@ -213,9 +123,12 @@ class Grants:
         return f"v1.{seconds}.{self._sign(self._keys[0], 'grant', uid, bucket, user, seconds)}"
 
     def issued_at(self, token: str, uid: str, bucket: str, user: str) -> int | None:
-        """When a grant of the first version was given, in Unix seconds; None if it isn't one."""
+        """When a grant of the first version was given, in Unix seconds; None if it isn't one.
+
+        There was one store only then.
+        """
         match = _FIRST.fullmatch(token)
-        if not match or not uid:
+        if not match or not uid or STORE not in self.stores:
             return None
         seconds = int(match[1])
         for key in self._keys:
@@ -231,25 +144,29 @@ class Grants:
         a bucket has counts together with its name; a claim without has the digest that it had
         before buckets could have anything.
         """
-        return self._applied(self._keys[0], claim)
+        return self._applied(self._keys[0], self.stores[0], claim)
 
     def is_applied(self, text: str, claim: Claim) -> bool:
         """Whether a digest is the claim's, under any of the keys."""
         # As bytes: an annotation may hold any text, which can't be compared otherwise.
         told = text.encode(errors="surrogatepass")
         return any(
-            hmac.compare_digest(self._applied(key, claim).encode(), told) for key in self._keys
+            hmac.compare_digest(self._applied(key, store, claim).encode(), told)
+            for key in self._keys
+            for store in self.stores
         )
 
     def marks(self, *fields: object) -> list[str]:
         """Keyed digests of anything, under each of the keys; the first is the one that signs."""
-        return [self._sign(key, *fields) for key in self._keys]
+        return [
+            self._sign(key, *fields, *_place(store)) for key in self._keys for store in self.stores
+        ]
 
-    def _applied(self, key: bytes, claim: Claim) -> str:
+    def _applied(self, key: bytes, store: str, claim: Claim) -> str:
         fields: list[object] = [claim.user, sorted(claim.attributes.items())]
         if claim.bucket_attributes:
             fields += [claim.bucket, sorted(claim.bucket_attributes.items())]
-        return self._sign(key, "applied", *fields)[:22]
+        return self._sign(key, "applied", *fields, *_place(store))[:22]
 
     @staticmethod
     def _sign(key: bytes, *fields: object) -> str:
@@ -337,6 +254,18 @@ class Evidence:
         return None
 
 
+def _place(store: str) -> tuple[str, ...]:
+    """What digests have besides: what was written on one store wasn't on another."""
+    return () if store == STORE else (store,)
+
+
+def store_told(token: str) -> str | None:
+    """The store that a grant names, whoever signed it; for people only. None if it is none."""
+    match = _SECOND.fullmatch(token)
+    store = _document(match[1]).get("store") if match else None
+    return store if isinstance(store, str) else None
+
+
 def _entry(holding: Holding) -> list[object]:
     entry: list[object] = [holding.second, holding.kind.value]
     return [*entry, holding.mark.value] if holding.mark else entry
@@ -350,14 +279,12 @@ def _document(payload: str) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _grant(document: Mapping[str, Any], uid: str, *, current: bool) -> Grant | None:
-    """A payload that one of the keys has signed; None if it is another Secret's or store's.
+def _grant(document: Mapping[str, Any], *, current: bool) -> Grant | None:
+    """A payload's grant; None if it can't be read.
 
     It may be of a later version of this operator, which has more kinds of things: what isn't known
     here is passed over.
     """
-    if document.get("uid") != uid or document.get("store") != STORE:
-        return None
     try:
         (user,), entry = _names(document["user"][:1]), document["user"][1:]
         buckets = {

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from backends.base import Claim
 from hooks.contract.applied import Applied
+from hooks.contract.behind import Behind, left_behind
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.grant import Evidence, Grant, Grants
 from hooks.contract.outcome import Outcome, Reason, Status
@@ -114,10 +115,13 @@ class Scribe:
                 Secret is answered for.
         """
         since = self._since(request, outcome, now)
+        message = outcome.message
+        if outcome.status is Status.READY:
+            message = " ".join([message, *map(str, self._behind(request))])
         annotations = {
             "status": outcome.status.value,
             "reason": outcome.reason.value,
-            "message": _one_line(outcome.message),
+            "message": _one_line(message),
             "last-transition-time": since.strftime(_TIME),
             "endpoint": None if outcome.status is Status.SKIPPED else endpoint or self.endpoint,
             **self._holdings(request, outcome, claim, now),
@@ -192,7 +196,12 @@ class Scribe:
         before = self.keys.evidence(request).held(self.grants).grant
         if before == grant and (before.current or now - before.signed < REST):
             return None
-        return self.grants.issue(request.uid, grant, now)
+        behind = [each.document() for each in self._behind(request)]
+        return self.grants.issue(request.uid, grant, now, behind)
+
+    def _behind(self, request: SyncRequest) -> tuple[Behind, ...]:
+        """What the Secret had on other stores."""
+        return left_behind(self.grants, self.keys.observed(request, "grants"), request.uid)
 
 
 def is_anothers(keys: Keys, grants: Grants, request: SyncRequest, now: int) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hooks.sync.shares import Busy
 
-class Busy(Exception):
-    """All places are taken; the caller is to come again."""
+__all__ = ["Busy", "Places"]
 
 
 class Places:

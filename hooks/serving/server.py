@@ -20,7 +20,6 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from backends import REGISTRY
 from hooks import __version__
 from hooks.cluster.events import Events
 from hooks.metrics import Metrics
@@ -31,6 +30,7 @@ from hooks.serving.protocol import BoundedProtocol
 from hooks.serving.tls import Certificates
 from hooks.settings.settings import Settings, SettingsError, Switch
 from hooks.sync.operator import Operator, connect
+from hooks.sync.stores import opened
 
 log = logging.getLogger(__name__)
 
@@ -137,14 +137,12 @@ class _Server(uvicorn.Server):
 
 async def _serve(settings: Settings) -> None:
     certificates = _certificates(settings)
-    metrics = Metrics()
+    metrics = Metrics(by_store=settings.stores is not None)
     readiness = Readiness()
-    backend = REGISTRY[settings.backend_name](
-        settings.connection, metrics.observer(settings.backend_name)
-    )
     kube = await asyncio.to_thread(connect, settings)
     events = Events(kube) if kube and settings.events is not Switch.OFF else None
-    operator = Operator.build(settings, backend, metrics, kube, events)
+    stores = opened(settings, metrics, kube, events)
+    operator = stores.operator
     hooks = hook_app(
         operator,
         Places(settings.sync_concurrency),
@@ -153,7 +151,8 @@ async def _serve(settings: Settings) -> None:
         timeout=settings.sync_timeout,
     )
     hook_limits, ops_limits = share_descriptors(
-        (_hook_limits(settings), _OPS), store=_STORE_POOLS * settings.connection.pool_size
+        (_hook_limits(settings), _OPS),
+        store=_STORE_POOLS * settings.connection.pool_size * len(settings.every),
     )
     with (
         _listen("HOOK", settings.hook_host, settings.hook_port) as hook_socket,
@@ -189,7 +188,7 @@ async def _serve(settings: Settings) -> None:
         await hook
         ops_server.should_exit = True
         await ops
-    closing = asyncio.create_task(backend.close())
+    closing = asyncio.ensure_future(stores.close())
     if events:
         await asyncio.to_thread(events.close, _EVENTS_GRACE)
     await closing
@@ -275,8 +274,8 @@ def _log_start(
         extra={
             "fields": {
                 "version": __version__,
-                "backend": settings.backend_name,
-                "endpoint": settings.connection.endpoint,
+                "backend": ",".join(each.backend_name for each in settings.every),
+                "endpoint": ",".join(each.connection.endpoint for each in settings.every),
                 "hook": _address(hook),
                 "ops": _address(ops),
                 "token": bool(settings.hook_tokens),
@@ -285,7 +284,9 @@ def _log_start(
                 "adoption": settings.adoption.value,
                 "conflict_guard": operator.guarded,
                 "deletion": settings.deletion,
-                "store_certificate_checked": settings.connection.tls_verify,
+                "store_certificate_checked": all(
+                    each.connection.tls_verify for each in settings.every
+                ),
             }
         },
     )

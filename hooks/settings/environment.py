@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -200,6 +200,19 @@ class Reader:
             self.mistakes.append(f"{name}: {error}")
         return None
 
+    def unused(self, names: Iterable[str], why: str) -> tuple[str, ...]:
+        """Warnings of variables that are set and not read.
+
+        Args:
+            names: theirs.
+            why: the rest of the sentence.
+        """
+        return tuple(f"{name}: is not read: {why}" for name in names if self._get(name))
+
+    def all_proxies(self) -> Proxies:
+        """The proxies, not checked for any URL yet."""
+        return Proxies.of(self._environ)
+
     def proxies(self, *urls: str) -> Proxies:
         """The proxies, checked for the URLs that are to be reached."""
         proxies = Proxies.of(self._environ)
@@ -234,6 +247,27 @@ class Reader:
         except ValueError as error:
             self.mistakes.append(f"{name}: {error}")
             return instead
+
+
+def credential_of(content: bytes) -> Sensitive:
+    """The credential that a file holds, without a line end after it.
+
+    Raises:
+        ValueError: it holds none; the text doesn't quote it.
+    """
+    if content.startswith(_UTF_16):
+        raise ValueError("the file is UTF-16: save it as UTF-8")
+    if _MARK_IN_FILE.search(content):
+        raise ValueError(
+            "the file has a byte order mark (BOM) at the start of a line: save it as UTF-8 without"
+        )
+    try:
+        text = _drop_newline(content.decode())
+    except UnicodeDecodeError:
+        raise ValueError("the file is not UTF-8 text") from None
+    if not text:
+        raise ValueError("the file is empty")
+    return Sensitive(text)
 
 
 def _is_text(value: str) -> bool:

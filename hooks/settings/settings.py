@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 
-from backends import REGISTRY
-from backends.base import Connection, Credentials
+from backends.base import Connection
 from backends.wire.sensitive import Sensitive
 from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import LARGEST_ID, Pattern, id_range, role
-from hooks.claim.endpoint import Endpoint
 from hooks.claim.policy import Policy, PolicyFile
 from hooks.claim.policyfile import PolicyError
 from hooks.claim.secret import Rules
+from hooks.claim.stores import Store
 from hooks.contract.grant import Grants
+from hooks.settings.entry import UNKNOWN, Entry
 from hooks.settings.environment import Reader
+from hooks.settings.environstore import OF_ONE_STORE, read_store
+from hooks.settings.storesfile import StoresFile
+from hooks.settings.storeslist import StoresError, StoresReader
 
 _ANNOTATION_KEY = re.compile(
     r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -47,6 +50,7 @@ _OWN_ANNOTATIONS = frozenset(
         "next-rotation",
         "rotate",
         "rotate-after",
+        "store",
     }
 )
 
@@ -106,13 +110,48 @@ class Settings:
     sync_concurrency: int
     log_level: str
     log_format: str
+    adoption_by_default: Adoption = Adoption.ANY
+    """ADOPTION, for stores that have none of their own."""
+    signing_key_is_derived: bool = False
+    """Whether no SIGNING_KEY is set, so that an administrator's secret stands in."""
+    store: Store = field(default_factory=Store)
+    """What Secrets call the store that these settings are for."""
+    stores: StoresFile | None = None
+    """The list of all stores, of which these settings are for the default one; None without."""
     warnings: tuple[str, ...] = ()
     """What is set and not read, and may have been meant for the operator."""
 
     @property
-    def signing_key_is_derived(self) -> bool:
-        """Whether no SIGNING_KEY is set, so that the administrator's secret stands in."""
-        return self.signing_keys == (Grants.derived(self.connection.admin.secret),)
+    def grants(self) -> Grants:
+        """What issues and verifies this store's grants."""
+        return Grants(*self.signing_keys, stores=self.store.names)
+
+    @property
+    def every(self) -> list[Settings]:
+        """The settings of each store that there is now."""
+        if self.stores is None:
+            return [self]
+        return [self.for_store(entry) for entry in self.stores.value.entries]
+
+    def for_store(self, entry: Entry) -> Settings:
+        """The settings as they are for one store."""
+        connection = entry.connection
+        rules = self.rules
+        return replace(
+            self,
+            backend_name=entry.backend,
+            connection=connection,
+            rules=replace(
+                rules,
+                own_access_keys=frozenset({connection.admin.access_key} - {""}),
+                endpoint=None if rules.endpoint is None else entry.store.endpoint,
+                aliases=entry.store.aliases,
+                region=connection.region,
+            ),
+            adoption=entry.adoption or self.adoption_by_default,
+            public_endpoint=entry.public_endpoint,
+            store=entry.store,
+        )
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Settings:
@@ -122,63 +161,39 @@ class Settings:
             SettingsError: with all mistakes.
         """
         read = Reader(environ)
-        backend_name = read.choice("BACKEND_NAME", "versitygw", tuple(REGISTRY))
-        # Garage's administration is a token's, with an API of its own.
-        by_token = backend_name == "garage"
-        endpoint = read.url("S3_ENDPOINT_URL", "the URL of the store's S3 API")
-        admin_endpoint = read.url(
-            "S3_ADMIN_ENDPOINT_URL", "the URL of Garage's admin API" if by_token else None
-        )
-        access_key = read.credential("S3_ACCESS_KEY", "ROOT_ACCESS_KEY", required=not by_token)
-        secret_key = read.credential("S3_SECRET_KEY", "ROOT_SECRET_KEY", required=not by_token)
-        token = read.credential("S3_ADMIN_TOKEN", required=by_token)
-        admin_secret = token if by_token else secret_key
-        signing_keys = read.tokens("SIGNING_KEY")
-        public_endpoint = read.url_as_given("S3_PUBLIC_ENDPOINT_URL", "S3_ENDPOINT_URL")
-        aliases = read.list("S3_ENDPOINT_ALIASES", "", Endpoint.of)
-        region = read.text("S3_REGION", "garage" if by_token else "us-east-1", _region)
         concurrency = read.integer("SYNC_CONCURRENCY", 32, 1, 1024)
-        verify = read.boolean("S3_TLS_VERIFY", True)
-        ca_bundle = read.ca_bundle("S3_CA_BUNDLE")
+        entry, stores, unused = _stores(read, concurrency)
+        connection = entry.connection
+        signing_keys = read.tokens("SIGNING_KEY")
         policy = _policy(read)
+        adoption = Adoption(read.choice("ADOPTION", "any", tuple(Adoption)))
         settings = cls(
             annotation_key=read.text(
                 "ANNOTATION_KEY", "s3-resource-operator.io/enabled", _annotation_key
             ),
-            backend_name=backend_name,
-            connection=Connection(
-                endpoint=endpoint,
-                admin_endpoint=admin_endpoint or endpoint,
-                region=region,
-                admin=Credentials(access_key.reveal(), admin_secret),
-                ca_bundle=ca_bundle,
-                tls_verify=verify,
-                tls_strict=read.boolean("TLS_STRICT", False),
-                pool_size=concurrency,
-                proxies=read.proxies(endpoint, admin_endpoint),
-            ),
+            backend_name=entry.backend,
+            connection=connection,
             rules=Rules(
                 roles=frozenset(read.list("ALLOWED_ROLES", "user", role)),
                 user_ids=read.list("ALLOWED_USER_IDS", _ALL_IDS, id_range),
                 group_ids=read.list("ALLOWED_GROUP_IDS", _ALL_IDS, id_range),
                 reserved_access_keys=read.list("RESERVED_ACCESS_KEYS", "", str),
                 reserved_buckets=read.list("RESERVED_BUCKETS", "", str),
-                own_access_keys=frozenset({access_key.reveal()} - {""}),
-                endpoint=endpoint if read.boolean("ENFORCE_ENDPOINT_CHECK", True) else None,
+                endpoint=entry.store.endpoint
+                if read.boolean("ENFORCE_ENDPOINT_CHECK", True)
+                else None,
                 policy=policy,
-                aliases=frozenset(
-                    url for alias in (*_endpoints(public_endpoint), *aliases) for url in alias.urls
-                ),
-                region=region,
                 public_access=read.boolean("ALLOW_PUBLIC_ACCESS", False),
             ),
-            adoption=Adoption(read.choice("ADOPTION", "any", tuple(Adoption))),
+            adoption=adoption,
+            adoption_by_default=adoption,
             policy=policy,
             conflict_guard=Switch(read.choice("CONFLICT_GUARD", "auto", tuple(Switch))),
             deletion=read.choice("DELETION", "off", ("off", "on")) == "on",
             events=Switch(read.choice("KUBERNETES_EVENTS", "auto", tuple(Switch))),
-            public_endpoint=public_endpoint,
-            signing_keys=signing_keys or (Grants.derived(admin_secret),),
+            public_endpoint=entry.public_endpoint,
+            signing_keys=signing_keys or (Grants.derived(connection.admin.secret),),
+            signing_key_is_derived=not signing_keys,
             hook_host=read.text("HOOK_HOST", "127.0.0.1", _host),
             hook_port=read.integer("HOOK_PORT", 8080, 0, 65535),
             hook_tokens=read.tokens("HOOK_TOKEN"),
@@ -209,7 +224,11 @@ class Settings:
         if read.mistakes or any(found.certain for found in misspelt):
             # The others too: one of them may be why something is missing.
             raise SettingsError([*read.mistakes, *map(str, misspelt)])
-        return replace(settings, warnings=tuple(map(str, misspelt)))
+        return replace(
+            settings.for_store(entry),
+            stores=stores,
+            warnings=(*unused, *map(str, misspelt)),
+        )
 
 
 def _annotation_key(value: str) -> str:
@@ -227,18 +246,19 @@ def _host(value: str) -> str:
     return value
 
 
-def _endpoints(url: str) -> list[Endpoint]:
-    """None of a URL that is missing or was told to be none."""
+def _stores(read: Reader, pool_size: int) -> tuple[Entry, StoresFile | None, Sequence[str]]:
+    """The default store, the list of all if there is one, and what is of no use beside it."""
+    path = read.path("STORES_FILE")
+    if path is None:
+        return read_store(read, pool_size=pool_size), None, ()
+    unused = read.unused(OF_ONE_STORE, "STORES_FILE says what the stores are")
+    strict = read.boolean("TLS_STRICT", False)
     try:
-        return [Endpoint.of(url)]
-    except ValueError:
-        return []
-
-
-def _region(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", value):
-        raise ValueError("must be letters, digits and hyphens")
-    return value
+        file = StoresFile(path, StoresReader(read.all_proxies(), strict, pool_size))
+    except StoresError as error:
+        read.mistakes += [f"STORES_FILE: {mistake}" for mistake in error.mistakes]
+        return UNKNOWN, None, unused
+    return file.value.default, file, unused
 
 
 def _policy(read: Reader) -> Policy:

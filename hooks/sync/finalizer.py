@@ -18,12 +18,13 @@ from hooks.claim.policyfile import Deletion
 from hooks.claim.secret import read_mentions, read_names
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import left_users
-from hooks.contract.grant import Grants, Kind
+from hooks.contract.grant import Kind
 from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.locks import KeyedLocks
+from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.removal import Holdings, remove
 from hooks.sync.renewal import generator_of
 from hooks.sync.syncer import Result, store_time
@@ -49,6 +50,7 @@ class Finalizer:
         metrics: counted into.
         locks: the same as the syncs hold.
         others: the other Secrets; None can't tell what they use, so nothing is removed.
+        placement: which store a Secret belongs to; None where there is one only.
     """
 
     def __init__(
@@ -58,16 +60,17 @@ class Finalizer:
         metrics: Metrics,
         locks: KeyedLocks,
         others: Others | None,
+        placement: Placement | None = None,
     ) -> None:
+        self._placement = placement or of_one_store(settings)
         self._enabled = settings.deletion
         self._policy = settings.rules.policy
-        self._rules = settings.rules
         self._backend = backend
         self._metrics = metrics
         self._locks = locks
         self._others = others
         self._store_time = store_time(settings)
-        self._grants = Grants(*settings.signing_keys)
+        self._grants = settings.grants
         self._generator = generator_of(settings)
         self._keys = Keys(settings.annotation_key)
         self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
@@ -112,7 +115,7 @@ class Finalizer:
             return None
         # What another operator reported on is on another operator's store.
         observed = self._keys.observed(request, "endpoint")
-        if self._rules.endpoint is not None and observed and not self._rules.is_own(observed):
+        if observed and not self._placement.is_own(observed):
             return None
         if not self._policy.deletion_allowed(request.namespace, text):
             log.warning("%s: the policy forbids its deletion policy: kept", request.origin)

@@ -4,30 +4,64 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Protocol, Self
 
 from backends.base import Backend
-from hooks.attachments.attachments import Attachments
+from hooks.attachments.attachments import Attachments, Made
 from hooks.attachments.connection import Connections
 from hooks.claim.policy import Policy
+from hooks.claim.secret import Reading
 from hooks.cluster.events import Events
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubeerrors import Misconfigured
+from hooks.contract.decorator import SyncRequest
 from hooks.contract.derived import is_generated
-from hooks.contract.grant import Grants
 from hooks.contract.status import Keys
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings, SettingsError, Switch
 from hooks.sync.finalizer import Finalizer
 from hooks.sync.locks import KeyedLocks
+from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.renewal import generator_of
 from hooks.sync.reporter import Reporter
 from hooks.sync.sharing import SharedBuckets
-from hooks.sync.syncer import Syncer
+from hooks.sync.syncer import Result, Syncer
 from hooks.tenancy.consent import Consents
 from hooks.tenancy.guard import ConflictGuard
 from hooks.tenancy.others import Others
 from hooks.tenancy.standing import Thing
+
+
+class Syncing(Protocol):
+    """The sync hook, of one store or of several; see :class:`hooks.sync.syncer.Syncer`."""
+
+    async def sync(self, request: SyncRequest) -> Result:
+        """Makes the store what the Secret says."""
+        ...
+
+    def reading(self, request: SyncRequest) -> Reading:
+        """What a Secret asks for."""
+        ...
+
+    def connection_secret(self, request: SyncRequest) -> Made | None:
+        """The connection Secret of a Secret that no controller shows."""
+        ...
+
+    def timed_out(self, request: SyncRequest) -> Result:
+        """The answer when :meth:`sync` is not done in time."""
+        ...
+
+
+class Finalizing(Protocol):
+    """The finalize hook; see :class:`hooks.sync.finalizer.Finalizer`."""
+
+    async def finalize(self, request: SyncRequest) -> Result:
+        """Removes what may be."""
+        ...
+
+    def timed_out(self, request: SyncRequest) -> Result:
+        """The answer when :meth:`finalize` is not done in time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +75,8 @@ class Operator:
         guarded: whether other Secrets are looked at before anything is taken over.
     """
 
-    syncer: Syncer
-    finalizer: Finalizer
+    syncer: Syncing
+    finalizer: Finalizing
     reporter: Reporter
     guarded: bool
 
@@ -54,6 +88,8 @@ class Operator:
         metrics: Metrics,
         kube: Kube | None = None,
         events: Events | None = None,
+        placement: Placement | None = None,
+        locks: KeyedLocks | None = None,
     ) -> Self:
         """Puts an operator together.
 
@@ -63,24 +99,27 @@ class Operator:
             metrics: counted into.
             kube: the Kubernetes API, None where there is none.
             events: written to; None writes none.
+            placement: which store a Secret belongs to; None where there is one only.
+            locks: what syncs of the store hold; None makes them.
         """
         keys = Keys(settings.annotation_key)
-        locks = KeyedLocks()
+        locks = KeyedLocks() if locks is None else locks
+        placement = placement or of_one_store(settings)
         others = None
         guard = consents = None
         if kube is not None and settings.conflict_guard is not Switch.OFF:
-            others = others_of(settings, kube)
+            others = others_of(settings, kube, placement)
             guard = ConflictGuard(others)
             consents = Consents(others, keys)
-        if settings.policy.file is not None:
+        if settings.policy.file is not None and settings.stores is None:
             settings.policy.file.watch(metrics.policy_observer())
         if settings.connection.ca_bundle is not None:
             settings.connection.ca_bundle.watch(metrics.ca_bundle_observer())
         attachments = Attachments(Connections.of(keys, settings), kube)
         shared = SharedBuckets(keys, backend, consents)
         return cls(
-            Syncer(settings, backend, metrics, locks, attachments, shared, guard),
-            Finalizer(settings, backend, metrics, locks, others),
+            Syncer(settings, backend, metrics, locks, attachments, shared, guard, placement),
+            Finalizer(settings, backend, metrics, locks, others, placement),
             Reporter(keys, metrics, events),
             guard is not None,
         )
@@ -117,21 +156,24 @@ def connect(settings: Settings) -> Kube | None:
     return kube
 
 
-def others_of(settings: Settings, kube: Kube) -> Others:
-    """The other Secrets, whether or not the conflict guard is on.
+def others_of(settings: Settings, kube: Kube, placement: Placement | None = None) -> Others:
+    """The other Secrets of a store, whether or not the conflict guard is on.
 
     Args:
-        settings: the environment's.
+        settings: the store's.
         kube: the Kubernetes API.
+        placement: which store a Secret belongs to; None where there is one only.
     """
+    placement = placement or of_one_store(settings)
     return Others(
         kube,
         Keys(settings.annotation_key),
-        Grants(*settings.signing_keys),
+        settings.grants,
         settings.rules.endpoint,
         settings.rules.aliases,
         partial(_may_have, settings.rules.policy),
         generator_of(settings),
+        partial(placement.may_be_at, name=settings.store.name),
     )
 
 

@@ -206,7 +206,10 @@ def generator_of(settings: Settings) -> Generator:
     renames = not CAPABILITIES[settings.backend_name].rotation
     derivation = None
     if not settings.signing_key_is_derived:
-        derivation = Derivation(*settings.signing_keys, renames=renames)
+        # A store's new name must not make other credentials of what applications have.
+        derivation = Derivation(
+            *settings.signing_keys, renames=renames, store=settings.store.first_name
+        )
     return Generator(Keys(settings.annotation_key), derivation, renames=renames)
 
 

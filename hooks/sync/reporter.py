@@ -38,12 +38,12 @@ class Reporter:
         outcome = result.outcome
         if outcome is None:
             return
-        self._metrics.processed(outcome)
+        self._metrics.of_store(result.store).processed(outcome)
         observed = (
             self._keys.observed(request, "status"),
             self._keys.observed(request, "reason"),
         )
-        self._log(request, observed, outcome, result.seconds)
+        self._log(request, observed, outcome, result)
         if self._events is not None and (
             event := event_for(*observed, outcome, finalizing=request.finalizing)
         ):
@@ -54,7 +54,7 @@ class Reporter:
         request: SyncRequest,
         observed: tuple[str, str],
         outcome: Outcome,
-        seconds: float | None,
+        result: Result,
     ) -> None:
         changed = bool(outcome.actions) or observed != (
             outcome.status.value,
@@ -66,6 +66,7 @@ class Reporter:
         level = logging.DEBUG if not changed else logging.INFO if expected else logging.WARNING
         if not log.isEnabledFor(level):
             return
+        seconds = result.seconds
         log.log(
             level,
             "%s",
@@ -73,6 +74,7 @@ class Reporter:
             extra={
                 "fields": {
                     "secret": request.origin,
+                    **({"store": result.store} if result.store else {}),
                     "status": outcome.status.value,
                     "reason": outcome.reason.value,
                     "action": ",".join(outcome.actions) or "none",

@@ -17,11 +17,9 @@ from hooks.claim.policy import Policy
 from hooks.claim.policyfile import Deletion
 from hooks.claim.secret import (
     InvalidSecret,
-    NamedEndpoint,
     Reading,
     Rules,
     check_supported,
-    named_endpoint,
     read,
     read_endpoint,
 )
@@ -29,13 +27,13 @@ from hooks.claim.sharing import as_guest, read_access
 from hooks.contract.applied import Applied
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import Pair
-from hooks.contract.grant import Grants
 from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe, is_anothers
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.bucketsettings import Keeper
 from hooks.sync.locks import KeyedLocks
+from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.recent import Recent
 from hooks.sync.recogniser import Recogniser
 from hooks.sync.renewal import Renewal, generator_of
@@ -54,11 +52,19 @@ _CLAIMED = {Thing.BUCKET: Reason.BUCKET_CLAIMED, Thing.USER: Reason.ACCESS_KEY_C
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a hook call came to; no outcome if the Secret is none of this operator's."""
+    """What a hook call came to; no outcome if the Secret is none of this operator's.
+
+    Args:
+        outcome: how it ended.
+        response: the answer.
+        seconds: how long it took, None where that isn't known.
+        store: the name of the store, where there are several.
+    """
 
     outcome: Outcome | None
     response: SyncResponse
     seconds: float | None = None
+    store: str = ""
 
 
 class Syncer:
@@ -72,6 +78,7 @@ class Syncer:
         attachments: decides about connection Secrets.
         shared: gives and takes back access to shared buckets.
         guard: knows what other Secrets hold; None doesn't ask.
+        placement: which store a Secret belongs to; None where there is one only.
     """
 
     def __init__(
@@ -83,13 +90,15 @@ class Syncer:
         attachments: Attachments,
         shared: SharedBuckets,
         guard: Guard | None = None,
+        placement: Placement | None = None,
     ) -> None:
         self._backend = backend
+        self._placement = placement or of_one_store(settings)
         self._metrics = metrics
         self._rules: Rules = settings.rules
         self._adoption = settings.adoption
         self._store_time = store_time(settings)
-        self._grants = Grants(*settings.signing_keys)
+        self._grants = settings.grants
         self._keys = Keys(settings.annotation_key)
         self._scribe = Scribe(self._keys, self._grants, settings.connection.endpoint)
         self._locks = locks
@@ -128,11 +137,11 @@ class Syncer:
             Refusal: it asks for what can't be, or it is another operator's.
         """
         rules = self._standing_rules()
-        if self._is_reported_on_by_another(request):
+        if self._placement.is_anothers(request):
             raise Refusal(Reason.ENDPOINT_MISMATCH, "Another operator reports on it.")
         found = self._read(request, rules)
-        if found.endpoint is not None and rules.own_name(found.endpoint.endpoint) is None:
-            raise Refusal(Reason.ENDPOINT_MISMATCH, self._mismatch(found.endpoint))
+        if (refusal := self._placement.refusal(request, found.endpoint)) is not None:
+            raise refusal
         check_supported(found.claim, self._backend.capabilities, found.keys)
         self._attachments.check(request, found.claim, rules.policy)
         return found
@@ -165,16 +174,16 @@ class Syncer:
 
     async def _handle(self, request: SyncRequest) -> tuple[Claim | None, Outcome | None]:
         """Claim and outcome; no outcome if another operator reports on the Secret."""
-        if self._is_reported_on_by_another(request):
+        if self._placement.is_anothers(request):
             return None, None
         rules = self._standing_rules()
         try:
             reading = self._read(request, rules)
         except InvalidSecret as error:
             return None, Outcome.of(error)
-        claim, named = reading.claim, reading.endpoint
-        if named is not None and rules.own_name(named.endpoint) is None:
-            return claim, Outcome(Reason.ENDPOINT_MISMATCH, self._mismatch(named))
+        claim = reading.claim
+        if (refusal := self._placement.refusal(request, reading.endpoint)) is not None:
+            return claim, Outcome.of(refusal)
         deadline = Deadline(self._store_time)
         try:
             check_supported(claim, self._backend.capabilities, reading.keys)
@@ -307,20 +316,6 @@ class Syncer:
             self._provisioned.add(names)
         return outcome
 
-    def _mismatch(self, named: NamedEndpoint) -> str:
-        """What is said of another store's Secret.
-
-        Every operator that sees the Secret has to write the same words here, or they would write
-        over one another for ever: so neither's own endpoint is named.
-        """
-        message = f"{named.key} names a store that no operator has reported on: left alone."
-        if not named.generic:
-            return message
-        return (
-            f"{message} If it means something else, the annotation {self._keys['keys']}: "
-            "endpoint=endpoint-url has it passed over."
-        )
-
     def _read(self, request: SyncRequest, rules: Rules) -> Reading:
         """What the Secret says.
 
@@ -347,21 +342,6 @@ class Syncer:
                 Reason.NOT_ALLOWED, f"The operator's policy forbids {key}: {deletion} here."
             )
         return found
-
-    def _is_reported_on_by_another(self, request: SyncRequest) -> bool:
-        """Looked at before all else: what one operator allows, another may call Invalid.
-
-        Where a mistake leaves open which store is meant, whoever has reported goes on to: with
-        words of its own from each operator they would write over one another for ever.
-        """
-        observed = self._keys.observed(request, "endpoint")
-        if not observed or self._rules.endpoint is None or self._rules.is_own(observed):
-            return False
-        try:
-            named = named_endpoint(request.data, self._choice(request))
-        except InvalidSecret:
-            return True
-        return named is not None and observed in named.endpoint.urls
 
     def _choice(self, request: SyncRequest) -> KeyChoice:
         return KeyChoice.of(request.annotations, self._keys["keys"])

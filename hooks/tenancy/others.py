@@ -105,6 +105,7 @@ class Others:
         may: whether the policy lets a namespace have a bucket or user of that name; one that may
             not can't hold it.
         generator: tells what Secrets name that bring no credentials.
+        here: whether a Secret, with its data, may mean this store; in place of the endpoints.
     """
 
     def __init__(
@@ -116,10 +117,11 @@ class Others:
         aliases: frozenset[str] = frozenset(),
         may: Callable[[str, Thing, str], bool] = lambda namespace, thing, name: True,
         generator: Generator | None = None,
+        here: Callable[[SyncRequest], bool] | None = None,
     ) -> None:
         self._keys = keys
         self._grants = grants
-        self._reading = Reading(kube, keys, grants, endpoint, aliases, generator)
+        self._reading = Reading(kube, keys, grants, endpoint, aliases, generator, here)
         self._may = may
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubernetes")
         # A removal reads the Secrets of one namespace, whose tenants can make them many and large:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from hooks.claim.fieldkeys import KeyChoice
 from hooks.claim.generated import Generator
@@ -35,6 +35,7 @@ class Reading:
             compare.
         aliases: further names of the same store.
         generator: tells what Secrets name that bring no credentials.
+        here: whether a Secret, with its data, may mean this store; in place of the endpoints.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Reading:
         endpoint: str | None,
         aliases: frozenset[str] = frozenset(),
         generator: Generator | None = None,
+        here: Callable[[SyncRequest], bool] | None = None,
     ) -> None:
+        self._here = here
         self._kube = kube
         self._keys = keys
         self._grants = grants
@@ -150,7 +153,10 @@ class Reading:
         if now.uid != request.uid or now.deleting or not self._keys.enables(now):
             return None
         choice = KeyChoice.of(now.annotations, self._keys["keys"])
-        if self._endpoints is not None:
+        if self._here is not None:
+            if not self._here(now):
+                return None
+        elif self._endpoints is not None:
             named = read_endpoint(now.data, choice)
             if named is not None and named.endpoint.urls.isdisjoint(self._endpoints):
                 return None

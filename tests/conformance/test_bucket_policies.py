@@ -149,7 +149,7 @@ def test_the_operators_statements_stay_whatever_the_secret_says(
     del secret.document["data"]["bucket-policy"]
     operator.sync(secret)
     assert secret.state == READY
-    left = statements(real, name).keys() - {"S3ResourceOperatorOwner"}
+    left = statements(real, name).keys() - {"S3ResourceOperatorOwner", "S3ResourceOperatorKeep"}
     assert left == {"S3ResourceOperatorShareOther"}
     assert real.put(name, "own", b"body", as_user=(name, SECRET)) == ""
 

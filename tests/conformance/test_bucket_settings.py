@@ -239,7 +239,7 @@ def wanted_parts(rule: dict[str, Any]) -> set[str]:
             found.add(f"{path}={str(value)[:10]}")
 
     walk({key: value for key, value in rule.items() if key != "Filter"}, "")
-    for key, value in rule["Filter"].items():
+    for key, value in rule.get("Filter", {}).items():
         # One condition alone may be answered with And around it, and an And of one without.
         walk(value if key == "And" else {key: value}, "Filter")
     return {part.replace(".Tags.", ".Tag.") for part in found if part != "Filter.Prefix="}

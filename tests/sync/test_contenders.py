@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backends.wire.deadline import Deadline
-from hooks.sync.syncer import Result
+from hooks.sync.syncer import Result, Syncer
 from tests.live import Live, request_for
 from tests.model import Account
 from tests.rivals import BUCKET_CLAIMED, CLAIMS, READY, Claims, World
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.server
 def synced_beside(world: World, live: Live) -> tuple[str, str]:
     """What a Secret is told while another's sync is at work on its bucket and its user."""
     syncer = world.hooks.operator.parts.syncer
+    assert isinstance(syncer, Syncer)
 
     async def sync() -> Result:
         async with syncer._locks.hold(Deadline(60), bucket=live.bucket, user=live.user):

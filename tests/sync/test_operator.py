@@ -13,6 +13,7 @@ from hooks.cluster.kube import Kube
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings, SettingsError
 from hooks.sync.operator import Operator, connect
+from hooks.sync.syncer import Syncer
 from tests.claim.test_policyfile import rule
 from tests.model import Account, ModelStore
 from tests.support import ENVIRON, Secret
@@ -144,7 +145,9 @@ def test_a_sync_is_held_to_one_version_of_the_policy_file(tmp_path: Path) -> Non
     store = ModelStore()
     store.accounts["app"] = Account("another-secret", "user")
     operator = HookOperator(store, {"POLICY_FILE": str(path)})
-    file = operator.parts.syncer._rules.policy.file
+    syncer = operator.parts.syncer
+    assert isinstance(syncer, Syncer)
+    file = syncer._rules.policy.file
     assert file is not None
 
     def change(_: str) -> None:

@@ -6,6 +6,7 @@ filter deletes what it shouldn't.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from backends.bucketsettings import Document, Rule, Setting, SettingName, SettingSupport
@@ -37,6 +38,8 @@ def check_settings(
             _check_rules(setting.document, support, key)
         if setting.name is SettingName.POLICY and not support.signed_principals:
             _check_for_everybody(setting.document, key)
+        elif setting.name is SettingName.POLICY and support.principal:
+            _check_principals(setting.document, support.principal, key)
 
 
 def _check_rules(document: Document, support: SettingSupport, key: str) -> None:
@@ -57,6 +60,17 @@ def _check_for_everybody(document: Document, key: str) -> None:
                 f"A bucket policy of this store says nothing about users: {key} can only allow "
                 'something to everybody ("Principal": "*").',
             )
+
+
+def _check_principals(document: Document, pattern: str, key: str) -> None:
+    for number, statement in enumerate(document):
+        for name in statement["Principal"]["AWS"]:
+            if name != "*" and not re.fullmatch(pattern, name):
+                raise InvalidSecret(
+                    Reason.NOT_SUPPORTED,
+                    f"This store takes a principal that means nobody: in statement {number + 1} "
+                    f"of {key} name users as arn:aws:iam:::user/NAME.",
+                )
 
 
 def _unsupported(what: str, key: str, instead: str, part: str = "") -> InvalidSecret:
