@@ -250,6 +250,9 @@ def test_no_setting_is_read_or_written_by_a_second_user(
         "put_bucket_versioning": {"VersioningConfiguration": {"Status": "Enabled"}},
         "delete_bucket": {},
     }
+    if not real.traits.has("versioning"):
+        # Garage answers everybody that there is none.
+        del calls["get_bucket_versioning"]
     with real.store.s3(ground.guest.user, OTHER_SECRET) as client:
         answers = {
             call: code_of(partial(getattr(client, call), Bucket=name, **more))
@@ -270,7 +273,7 @@ def test_a_writer_makes_nothing_public(real: RealSubject, name: str) -> None:
         code_of(partial(put, Key="canned", ACL="public-read"))
         code_of(partial(put, Key="granted", GrantRead=everybody))
         code_of(partial(put, Key="full", GrantFullControl=everybody))
-        assert code_of(partial(put, Key="afterwards", ACL="private")) == ""
+        assert code_of(partial(put, Key="afterwards")) == ""
         code_of(partial(client.put_object_acl, Bucket=name, Key="afterwards", ACL="public-read"))
         code_of(partial(client.put_bucket_acl, Bucket=name, ACL="public-read"))
         source = {"Bucket": name, "Key": "afterwards"}
