@@ -6,7 +6,7 @@ The conformance suite runs on it too, so that it can't drift from what the real 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -60,7 +60,7 @@ class ModelStore:
     bucket_settings: ModelSettings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.bucket_settings = ModelSettings(self.called)
+        self.bucket_settings = ModelSettings(self._called)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -81,10 +81,10 @@ class ModelStore:
 
     @property
     def sharing(self) -> ModelSharing:
-        return ModelSharing(self)
+        return ModelSharing(self, self._called)
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
-        await self.called("probe")
+        await self._called("probe")
         gap = self.gap(claim)
         owner = self.owners.get(claim.bucket)
         return Probe(gap, owner if self.names_owners and gap is Gap.ACCEPTED else None)
@@ -103,29 +103,29 @@ class ModelStore:
         return Gap.ACCEPTED if claim.user in (guests or {}) else Gap.DENIED
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
-        await self.called("find_user")
+        await self._called("find_user")
         if name == ADMINISTRATOR:
             return User(admin=True)
         account = self.accounts.get(name)
         return User(account.role == "admin", account.disabled) if account else None
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
-        await self.called("find_bucket")
+        await self._called("find_bucket")
         if name not in self.owners:
             return None
         owner = self.owners[name]
         return Bucket(frozenset({owner} if owner else set()))
 
     async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.called("may_deny")
+        await self._called("may_deny")
         return self.has_policies
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
-        await self.called("owns_buckets")
+        await self._called("owns_buckets")
         return user in self.owners.values()
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.called("create_user")
+        await self._called("create_user")
         if claim.user in self.accounts:
             return False
         self.accounts[claim.user] = Account(
@@ -137,7 +137,7 @@ class ModelStore:
         return True
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.called("update_user")
+        await self._called("update_user")
         account = self.accounts.get(claim.user)
         if account is None:
             return False
@@ -148,7 +148,7 @@ class ModelStore:
         return True
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.called("create_bucket")
+        await self._called("create_bucket")
         if claim.bucket in self.owners or claim.user not in self.accounts:
             return False
         self.owners[claim.bucket] = claim.user
@@ -157,33 +157,33 @@ class ModelStore:
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.called("change_owner")
+        await self._called("change_owner")
         if claim.bucket not in self.owners or claim.user not in self.accounts:
             return False
         self.owners[claim.bucket] = claim.user
         return True
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
-        await self.called("wipe")
+        await self._called("wipe")
         self.settings.pop(bucket, None)
         self.shared.pop(bucket, None)
         self.bucket_settings.forget(bucket, kept=SettingName.LOCK)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
-        await self.called("release")
+        await self._called("release")
         if bucket not in self.owners or self.owners[bucket] != user:
             return False
         self.owners[bucket] = ADMINISTRATOR
         return True
 
     async def delete_user(self, name: str, deadline: Deadline) -> bool:
-        await self.called("delete_user")
+        await self._called("delete_user")
         if name == ADMINISTRATOR:
             raise Unsupported("The operator's own account is never deleted.")
         return self.accounts.pop(name, None) is not None
 
     async def delete_bucket(self, name: str, deadline: Deadline) -> bool:
-        await self.called("delete_bucket")
+        await self._called("delete_bucket")
         if name not in self.owners:
             return False
         if any(bucket == name for bucket, _ in self.objects):
@@ -197,12 +197,12 @@ class ModelStore:
         return True
 
     async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:
-        await self.called("prepare")
+        await self._called("prepare")
         if claim.versioning is not None and not self.keeps_versions:
             raise Unsupported("This store keeps no former versions of objects.")
 
     async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.called("set_quota")
+        await self._called("set_quota")
         unsupported = (claim.quota_bytes is not None and "quota_bytes" not in self.features) or (
             claim.quota_objects is not None and "quota_objects" not in self.features
         )
@@ -218,7 +218,7 @@ class ModelStore:
         return True
 
     async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.called("set_versioning")
+        await self._called("set_versioning")
         if claim.versioning is None or claim.bucket not in self.owners:
             return False
         if "versioning" not in self.features or not self.keeps_versions:
@@ -227,12 +227,12 @@ class ModelStore:
         return True
 
     async def check(self, deadline: Deadline) -> None:
-        await self.called("check")
+        await self._called("check")
 
     async def close(self) -> None:
-        await self.called("close")
+        await self._called("close")
 
-    async def called(self, operation: str) -> None:
+    async def _called(self, operation: str) -> None:
         self.calls.append(operation)
         # In a thread, since it may block: a store that is slow to answer.
         await asyncio.to_thread(self.before, operation)
@@ -243,22 +243,23 @@ class ModelSharing:
     """An implementation of :class:`backends.sharing.Sharing` beside it."""
 
     store: ModelStore
+    called: Callable[[str], Awaitable[None]]
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
-        await self.store.called("probe_access")
+        await self.called("probe_access")
         return Probe(self.store.gap(claim, self._of(claim.bucket)))
 
     async def may_write(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.store.called("probe_write")
+        await self.called("probe_write")
         found = self._of(claim.bucket).get(claim.user)
         return found is Access.READ_WRITE or self.store.gap(claim) is Gap.ACCEPTED
 
     async def shares(self, bucket: str, deadline: Deadline) -> Mapping[str, Access]:
-        await self.store.called("shares")
+        await self.called("shares")
         return dict(self._of(bucket))
 
     async def share(self, claim: Claim, deadline: Deadline) -> bool:
-        await self.store.called("share")
+        await self.called("share")
         guests = self._of(claim.bucket)
         owner = self.store.owners.get(claim.bucket)
         if owner is None or owner == claim.user or claim.user not in self.store.accounts:
@@ -269,7 +270,7 @@ class ModelSharing:
         return True
 
     async def unshare(self, bucket: str, user: str, deadline: Deadline) -> bool:
-        await self.store.called("unshare")
+        await self.called("unshare")
         return self.store.shared.get(bucket, {}).pop(user, None) is not None
 
     def _of(self, bucket: str) -> Mapping[str, Access]:

@@ -83,9 +83,21 @@ def consents(annotations: Mapping[str, str], keys: Keys) -> dict[Slot, Access]:
     return {slot: access for slot, access in found.items() if slot not in twice}
 
 
-def as_guest(reading: Reading) -> Reading:
-    """What a Secret asks for: with access nothing of the bucket's settings."""
+def as_guest(reading: Reading, keys: Keys) -> Reading:
+    """What a Secret asks for: with access nothing of the bucket's settings.
+
+    Args:
+        reading: its data.
+        keys: the annotations' names.
+
+    Raises:
+        InvalidSecret: it wants access to several buckets.
+    """
     claim = reading.claim
+    if claim.access is not None and claim.more_buckets:
+        raise _invalid(
+            keys["access"], "is for one bucket: name it alone, and others in Secrets of their own"
+        )
     if claim.access is None or not (claim.bucket_attributes or claim.settings):
         return reading
     claim = replace(claim, quota_bytes=None, quota_objects=None, versioning=None, settings=())

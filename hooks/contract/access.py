@@ -73,6 +73,18 @@ class Shares:
         }
         return cls(given, swept)
 
+    @classmethod
+    def of_each(cls, parts: Mapping[str, Shares]) -> Shares:
+        """What is said of several buckets of one Secret, each by what came of it.
+
+        Args:
+            parts: by the bucket; what each says of others doesn't count.
+        """
+        told = {
+            bucket: part.swept[bucket] for bucket, part in parts.items() if bucket in part.swept
+        }
+        return cls(swept=told)
+
     def entries(self) -> dict[str, object]:
         """The same for a payload; nothing where there is nothing."""
         found: dict[str, object] = {}

@@ -109,7 +109,7 @@ class _GuestRun(Run):
     async def _repair_user(self, gap: Gap) -> None:
         """Makes the Secret's own user, or gives it the Secret's secret."""
         exists = gap is Gap.WRONG_SECRET and await self._refuse_administrator()
-        if self.user_written:
+        if self.takeover.user_written:
             return
         await self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
         if exists:
@@ -132,7 +132,7 @@ class _GuestRun(Run):
             )
         if self.claim.user in bucket.owners:
             raise not_shared(self.claim)
-        if Action.CREATE_USER not in self.actions:
+        if not self.takeover.made_user:
             await self._refuse_administrator()
         await self._do(Action.SHARE, self.sharing.share)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from backends.base import Backend
+from backends.base import Backend, Probe
 from backends.errors import StoreError, Unsupported
 from backends.sharing import Access, Sharing
 from hooks.claim.sharing import Slot, consents
@@ -50,6 +50,7 @@ class SharedBuckets:
         *,
         applied: bool,
         unseen: bool,
+        probed: Probe | None,
         keeper: Keeper,
     ) -> Outcome:
         """Makes the store what a claim says, be the bucket its own or another's.
@@ -59,11 +60,14 @@ class SharedBuckets:
             takeover: the claim, the store, and what may be gained.
             applied: as in :func:`hooks.sync.reconcile.reconcile`, as are the others.
             unseen: likewise.
+            probed: likewise.
             keeper: likewise.
         """
         if isinstance(takeover, Guest):
             return await self._guest(takeover, applied, keeper)
-        outcome = await reconcile(takeover, applied=applied, unseen=unseen, keeper=keeper)
+        outcome = await reconcile(
+            takeover, applied=applied, unseen=unseen, probed=probed, keeper=keeper
+        )
         return await self._swept(request, takeover, outcome)
 
     async def _guest(self, takeover: Guest, applied: bool, keeper: Keeper) -> Outcome:

@@ -350,3 +350,25 @@ def test_deleting_the_second_secret_takes_its_user_and_nothing_of_the_buckets(
     assert ground.store.shared["bucket"] == {}
     assert ground.store.owners == {"bucket": "user"}
     assert ground.store.objects == {("bucket", "key"): b"body"}
+
+
+def test_several_buckets_are_shared_as_one_and_access_is_to_one_alone(
+    ground: SharedGround,
+) -> None:
+    ground.make(HOLDER, "user", SECRET, bucket="", bucket_names="bucket,other")
+    ground.share("theirs/stranger, theirs/third:read-write")
+    assert ground.seen(HOLDER).state == READY
+    assert ground.want().state == READY
+    ground.make(THIRD, "writer", OTHER_SECRET, bucket="other")
+    ground.annotate(THIRD, access="read-write")
+    assert ground.sync(THIRD).state == READY
+    assert ground.store.shared == {"bucket": {"guest": READ}, "other": {"writer": WRITE}}
+    ground.sync(HOLDER)
+    assert ground.asked(HOLDER) == ["probe", "probe"]
+    ground.share("theirs/stranger")
+    assert ground.store.shared == {"bucket": {"guest": READ}, "other": {}}
+    assert ground.asked(HOLDER) == ["probe", "probe"]
+    assert ground.sync(THIRD).state == NOT_SHARED
+    ground.make(THIRD, "writer", OTHER_SECRET, bucket="", bucket_names="bucket,other")
+    assert ground.sync(THIRD).state == INVALID
+    assert "one bucket" in ground.seen(THIRD).annotations["message"]
