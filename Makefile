@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope
 # What `make image` builds and `make kind` runs.
 IMAGE ?= s3-resource-operator:dev
 # Whose facts `make facts` looks at.
-FACTS_OF ?= versitygw minio ceph-rgw
+FACTS_OF ?= $(STORES) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
 SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint native-floor
 

@@ -24,8 +24,8 @@ _WATCH_INTERVAL = 60.0
 
 READY = "The store accepts the Secret's credentials and the bucket is the user's."
 SHARED = (
-    "Another Secret holds them too: role, ids, quota and versioning are that one's to set, so this "
-    "Secret's are ignored."
+    "Another Secret holds them too: role, ids, quota, versioning and the bucket's settings are "
+    "that one's to set, so this Secret's are ignored."
 )
 WIPED = "It was another's before, whose policy and other settings of the bucket were removed."
 
@@ -114,9 +114,10 @@ class _Run:
         message = ready_message(self.claim, self.backend)
         if bucket is not None and bucket.mark is Mark.WIPED:
             message = f"{message} {WIPED}"
-        if not applied and grant is not None:
+        mine = _may_set_up(bucket)
+        if grant is not None and not (applied and (mine or not self.claim.settings)):
             message = f"{message} {SHARED}"
-        elif _may_set_up(bucket):
+        if mine:
             notes = await self.keeper.keep(self.claim, self.backend, self.deadline, self.actions)
             message = " ".join([message, *notes])
         again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None

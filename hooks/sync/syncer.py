@@ -110,7 +110,9 @@ class Syncer:
             self._takeover,
             self._reconciled,
         )
-        self._recogniser = Recogniser(settings.backend_name, settings.connection)
+        self._recogniser = Recogniser(
+            settings.backend_name, settings.connection, settings.listed_as
+        )
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
 
     async def sync(self, request: SyncRequest) -> Result:

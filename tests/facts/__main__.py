@@ -55,17 +55,22 @@ def report(names: Sequence[str]) -> tuple[str, bool]:
         try:
             found = changes(name)
         except (ProcessError, pytest.fail.Exception) as error:
-            lines.append(f"{name} {version(name)}: could not be looked at: {error}")
+            lines.append(f"{titled(name)}: could not be looked at: {error}")
             good = False
         except pytest.skip.Exception as reason:
             lines.append(f"{name}: left out: {reason}")
         else:
             count = len(list(FACTS[name]))
-            lines.append(f"{name} {version(name)}: {count} looked at, {len(found)} changed")
+            lines.append(f"{titled(name)}: {count} looked at, {len(found)} changed")
             rows += [changed.row for changed in found]
     if rows:
         lines += ["", "| fact | expected | seen |", "|---|---|---|", *rows]
     return "\n".join(lines) + "\n", good and not rows
+
+
+def titled(name: str) -> str:
+    """A store's name, with its version where a build here decides it."""
+    return f"{name} {version(name)}".rstrip()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

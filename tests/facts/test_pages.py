@@ -95,7 +95,7 @@ def test_what_has_changed_is_told_and_fails(
 
     text = capsys.readouterr().out
     assert text == written.read_text()
-    assert "store : 3 looked at, 2 changed" in text
+    assert "store: 3 looked at, 2 changed" in text
     assert "| `store-other` | as told | something / else |" in text
     assert "| `store-broken` | as told | failed with ZeroDivisionError: " in text
     assert "store-same" not in text

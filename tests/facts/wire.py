@@ -113,7 +113,8 @@ def call(
     signer = _At(Signer(*by), service, region or store.region)
     signer.time = at
     signer.add_auth(request)
-    sent = dict(request.headers.items())
+    # A store that refuses a body without having read it closes the connection by and by.
+    sent = {**dict(request.headers.items()), "Connection": "close"}
     answer = _POOL.request(method, url, body=body, headers=sent, redirect=False)
     return Answer(answer.status, answer.data, answer.headers)
 

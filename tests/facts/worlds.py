@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.facts import ceph_rgw, minio, versitygw
+from tests.facts import ceph_rgw, garage, metacontroller, minio, seaweedfs, versitygw
+from tests.facts.caller import running_caller
 from tests.facts.fact import Facts
 from tests.servers.build import SERVERS
 from tests.servers.ceph_rgw import CephRGWStore
@@ -19,7 +20,8 @@ from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
 
 FACTS: Mapping[str, Facts[Any]] = {
-    module.FACTS.store: module.FACTS for module in (versitygw, minio, ceph_rgw)
+    module.FACTS.store: module.FACTS
+    for module in (versitygw, minio, garage, ceph_rgw, seaweedfs, metacontroller)
 }
 STORES: Mapping[str, Callable[[Path, Path], S3Store]] = {
     "versitygw": Store,
@@ -38,6 +40,10 @@ def version(name: str) -> str:
 @contextmanager
 def running(name: str, folder: Path) -> Iterator[Any]:
     """The program of that name, started on files below a folder and ended afterwards."""
+    if name not in STORES:
+        with running_caller(folder) as caller:
+            yield caller
+        return
     store = STORES[name](require(name), folder)
     try:
         yield store
