@@ -101,8 +101,17 @@ class Secret:
         return self.annotations["status"], self.annotations["reason"]
 
 
-@functools.cache
+_starting = threading.Lock()
+
+
 def _loop() -> asyncio.AbstractEventLoop:
+    # A cache alone lets two threads that come first start one each.
+    with _starting:
+        return _started()
+
+
+@functools.cache
+def _started() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="operator", daemon=True).start()
     return loop

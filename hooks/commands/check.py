@@ -35,7 +35,7 @@ async def run(settings: Settings, backend: Backend, name: str = "") -> int:
     if failed == "connectivity":
         return FAILED
     # Asked in any case: the S3 API and the admin API may be those of two stores.
-    recogniser = Recogniser(settings.backend_name, settings.connection)
+    recogniser = Recogniser(settings.backend_name, settings.connection, name)
     other = await recogniser.mistake(Deadline(settings.sync_timeout))
     if other:
         say(f"FAILED  store: {other}")

@@ -63,6 +63,24 @@ def test_one_that_fails_is_told_beside_one_that_does_not(
     assert "FAILED  minio: admin rights" in out
 
 
+def test_another_store_than_the_list_says_is_recognised(
+    listed: List, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed.entries["minio"]["endpoint"] = listed.entries["versitygw"]["endpoint"]
+    versitygw = listed.entries.pop("versitygw")
+    listed.default = "minio"
+    listed.write()
+    try:
+        assert main(["check"]) == 1
+    finally:
+        listed.default = "versitygw"
+        minio = listed.entry("minio", listed.stores["minio"])
+        listed.entries = {"versitygw": versitygw, "minio": minio}
+        listed.write()
+    told = capsys.readouterr().out
+    assert "at the endpoint of the store minio looks like VersityGW, but its backend is" in told
+
+
 def test_sync_goes_to_the_store_of_each_secret(
     listed: List, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
