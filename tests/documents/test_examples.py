@@ -41,6 +41,7 @@ def test_there_are_examples() -> None:
         "env-from.yaml",
         "external-secret.yaml",
         "generated.yaml",
+        "only-generated.yaml",
     }
 
 
