@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.sharing import Access
 from hooks.claim.endpoint import normalise
 from hooks.claim.secret import read
 from hooks.contract.status import Keys
@@ -15,6 +16,7 @@ from tests.attended import SIGNING_KEY, Attended, cluster_of
 from tests.delivery.test_kustomize import render
 from tests.examples import ENTRIES, FOLDER, KUSTOMIZE, example_secrets, name_of, secrets_of
 from tests.manifests import (
+    EXAMPLES,
     MANIFESTS,
     PLACEHOLDER,
     Document,
@@ -24,7 +26,9 @@ from tests.manifests import (
 )
 from tests.markdown import Document as Page
 from tests.model import ModelStore
+from tests.properties.cluster import Slot
 from tests.support import PREFIX, Operator
+from tests.tenancy.sharing import SharedGround
 
 PAGE = Page(MANIFESTS.parent / "docs" / "examples.md")
 TABLES = ("The Secret itself", "By consumer", "By tool")
@@ -71,7 +75,10 @@ def test_the_operator_understands_the_example(secret: Document, tmp_path: Path) 
     }
     assert annotations[settings.annotation_key] == "true"
     keys = Keys(settings.annotation_key)
-    asked = ("enabled", "store", "connection-secret", "connection-format", "connection-defaults")
+    asked = (
+        *("enabled", "store", "access", "share-with"),
+        *("connection-secret", "connection-format", "connection-defaults"),
+    )
     assert annotations.keys() <= {keys[word] for word in asked}
     data = {
         key: base64.b64encode(value.encode()).decode()
@@ -94,22 +101,47 @@ def test_the_example_application_uses_the_example_secret() -> None:
     assert spec["containers"][0]["envFrom"] == [reference]
 
 
-def test_the_example_with_generated_credentials_becomes_ready_and_the_application_reads_them() -> (
-    None
-):
+def test_the_example_of_a_shared_bucket_lets_the_second_user_read() -> None:
+    ground = SharedGround()
+    slots: list[Slot] = []
+    for document in load(MANIFESTS / "examples/shared.yaml"):
+        metadata = document["metadata"]
+        slots.append((metadata["namespace"], metadata["name"]))
+        ground.kube.put(slots[-1], metadata["name"], document["stringData"])
+        ground.kube.documents[slots[-1]]["metadata"]["annotations"] = metadata["annotations"]
+        assert ground.sync(slots[-1]).state == ("Ready", "Provisioned")
+    assert ground.sync(slots[0]).state == ("Ready", "Provisioned")
+    assert ground.store.owners == {"my-app-data": "my-app-data-user"}
+    assert ground.store.shared == {"my-app-data": {"my-app-reports-user": Access.READ_ONLY}}
+
+
+def test_an_example_with_generated_credentials_becomes_ready_and_is_read() -> None:
+    entries = [path for path in EXAMPLES if any(map(is_generated, secrets_of(path)))]
+    assert len(entries) >= 4
+    for entry in entries:
+        (example,) = secrets_of(entry)
+        assert set(example["stringData"]) == {"bucket-name"}, "no secret stands in the manifest"
+        secret = Attended(example["stringData"]["bucket-name"])
+        secret.document["metadata"]["name"] = example["metadata"]["name"]
+        secret.document["metadata"]["annotations"] = dict(example["metadata"]["annotations"])
+        secret.settle(
+            Operator(ModelStore(), {"SIGNING_KEY": SIGNING_KEY}, kube=cluster_of(secret)),
+        )
+        assert secret.state == ("Ready", "Provisioned")
+        ((name, made),) = secret.attached.items()
+        assert all(made["data"].values())
+        # Whoever reads it asks for nothing that isn't there.
+        text = entry.read_text()
+        for key in re.findall(rf"name: {name}, key: (\w+)", text):
+            assert key in made["data"]
+        assert text.count(name) >= 2 or entry.name == "only-generated.yaml"
+
+
+def test_the_example_application_reads_the_generated_credentials() -> None:
     (example,) = secrets_of(FOLDER / "generated.yaml")
     application = next(
         document for document in load(FOLDER / "generated.yaml") if document["kind"] == "Deployment"
     )
-    assert set(example["stringData"]) == {"bucket-name"}, "no secret stands in the manifest"
-    secret = Attended(example["stringData"]["bucket-name"])
-    secret.document["metadata"]["name"] = example["metadata"]["name"]
-    secret.document["metadata"]["annotations"] = dict(example["metadata"]["annotations"])
-    secret.settle(
-        Operator(ModelStore(), {"SIGNING_KEY": SIGNING_KEY}, kube=cluster_of(secret)),
-    )
-    assert secret.state == ("Ready", "Provisioned")
     spec = application["spec"]["template"]["spec"]
-    (name,) = secret.attached
+    name = example["metadata"]["annotations"][f"{PREFIX}connection-secret"]
     assert spec["containers"][0]["envFrom"] == [{"secretRef": {"name": name}}]
-    assert all(secret.pair)

@@ -132,7 +132,7 @@ class _Found:
 
 def _meanings(claim: Claim) -> Mapping[str, Callable[[Value], Any]]:
     """What the value of each word comes to; raises InvalidSecret where it can't be one."""
-    # A policy of several buckets names none of them.
+    # Of several buckets none stands for the others.
     bucket = BUCKET_PLACE if claim.more_buckets else claim.bucket
     return {
         LIFECYCLE: lifecycle.read_document,
