@@ -39,7 +39,7 @@ class List:
         self.path = folder / "stores.yaml"
         self.stores = stores
         self.entries: dict[str, dict[str, Any]] = {
-            name: self._entry(name, store) for name, store in stores.items()
+            name: self.entry(name, store) for name, store in stores.items()
         }
         self.default = next(iter(stores))
         self.write()
