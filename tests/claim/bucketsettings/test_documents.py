@@ -140,6 +140,8 @@ def test_rules_have_one_form() -> None:
         (rules(rule(Expiration={"Days": True})), "Rules[0].Expiration.Days must be a whole number"),
         (rules(rule(Expiration={"Days": 0})), "Rules[0].Expiration.Days must be a whole number"),
         (rules(rule(Expiration={"Date": "2030-01-01T10:00:00Z"})), "Date must be a date"),
+        (rules(rule(Expiration={"Date": "9999-12-31T23:00:00-01:00"})), "Date must be a date"),
+        (rules(rule(Expiration={"Date": "0001-01-01T00:00:00+01:00"})), "Date must be a date"),
         (rules(rule(Expiration={"Days": 1, "Date": "2030-01-01"})), "must have one of Date, Days"),
         (rules(rule(Expiration={})), "Rules[0].Expiration says nothing"),
         (rules(rule(Prefix="a", Filter={"Prefix": "b"})), "Rules[0] has both Prefix and Filter"),
