@@ -196,6 +196,25 @@ def test_a_retention_needs_a_lock() -> None:
     assert "public-access must be read" in problem(public_access="write")
 
 
+def statement(*actions: str) -> dict[str, Any]:
+    bucket = "arn:aws:s3:::team-bucket"
+    return {"Effect": "Deny", "Principal": "*", "Action": list(actions), "Resource": bucket}
+
+
+def test_a_policy_is_looked_through_only_as_long_as_a_store_may_take_it() -> None:
+    # Each with a wildcard, so that none is read off at a glance.
+    harmless = [f"s3:*Nothing?{chr(65 + number % 26)}*{'x' * number}" for number in range(40)]
+    assert documents(bucket_policy=json.dumps({"Statement": statement(*harmless)}))
+    late = json.dumps({"Statement": [statement(*harmless), statement(*harmless, "get*Acl")]})
+    assert "Statement[1].Action must name actions" in problem(bucket_policy=late)
+    late = json.dumps({"Statement": [statement(*harmless), statement(*harmless, "s3:GET*ACL")]})
+    assert "Statement[1] would lock the bucket's owner out, since it denies s3:GetBucketAcl" in (
+        problem(bucket_policy=late)
+    )
+    long = json.dumps({"Statement": statement(*harmless * 15)})
+    assert "it has more than 20 KiB" in problem(bucket_policy=long)
+
+
 def test_generic_keys_count_where_they_can_be_one() -> None:
     assert documents(TAGS="a=b", EXPIRE_DAYS="3").keys() == {"tags", "lifecycle"}
     # As an application means them: passed over, and told.
