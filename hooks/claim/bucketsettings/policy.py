@@ -19,6 +19,8 @@ _MOST = 100
 _LONGEST = 2048
 # Bytes; of no store more is known to be taken, and it is looked through in every sync.
 _LIMIT = 20 * 1024
+# Each is made into an expression, which is what a policy costs.
+_PATTERNS = 100
 _KNOWN = frozenset({"Sid", "Effect", "Principal", "Action", "Resource", "Condition"})
 _NEGATED = frozenset({"NotAction", "NotPrincipal", "NotResource"})
 _SID = re.compile(r"[A-Za-z0-9 _-]{0,128}")
@@ -64,9 +66,19 @@ def _statements(document: Any, bucket: str, user: str) -> Document:
     statements = policies.statements(document)
     if not statements or len(statements) > _MOST:
         raise _Mistake(f"Statement must be a list of 1 to {_MOST} statements")
+    if len(_patterns(statements)) > _PATTERNS:
+        raise _Mistake(f"its Actions must have at most {_PATTERNS} different patterns in all")
     for number, statement in enumerate(statements):
         _check(statement, f"Statement[{number}]", bucket, user)
     return policies.unplaced(statements, bucket)
+
+
+def _patterns(statements: Iterable[Any]) -> set[str]:
+    """All actions with a wildcard, of statements that are not checked yet."""
+    found = (each.get("Action") for each in statements if isinstance(each, dict))
+    listed = (each if isinstance(each, list) else [each] for each in found)
+    texts = {text for texts in listed for text in texts if isinstance(text, str)}
+    return {text for text in texts if "*" in text or "?" in text}
 
 
 def _check(statement: Any, place: str, bucket: str, user: str) -> None:
