@@ -12,6 +12,9 @@ WORKERS ?= 2
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What `make image` builds and `make kind` runs.
 IMAGE ?= s3-resource-operator:dev
+# Whose facts `make facts` looks at.
+FACTS_OF ?= $(STORES) metacontroller
+FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
 SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint native-floor
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
@@ -19,6 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
+.PHONY: docs publish-docs facts facts-newest facts-issue
 .PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart publish-wheel wheel shells chart
 
 help: ## what there is
@@ -77,6 +81,17 @@ chaos: setup ## faults at random under load, then an audit; LONG=1: more
 	@$(RUN) -m tests.servers build etcd kube-apiserver versitygw
 	@$(RUN) -m tests.chaos $(if $(LONG),--rounds 20 --secrets 2000,--limit 330)
 
+docs: setup ## the documents as a site, in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+facts: setup ## what docs/stores tells, on the real servers; FACTS_OF=minio, MINIO_VERSION=…
+	@$(RUN) -m tests.servers build --dispense $(FACTS_SERVERS)
+	@$(RUN) -m tests.facts $(FACTS_OF) $(if $(REPORT),--report $(REPORT))
+
+facts-newest: setup ## the same with each store's newest release
+	@versions="$$($(RUN) -m tests.servers newest $(filter $(STORES),$(FACTS_OF)))" && \
+		env $$versions $(MAKE) --no-print-directory facts
+
 fuzz: setup ## the readers of foreign bytes, a minute each
 	@$(RUN) -m tests.fuzz
 
@@ -85,7 +100,7 @@ lock: setup ## resolve the dependencies anew
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --upgrade \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev --extra demo \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev --extra demo --extra docs \
 		pyproject.toml -o requirements-dev.lock
 	$(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --upgrade \
@@ -138,8 +153,11 @@ e2e-matrix:
 title:
 	@.github/scripts/check-title.sh
 
-sign tag-image publish-chart publish-wheel:
+sign tag-image publish-chart publish-wheel facts-issue:
 	@.github/scripts/$@.sh
+
+publish-docs: setup
+	@.github/scripts/publish-docs.sh
 
 clean: ## remove what is built here; the servers stay in your cache folder
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache build dist

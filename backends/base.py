@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One bucket and one user that a Secret asks for, already checked.
+    """The user and the bucket that a Secret asks for, or several of those, already checked.
 
     ``None`` leaves what an existing user has; a new user gets the role ``user``.
     """
@@ -66,6 +66,20 @@ class Claim:
     """Where it comes from, for a store that lets users be labelled."""
     settings: tuple[Setting, ...] = ()
     """What is to be made of the bucket as its owner; see :class:`BucketSettings`."""
+    more_buckets: tuple[str, ...] = ()
+    """Further buckets for the same user, each with what the claim says of the first; no backend
+    looks at them, since it is asked for one at a time, see :meth:`each`."""
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """All that are claimed, in the Secret's order."""
+        return (self.bucket, *self.more_buckets)
+
+    def each(self) -> tuple[Claim, ...]:
+        """A claim of one bucket for each of them."""
+        if not self.more_buckets:
+            return (self,)
+        return tuple(replace(self, bucket=name, more_buckets=()) for name in self.buckets)
 
     @property
     def locked(self) -> bool:

@@ -158,6 +158,7 @@ class Metrics:
             self._of(counter)
         for counter in (self._rotated, self._overdue):
             self._of(counter)
+        self._of(self._handle_duration)
         self._of(self._up).set(math.nan)
 
     @property

@@ -125,24 +125,3 @@ def seconds(duration: str) -> float:
     match = re.fullmatch(r"([0-9]+)s", duration)
     assert match, duration
     return float(match[1])
-
-
-def example_secrets() -> list[Document]:
-    """The Secrets of the examples, and the one that the ExternalSecret makes."""
-    documents = [document for path in EXAMPLES for document in load(path)]
-    return [document for document in documents if document["kind"] == "Secret"] + [
-        rendered_template(document)
-        for document in documents
-        if document["kind"] == "ExternalSecret"
-    ]
-
-
-def rendered_template(external: Document) -> Document:
-    values = {"accessKey": "my-app-user", "accessSecret": PLACEHOLDER}
-    assert values.keys() == {item["secretKey"] for item in external["spec"]["data"]}
-    template = external["spec"]["target"]["template"]
-    data = {
-        key: re.sub(r"{{ \.(\w+) }}", lambda match: values[match[1]], value)
-        for key, value in template["data"].items()
-    }
-    return {"metadata": template["metadata"], "stringData": data}

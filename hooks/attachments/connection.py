@@ -19,6 +19,7 @@ from backends.wire.trust import CaBundle
 from hooks.attachments import pairs
 from hooks.attachments.content import Content
 from hooks.attachments.formats import Access
+from hooks.claim.fieldkeys import BUCKETS
 from hooks.claim.secret import InvalidSecret
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.managedfields import ManagedFields
@@ -161,7 +162,8 @@ class Connections:
         marks = self.marks(request)
         if name is None or request.attached_secrets is None:
             return None
-        data = Content.of(request, self.keys).write(self._access(claim))
+        listed = not request.data.keys().isdisjoint(BUCKETS) and claim.buckets
+        data = Content.of(request, self.keys).write(self._access(claim, listed or ()))
         if (pem := self.ca_bundle) is not None:
             data.setdefault("ca.crt", pem)
         metadata: dict[str, Any] = {
@@ -194,7 +196,7 @@ class Connections:
             )
         return made
 
-    def _access(self, claim: Claim) -> Access:
+    def _access(self, claim: Claim, listed: tuple[str, ...]) -> Access:
         pem = self.ca_bundle
         return Access(
             self.endpoint,
@@ -204,6 +206,7 @@ class Connections:
             claim.bucket,
             # What isn't ASCII stands in remarks between the certificates.
             None if pem is None else pem.decode("ascii", errors="ignore"),
+            listed,
         )
 
 

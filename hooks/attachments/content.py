@@ -145,8 +145,19 @@ def _defaults(access: Access) -> dict[str, str]:
         "AWS_REGION": access.region,
         "AWS_DEFAULT_REGION": access.region,
         "BUCKET_NAME": access.bucket,
+        **_listed(access),
         "BUCKET_HOST": access.host,
         "BUCKET_PORT": access.port,
+    }
+
+
+def _listed(access: Access) -> dict[str, str]:
+    """All buckets, and each by its place, where the Secret lists them."""
+    if not access.listed:
+        return {}
+    return {
+        "BUCKET_NAMES": access.buckets,
+        **{f"BUCKET_NAME_{place}": name for place, name in enumerate(access.listed, 1)},
     }
 
 

@@ -24,6 +24,8 @@ BUCKET: Keys = (
     "S3_BUCKET",
     "bucket",
 )
+BUCKETS: Keys = ("bucket-names", "BUCKET_NAMES")
+"""Under these stands a list; see :mod:`hooks.claim.bucketlist`."""
 ACCESS_KEY: Keys = (
     "access-key",
     "AWS_ACCESS_KEY_ID",

@@ -51,11 +51,13 @@ class Field:
         values: those that count.
         problem: what can't be read of them.
         passed_over: the keys that don't count and say something else.
+        further: what a list has behind its first value.
     """
 
     values: Sequence[Value]
     problem: InvalidSecret | None
     passed_over: Sequence[PassedOver] = ()
+    further: Sequence[Value] = ()
 
     @classmethod
     def of(

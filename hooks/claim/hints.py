@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
-from hooks.claim.fieldkeys import ACCESS_KEY, BUCKET, REGIONS, SECRET, WORDS, Keys
+from hooks.claim.fieldkeys import ACCESS_KEY, BUCKET, BUCKETS, REGIONS, SECRET, WORDS, Keys
 from hooks.claim.fields import InvalidSecret, PassedOver, readable
 from hooks.contract.outcome import Reason
 
@@ -22,7 +22,7 @@ _IMPOSSIBLE = "can't be one"
 _OTHERWISE = "another key counts"
 # Nothing that would do harm on a terminal.
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
-_KNOWN = frozenset(key for keys in WORDS.values() for key in keys)
+_KNOWN = frozenset(key for keys in (*WORDS.values(), BUCKETS) for key in keys)
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
 _LOOKED_AT = 1000
 _COMPARED = 60
@@ -64,9 +64,13 @@ def missing_field(
         )
     if problem is not None:
         return InvalidSecret(problem.reason, " ".join(sentences))
-    if not near and (empty := [key for key in names if key in data]):
+    lists = BUCKETS if names is BUCKET else ()
+    if not near and (empty := [key for key in (*names, *lists) if key in data]):
         sentences.append(f"Empty: {_listed(empty, _NEAR_MISSES)}.")
-    sentences.append(f"The Secret has no {names[0]} (also accepted: {', '.join(names[1:])}).")
+    several = f"; for several {lists[0]}" if lists else ""
+    sentences.append(
+        f"The Secret has no {names[0]} (also accepted: {', '.join(names[1:])}{several})."
+    )
     return InvalidSecret(Reason.MISSING_FIELD, " ".join(sentences))
 
 

@@ -34,15 +34,15 @@ from hooks.claim.fieldkeys import (
     KeyChoice,
     Keys,
 )
-from hooks.claim.fields import Field, InvalidSecret, Value, ambiguous, readable
+from hooks.claim.fields import Field, InvalidSecret, Value, ambiguous
 from hooks.claim.hints import missing_field, other_region, shortened, unread_keys
 from hooks.claim.meanings import (
     MEANINGS,
-    can_be,
     check_endpoint,
     check_secret,
     check_versioning,
 )
+from hooks.claim.mentions import Mentions, Names, field_of, read_mentions, read_names
 from hooks.claim.names import check_access_key, check_bucket
 from hooks.claim.policy import Policy
 from hooks.contract.outcome import Reason
@@ -162,12 +162,14 @@ def read(
     """
     if keys.problem:
         raise keys.problem
-    fields = {names: _field(data, names, keys) for names in _FIELDS}
+    fields = {names: field_of(data, names, keys) for names in _FIELDS}
     _check_present(data, fields, keys)
     for names, found in fields.items():
         found.check(alike=names is ENDPOINT)
-    bucket, access_key = fields[BUCKET].values[0], fields[ACCESS_KEY].values[0]
-    check_bucket(bucket)
+    buckets = (fields[BUCKET].values[0], *fields[BUCKET].further)
+    access_key = fields[ACCESS_KEY].values[0]
+    for bucket in buckets:
+        check_bucket(bucket)
     check_access_key(access_key)
     secret = fields[SECRET].values[0]
     check_secret(secret)
@@ -179,7 +181,7 @@ def read(
         numbers[names] = None if number is None else MEANINGS[names](number)
     if versioning is not None:
         check_versioning(versioning)
-    _check_reserved(bucket, access_key, rules)
+    _check_reserved(buckets, access_key, rules)
     if role is not None and role.text not in rules.roles:
         raise InvalidSecret(
             Reason.ROLE_NOT_ALLOWED,
@@ -189,7 +191,7 @@ def read(
         if (id_ := numbers[names]) is not None:
             _check_id(fields[names].values[0].key, id_, allowed)
     claim = Claim(
-        bucket=bucket.text,
+        bucket=buckets[0].text,
         user=access_key.text,
         secret=Sensitive(secret.text),
         role=role.text if role else None,
@@ -199,10 +201,14 @@ def read(
         quota_objects=numbers[QUOTA_OBJECTS],
         versioning=versioning.text if versioning else None,
         origin=origin,
+        more_buckets=tuple(bucket.text for bucket in buckets[1:]),
     )
-    forbidden = rules.policy.forbids(namespace, claim, chosen=chosen)
-    if forbidden is not None:
+    for bucket, one in zip(buckets, claim.each(), strict=True):
+        forbidden = rules.policy.forbids(namespace, one, chosen=chosen)
+        if forbidden is None:
+            continue
         named = fields[_GOVERNED[forbidden.field]].first if forbidden.field else None
+        named = bucket if forbidden.field == "bucket" else named
         subject = f"{named.key} " if named else ""
         raise InvalidSecret(Reason.NOT_ALLOWED, f"{subject}{forbidden.problem}.")
     if rules.endpoint is None:
@@ -250,48 +256,6 @@ def check_supported(
     check_settings(claim.settings, capabilities.settings, keys or {})
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What a Secret is about, whether or not it may."""
-
-    bucket: str
-    user: str
-    secret: Sensitive
-
-
-def read_names(data: Mapping[str, object], keys: KeyChoice = NO_CHOICE) -> Names | None:
-    """Bucket, user and secret of a Secret that need not be valid; None if one can't be read.
-
-    A Secret that no rule allows any more still has applications that use what it names.
-    """
-    bucket, user, secret = (_field(data, names, keys).first for names in REQUIRED)
-    if bucket is None or user is None or secret is None:
-        return None
-    return Names(bucket.text, user.text, Sensitive(secret.text))
-
-
-@dataclass(frozen=True, slots=True)
-class Mentions:
-    """All that a Secret names, under whatever keys count: a mistake in it gives away nothing."""
-
-    buckets: frozenset[str]
-    users: frozenset[str]
-    secrets: frozenset[Sensitive]
-
-
-def read_mentions(data: Mapping[str, object], keys: KeyChoice = NO_CHOICE) -> Mentions:
-    """Every bucket, user and secret of a Secret that need not be complete, nor clear.
-
-    It is what :func:`read` reads where that succeeds, and more where it doesn't: what two keys
-    say that differ, and what generic keys say beside a specific one that can't be read, since it
-    may have counted before the mistake was made. But a generic key beside a specific one that is
-    well formed never counts: an application's own SECRET_KEY is no secret of the user, and would
-    make two Secrets that share a user look as if they disagreed.
-    """
-    buckets, users, secrets = (_mentioned(data, names, keys) for names in REQUIRED)
-    return Mentions(buckets, users, frozenset(map(Sensitive, secrets)))
-
-
 def read_endpoint(data: Mapping[str, object], keys: KeyChoice = NO_CHOICE) -> NamedEndpoint | None:
     """The endpoint alone, None if there is none or it can't be told."""
     try:
@@ -308,24 +272,9 @@ def named_endpoint(data: Mapping[str, object], keys: KeyChoice = NO_CHOICE) -> N
     """
     if keys.problem:
         raise keys.problem
-    found = _field(data, ENDPOINT, keys)
+    found = field_of(data, ENDPOINT, keys)
     found.check(alike=True)
     return _endpoint(found)
-
-
-def _field(data: Mapping[str, object], names: Keys, choice: KeyChoice) -> Field:
-    specific, generic = choice.split(names)
-    return Field.of(data, specific, generic, MEANINGS[names])
-
-
-def _mentioned(data: Mapping[str, object], names: Keys, choice: KeyChoice) -> frozenset[str]:
-    specific, generic = choice.split(names)
-    found = readable(data, specific)
-    sure = [value for value in found if can_be(names, value)]
-    if not sure:
-        found += readable(data, generic)
-        sure = [value for value in found if can_be(names, value)]
-    return frozenset(value.text for value in sure or found)
 
 
 def _check_present(
@@ -369,7 +318,7 @@ def _endpoint(found: Field) -> NamedEndpoint | None:
     return NamedEndpoint(key, Endpoint(urls))
 
 
-def _check_reserved(bucket: Value, access_key: Value, rules: Rules) -> None:
+def _check_reserved(buckets: Sequence[Value], access_key: Value, rules: Rules) -> None:
     if access_key.text in rules.own_access_keys or _matches(
         access_key.text, rules.reserved_access_keys
     ):
@@ -377,10 +326,11 @@ def _check_reserved(bucket: Value, access_key: Value, rules: Rules) -> None:
             Reason.RESERVED_ACCESS_KEY,
             f"{access_key.key} names a reserved access key: choose another.",
         )
-    if _matches(bucket.text, rules.reserved_buckets):
-        raise InvalidSecret(
-            Reason.RESERVED_BUCKET, f"{bucket.key} names a reserved bucket: choose another."
-        )
+    for bucket in buckets:
+        if _matches(bucket.text, rules.reserved_buckets):
+            raise InvalidSecret(
+                Reason.RESERVED_BUCKET, f"{bucket.key} names a reserved bucket: choose another."
+            )
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -57,11 +57,12 @@ def _run(argv: Sequence[str] | None) -> int:
             return _serve(settings)
         for warning in settings.warnings:
             say(f"warning: {warning}", file=sys.stderr)
-        backend = _backend(settings)
+        backend = None if settings.stores else _backend(settings)
         if arguments.command == "check":
             from hooks.commands import check
 
-            return asyncio.run(check.run(settings, backend))
+            done = check.run_each(settings) if backend is None else check.run(settings, backend)
+            return asyncio.run(done)
         run_once = give.run if arguments.command == "grant" else once.run
         return asyncio.run(run_once(settings, backend, arguments))
     except SettingsError as error:

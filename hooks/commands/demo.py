@@ -21,6 +21,7 @@ import urllib3
 from botocore.config import Config
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
+from rich.table import Table
 
 from backends.capabilities import CAPABILITIES
 from hooks.commands.demostore import DEMO_STORES, USER, DemoStore, Running
@@ -29,7 +30,8 @@ from hooks.commands.processes import LOOPBACK, Process, ProcessError, answers, f
 PREFIX = "s3-resource-operator.io/"
 _BUCKET = "my-app-backups"
 _OBJECT = b"hello from the Secret's own user"
-_WIDTH = 110
+# As wide as a terminal is at least.
+_WIDTH = 80
 
 
 class DemoError(Exception):
@@ -153,9 +155,9 @@ def _run(console: Console, store: DemoStore, binary: Path, folder: Path) -> None
     running = store.start(binary, folder)
     hook = _Hook(free_port(), free_port(), secrets.token_urlsafe(24))
     with running.process:
-        console.print(f"[bold]1[/]  {store.title} starts on {running.endpoint}")
+        _step(console, 1, f"{store.title} starts on {running.endpoint}")
         with _hook_server(folder, running, hook):
-            console.print(f"[bold]2[/]  the hook server starts on {LOOPBACK}:{hook.port}")
+            _step(console, 2, f"the hook server starts on {LOOPBACK}:{hook.port}")
             before = hook.metrics()
             _tell(console, hook, store, running.endpoint)
             _show_metrics(console, before, hook.metrics())
@@ -188,9 +190,11 @@ def _hook_server(folder: Path, running: Running, hook: _Hook) -> Process:
 def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> None:
     first = secrets.token_urlsafe(24)
     secret = example_secret(first, store.user)
-    console.print(
-        f"[bold]3[/]  a Secret asks for bucket [cyan]{_BUCKET}[/] and user [cyan]{store.user}[/]; "
-        "after the hook call it says:"
+    _step(
+        console,
+        3,
+        f"a Secret asks for bucket [cyan]{_BUCKET}[/] and user [cyan]{store.user}[/]; "
+        "after the hook call it says:",
     )
     apply_answer(secret, hook.sync(secret))
     _require_state(secret, "Ready", "Provisioned")
@@ -199,8 +203,8 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
     s3 = _s3(endpoint, store.region, store.user, first)
     s3.put_object(Bucket=_BUCKET, Key="hello.txt", Body=_OBJECT)
     _require(_read(s3) == _OBJECT, "the object is another")
-    console.print(
-        f"[bold]4[/]  the Secret's own credentials wrote and read [cyan]s3://{_BUCKET}/hello.txt[/]"
+    _step(
+        console, 4, f"the Secret's own credentials wrote and read [cyan]s3://{_BUCKET}/hello.txt[/]"
     )
 
     before = hook.metrics()
@@ -208,9 +212,10 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
     requests = _moved(before, hook.metrics(), "s3_operator_backend_requests_total")
     _require(not changed, "the second sync changed the Secret")
     _require(requests == 1, f"the second sync cost {requests:g} requests")
-    console.print(
-        "[bold]5[/]  the same Secret again: 1 request to the store, nothing written, "
-        "no annotation changed"
+    _step(
+        console,
+        5,
+        "the same Secret again: 1 request to the store, nothing written, no annotation changed",
     )
 
     second = secrets.token_urlsafe(24)
@@ -221,16 +226,20 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
         refused = _refusal(s3)
         body = _read(_s3(endpoint, store.region, store.user, second))
         _require(refused == "SignatureDoesNotMatch", f"the former secret got {refused or 'in'}")
-        console.print(
-            "[bold]6[/]  access-secret rotated: the former one is refused "
-            f"([red]{refused}[/]), the new one reads {len(body)} bytes"
+        _step(
+            console,
+            6,
+            "access-secret rotated: the former one is refused "
+            f"([red]{refused}[/]), the new one reads {len(body)} bytes",
         )
         return
     _require_state(secret, "Invalid", "NotSupported")
     _require(_read(s3) == _OBJECT, "the former secret reads another object")
-    console.print(
-        "[bold]6[/]  access-secret changed: [red]Invalid/NotSupported[/], and the former one works "
-        f"on. The Secret says:\n     {secret['metadata']['annotations'][PREFIX + 'message']}"
+    _step(
+        console,
+        6,
+        "access-secret changed: [red]Invalid/NotSupported[/], and the former one works "
+        f"on. The Secret says: {secret['metadata']['annotations'][PREFIX + 'message']}",
     )
     other = f"{store.user}-2"
     _edit(secret, "access-key", other)
@@ -239,9 +248,11 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
     refused = _refusal(s3)
     body = _read(_s3(endpoint, store.region, other, second))
     _require(refused == "AccessDenied", f"the former access key got {refused or 'in'}")
-    console.print(
-        f"[bold]7[/]  access-key changed as well: the former one is refused ([red]{refused}[/]), "
-        f"the new one reads {len(body)} bytes"
+    _step(
+        console,
+        7,
+        f"access-key changed as well: the former one is refused ([red]{refused}[/]), "
+        f"the new one reads {len(body)} bytes",
     )
 
 
@@ -300,8 +311,11 @@ def _show_annotations(console: Console, secret: Mapping[str, Any]) -> None:
     for key, value in sorted(secret["metadata"]["annotations"].items()):
         # A grant is long, and nobody reads it.
         room = _WIDTH - len(f"     {key}: ")
-        shown = value if len(value) <= room else value[: room - 1] + "…"
-        console.print(f"     [dim]{PREFIX}[/]{key.removeprefix(PREFIX)}: [green]{shown}[/]")
+        notes = key.removeprefix(PREFIX) in ("grants", "applied") and len(value) > room
+        shown = value[: room - 1] + "…" if notes else value
+        _indented(
+            console, " " * 5, f"[dim]{PREFIX}[/]{key.removeprefix(PREFIX)}: [green]{shown}[/]"
+        )
 
 
 def _show_metrics(
@@ -322,6 +336,18 @@ def _show_metrics(
                 console.print(f"     {name}")
             console.print(f"       {labels.removesuffix('}')}: [green]{value:g}[/]")
         last = name
+
+
+def _step(console: Console, number: int, text: str) -> None:
+    """One numbered line of the story, or several where it is longer than the terminal is wide."""
+    _indented(console, f"[bold]{number}[/]  ", text)
+
+
+def _indented(console: Console, lead: str, text: str) -> None:
+    """Prints a text of which no line stands left of its first."""
+    row = Table.grid()
+    row.add_row(lead, text)
+    console.print(row)
 
 
 def _svg(console: Console) -> str:

@@ -11,6 +11,8 @@ import asyncio
 import shlex
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,17 +25,20 @@ from hooks.claim.adoption import Adoption
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubeerrors import Conflict, Forbidden, KubeError, NotFound
 from hooks.commands.gift import gift
-from hooks.commands.givewords import follows, says, told
-from hooks.commands.prospect import Claimant, Prospect, View
+from hooks.commands.givewords import follows, says, told, unchanged
+from hooks.commands.prospect import Claimant, Look, View, look_at_each
+from hooks.commands.storewise import chosen, sites_of
+from hooks.contract.behind import left_behind
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.derived import Pair
 from hooks.contract.grant import Grant, Held
 from hooks.contract.outcome import Reason, Refusal
-from hooks.contract.status import Keys, name_hash
+from hooks.contract.status import SEVERAL, Keys, name_hash
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync import rotation
 from hooks.sync.operator import Operator, others_of
+from hooks.sync.placement import Placement
 from hooks.sync.renewal import generator_of
 from hooks.tenancy.holdings import Holdings, Rights
 from hooks.tenancy.other import holding
@@ -89,16 +94,18 @@ def _slot(text: str) -> tuple[str, str]:
     return namespace, name
 
 
-async def run(settings: Settings, backend: Backend, arguments: argparse.Namespace) -> int:
+async def run(settings: Settings, backend: Backend | None, arguments: argparse.Namespace) -> int:
     """Shows what is so, gives, says what follows, and returns the exit code.
 
     Args:
         settings: the environment's.
-        backend: the store; closed at the end.
+        backend: the store, None where the settings have a list of stores; closed at the end.
         arguments: the command's.
     """
     logs.configure("ERROR", "text")
     kube = None
+    close = None if backend is None else backend.close
+    placement = None
     try:
         kube = Kube.load(context=arguments.context)
         if kube is None:
@@ -106,7 +113,12 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
                 "No Kubernetes configuration was found: set KUBECONFIG, or run it in the "
                 "operator's pod."
             )
-        return await _Giver(settings, backend, kube, arguments).run()
+        if backend is None:
+            sites = sites_of(settings, kube)
+            close, placement = sites.close, sites.placement
+            site = await chosen(sites, kube, *arguments.secret, timeout=_SECONDS)
+            settings, backend = site.settings, site.backend
+        return await _Giver(settings, backend, kube, arguments, placement).run()
     except (_NoAccess, KubeError) as error:
         return say_why(str(error), NO_ACCESS)
     except Refusal as error:
@@ -117,23 +129,31 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
     except _Refused as error:
         return say_why(f"Nothing was given. {error}", FAILED)
     finally:
-        await backend.close()
+        if close is not None:
+            await close()
         if kube:
             kube.close()
 
 
 class _Giver:
     def __init__(
-        self, settings: Settings, backend: Backend, kube: Kube, arguments: argparse.Namespace
+        self,
+        settings: Settings,
+        backend: Backend,
+        kube: Kube,
+        arguments: argparse.Namespace,
+        placement: Placement | None = None,
     ) -> None:
+        self._several = placement is not None
         self._settings = settings
         self._backend = backend
         self._kube = kube
         self._arguments = arguments
         self._keys = Keys(settings.annotation_key)
         self._grants = settings.grants
-        self._others = others_of(settings, kube)
-        self._syncer = Operator.build(settings, backend, Metrics(), kube).syncer
+        self._others = others_of(settings, kube, placement)
+        operator = Operator.build(settings, backend, Metrics(), kube, placement=placement)
+        self._syncer = operator.syncer
         self._deadline = Deadline(_SECONDS)
         # With --print, standard output is a shell's.
         self._say = partial(say, file=sys.stderr if arguments.printed else sys.stdout)
@@ -144,31 +164,37 @@ class _Giver:
         await asyncio.to_thread(self._check_key)
         claim, pair = await self._with_pair(request, claim)
         self._say(self._named(request, claim))
-        held = self._keys.evidence(request).held(self._grants, {claim.bucket}, {claim.user})
-        prospect = Prospect(claim, self._backend, self._others, self._deadline)
-        view = await prospect.view()
-        for line in told(claim, view):
+        evidence = self._keys.evidence(request)
+        held = evidence.held(self._grants, set(claim.buckets), {claim.user})
+        second, looks = await look_at_each(claim, self._backend, self._others, self._deadline)
+        if self._several:
+            self._say(f"store   the Secret is on {self._settings.store.name}")
+        # What is said of the user is said once.
+        for line in dict.fromkeys(line for look in looks for line in told(look.claim, look.view)):
             self._say(f"store   {line}")
-        self._check_user(claim, held, view)
-        second, claimants = await prospect.claimants(view)
-        for claimant in claimants:
-            self._say(f"others  {says(claimant)}")
+        self._check_user(claim, held, looks[0].view)
+        claimants = [claimant for look in looks for claimant in look.claimants]
+        for look in looks:
+            of = f"{look.claim.bucket}: " if len(looks) > 1 else ""
+            for claimant in look.claimants:
+                self._say(f"others  {of}{says(claimant)}")
         if not claimants:
             self._say("others  no other live Secret holds either of them")
-        evidence = self._keys.evidence(request)
         lost = self._grants.unverified(evidence.token, evidence.uid)
-        grant = gift(claim, pair, held, view, claimants, second, lost)
-        if self._has_it_all(claim, request, held, claimants):
+        gifts = [gift(look.claim, pair, held, look.view, claimants, second, lost) for look in looks]
+        buckets = {name: mine for each in gifts for name, mine in each.buckets.items()}
+        grant = replace(gifts[0], buckets=buckets)
+        if all(self._has_it_all(look, request, held) for look in looks):
             self._say("It holds both already: there is nothing to give.")
             return OK
-        wiped = self._is_wiped(request, claim, Held(grant, held.first), view)
-        for line in follows(request.origin, claim, view, claimants, wiped=wiped):
+        for line in self._follows(request, looks, Held(grant, held.first)):
             self._say(f"then    {line}")
         if self._arguments.dry_run:
             self._say("Dry run, nothing was written.")
             return OK
         self._confirm(request, claimants)
-        token = self._grants.issue(request.uid, grant, second)
+        behind = left_behind(self._grants, evidence.token, evidence.uid)
+        token = self._grants.issue(request.uid, grant, second, [each.document() for each in behind])
         if self._arguments.printed:
             print(self._command(request, claim, token))
             return OK
@@ -228,7 +254,9 @@ class _Giver:
     def _named(self, request: SyncRequest, claim: Claim) -> str:
         status, reason = (self._keys.observed(request, name) for name in ("status", "reason"))
         now = f"it is {status}/{reason}" if status else "it was not answered yet"
-        return f"{request.origin} names the bucket {claim.bucket} and the user {claim.user}; {now}."
+        several = "buckets" if claim.more_buckets else "bucket"
+        names = f"the {several} {', '.join(claim.buckets)} and the user {claim.user}"
+        return f"{request.origin} names {names}; {now}."
 
     def _check_user(self, claim: Claim, held: Held, view: View) -> None:
         """An administrator's or a disabled user is nobody's to be given."""
@@ -245,23 +273,32 @@ class _Giver:
                 "to be enabled there first."
             )
 
-    def _has_it_all(
-        self, claim: Claim, request: SyncRequest, held: Held, claimants: list[Claimant]
-    ) -> bool:
+    def _has_it_all(self, look: Look, request: SyncRequest, held: Held) -> bool:
         """Whether it holds both, and nobody holds one with a better right."""
         for thing, mine in (
-            (Thing.BUCKET, held.bucket(claim.bucket)),
-            (Thing.USER, held.user(claim.user)),
+            (Thing.BUCKET, held.bucket(look.claim.bucket)),
+            (Thing.USER, held.user(look.claim.user)),
         ):
             if mine is None or not mine.own or mine.version == 1:
                 return False
-            for each in claimants:
+            for each in look.claimants:
                 theirs = each.holding
                 if each.thing is not thing or theirs is None:
                     continue
                 if theirs.rank(each.other.request.uid) > mine.rank(request.uid):
                     return False
         return True
+
+    def _follows(self, request: SyncRequest, looks: Sequence[Look], held: Held) -> list[str]:
+        """What comes of it, each line once, and that nothing does only where that is all."""
+        lines: dict[str, None] = {}
+        for look in looks:
+            wiped = self._is_wiped(request, look.claim, held, look.view)
+            lines |= dict.fromkeys(
+                follows(request.origin, look.claim, look.view, look.claimants, wiped=wiped)
+            )
+        nothing = unchanged(request.origin)
+        return [line for line in lines if line != nothing] or [nothing]
 
     def _is_wiped(self, request: SyncRequest, claim: Claim, held: Held, view: View) -> bool:
         """Whether the settings of a bucket that changes its owner are removed."""
@@ -304,8 +341,9 @@ class _Giver:
                 f"{request.origin} was deleted or made again meanwhile: run it again."
             ) from error
         # Another may have been given it between the look and the write.
-        for thing, name in ((Thing.BUCKET, claim.bucket), (Thing.USER, claim.user)):
-            mine = grant.buckets[claim.bucket] if thing is Thing.BUCKET else grant.holding
+        buckets = [(Thing.BUCKET, name) for name in claim.buckets]
+        for thing, name in (*buckets, (Thing.USER, claim.user)):
+            mine = grant.buckets[name] if thing is Thing.BUCKET else grant.holding
             found = await self._others.holders(thing, name, claim.origin, self._deadline)
             for other in found.others:
                 theirs = holding(other.held, thing, name)
@@ -319,9 +357,11 @@ class _Giver:
 
     def _labels(self, claim: Claim) -> dict[str, str]:
         """Those by which others find it as the holder."""
+        several = {self._keys[SEVERAL]: "true"} if claim.more_buckets else {}
         return {
             self._keys["bucket-hash"]: name_hash(claim.bucket),
             self._keys["user-hash"]: name_hash(claim.user),
+            **several,
         }
 
     def _command(self, request: SyncRequest, claim: Claim, token: str) -> str:

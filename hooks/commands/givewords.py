@@ -89,7 +89,12 @@ def follows(
             f"{each.other.request.origin} becomes {reason.status}/{reason} at its next sync "
             "after that"
         )
-    return lines or [f"nothing changes on the store: {origin} holds what it uses"]
+    return lines or [unchanged(origin)]
+
+
+def unchanged(origin: str) -> str:
+    """What comes of it where the Secret has everything as it is."""
+    return f"nothing changes on the store: {origin} holds what it uses"
 
 
 def _losers(claimants: Sequence[Claimant]) -> list[Claimant]:

@@ -15,12 +15,12 @@ from hooks import logs
 from hooks.attachments.attachments import NOT_BY_HAND
 from hooks.commands import connectionfile, manifest
 from hooks.commands.rehearsal import Rehearsal
+from hooks.commands.storewise import Target, target
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.outcome import Status
 from hooks.contract.status import Keys
-from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
-from hooks.sync.operator import Operator, connect
+from hooks.sync.operator import connect
 from hooks.sync.syncer import Result
 from hooks.terminal import (
     STATUS_COLOURS,
@@ -79,12 +79,12 @@ def add_parser(commands: Any) -> None:
     )
 
 
-async def run(settings: Settings, backend: Backend, arguments: argparse.Namespace) -> int:
+async def run(settings: Settings, backend: Backend | None, arguments: argparse.Namespace) -> int:
     """Does it, prints what came of it, and returns the exit code.
 
     Args:
         settings: the environment's.
-        backend: the store; closed at the end.
+        backend: the store, None where the settings have a list of stores; closed at the end.
         arguments: the command's.
     """
     logs.configure("ERROR", "text")
@@ -92,7 +92,7 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
     file: str | None = arguments.connection
     connections: list[Mapping[str, Any]] = []
     keys = Keys(settings.annotation_key)
-    rehearsal = Rehearsal(backend) if arguments.dry_run else None
+    at: Target | None = None
     rows: list[dict[str, Any]] = []
     try:
         if file is not None:
@@ -100,13 +100,15 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
                 raise connectionfile.NotWritten("with --dry-run there are no credentials to write")
             connectionfile.check(file)
         kube = connect(settings)
-        operator = Operator.build(settings, rehearsal or backend, Metrics(), kube)
+        at = target(settings, backend, kube, dry_run=arguments.dry_run)
+        operator = at.operator
         # All files are read before anything is done for the first.
         read = [SyncRequest.of(secret) for secret in manifest.read(arguments.file)]
         asked = [request for request in read if keys.enabled in request.annotations]
-        progress = Progress(len(asked), "looked at" if rehearsal else "done")
+        progress = Progress(len(asked), "looked at" if arguments.dry_run else "done")
         try:
             for request in asked:
+                rehearsal = at.rehearsal(request)
                 if rehearsal:
                     rehearsal.begin()
                 result = await operator.syncer.sync(request)
@@ -125,7 +127,10 @@ async def run(settings: Settings, backend: Backend, arguments: argparse.Namespac
     except (manifest.ManifestError, connectionfile.NotWritten) as error:
         return say_why(str(error), FAILED)
     finally:
-        await backend.close()
+        if at is not None:
+            await at.close()
+        elif backend is not None:
+            await backend.close()
         if kube:
             kube.close()
     shown = [row for row in rows if row["status"] not in _FINE] if arguments.problems else rows
@@ -156,6 +161,9 @@ def _row(
         "actions": [action.value for action in outcome.actions] if outcome else [],
         "dryRun": rehearsal is not None,
     }
+    if result.store:
+        nobodys = outcome is None or outcome.status is Status.SKIPPED
+        row["store"] = None if nobodys else result.store
     if rehearsal is None:
         return {**row, "response": result.response.document()}
     # An answer would say what isn't so, under a grant for what was never given.
@@ -179,11 +187,14 @@ def _why_not(request: SyncRequest, keys: Keys) -> str:
 
 
 def _print_table(rows: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
+    several = any("store" in row for row in rows)
+    store = ["STORE"] if several else []
     print_table(
-        ["SECRET", "STATUS", "REASON", "WOULD DO" if dry_run else "DONE", "MESSAGE"],
+        ["SECRET", *store, "STATUS", "REASON", "WOULD DO" if dry_run else "DONE", "MESSAGE"],
         [
             (
                 row["secret"],
+                *([row.get("store")] if several else []),
                 Cell(_status(row), STATUS_COLOURS.get(row["status"], "")),
                 row["reason"],
                 ", ".join(row["actions"]) or "nothing",

@@ -14,11 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from backends.bucketsettings import SettingName
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubecall import Object
 from hooks.cluster.kubeerrors import Forbidden, KubeError, Rejected
+from hooks.contract.applied import STAYS, Applied
 from hooks.contract.decorator import SyncRequest
-from hooks.contract.grant import Grants
+from hooks.contract.grant import STORE, Evidence, Grants, store_told
 from hooks.contract.outcome import Status
 from hooks.contract.status import Keys
 from hooks.settings.environment import Reader
@@ -63,6 +65,10 @@ class Row:
     """Since when generated credentials have been so."""
     next_rotation: str | None = None
     """When they change."""
+    settings: str | None = None
+    """What of its buckets' settings was written, by the words of the data keys."""
+    store: str | None = None
+    """The name of the store, where it isn't the one of an operator that has one only."""
 
     @classmethod
     def of(cls, secret: Object, keys: Keys) -> Self:
@@ -82,19 +88,31 @@ class Row:
             since=annotations.get(keys["last-transition-time"]),
             credentials_since=annotations.get(keys["credentials-since"]),
             next_rotation=annotations.get(keys["next-rotation"]),
+            settings=_settings(annotations.get(keys["applied"])),
+            store=_store(annotations, keys),
         )
 
     def document(self) -> dict[str, str | None]:
-        """For programs; what is about generated credentials only where there are some."""
+        """For programs; generated credentials and a bucket's settings only where there are some."""
         document = asdict(self)
         if self.credentials_since is None:
             del document["credentials_since"], document["next_rotation"]
+        if self.settings is None:
+            del document["settings"]
+        if self.store is None:
+            del document["store"]
         return document
 
     @property
     def fine(self) -> bool:
         """Whether nobody has to look at it."""
         return self.status in _FINE
+
+
+def _store(annotations: Mapping[str, str], keys: Keys) -> str | None:
+    """By what the Secret was given last, else by what it asks for; shown only."""
+    name = store_told(annotations.get(keys["grants"], "")) or annotations.get(keys["store"])
+    return None if name == STORE else name
 
 
 def add_parser(commands: Any) -> None:
@@ -219,9 +237,16 @@ class _Signed:
             evidence = replace(evidence, first="")
         elif not evidence.first:
             return
-        if evidence.held(self._first).last is None:
+        if not _verifies(self._first, evidence):
             self.left += 1
-            self.void += evidence.held(self._every).last is None
+            self.void += not _verifies(self._every, evidence)
+
+
+def _verifies(grants: Grants, evidence: Evidence) -> bool:
+    """Whether the keys verify a grant, on whichever store."""
+    if evidence.token:
+        return bool(grants.document(evidence.token, evidence.uid)[0])
+    return evidence.held(grants).last is not None
 
 
 def _rows(found: Iterable[Object], keys: Keys, signed: _Signed) -> tuple[list[Row], int]:
@@ -271,9 +296,13 @@ def _print_yaml(rows: Sequence[Row]) -> None:
 def _print_table(rows: Sequence[Row], *, wide: bool, now: datetime) -> None:
     # Columns that nobody there has use for are left out.
     generated = any(row.credentials_since for row in rows)
+    several = any(row.store for row in rows)
+    settings = any(row.settings for row in rows)
     header = ["NAMESPACE", "NAME", "STATUS", "REASON", "AGE"]
     if wide:
-        header += ["BUCKET", "USER", *(_GENERATED if generated else ()), "ENDPOINT", "MESSAGE"]
+        header += ["BUCKET", "USER", *(_GENERATED if generated else ())]
+        header += [*(["SETTINGS"] if settings else ()), *(["STORE"] if several else ())]
+        header += ["ENDPOINT", "MESSAGE"]
     lines: list[list[str | Cell | None]] = []
     for row in rows:
         status = Cell(row.status or "", STATUS_COLOURS.get(row.status or "", "red"))
@@ -282,8 +311,19 @@ def _print_table(rows: Sequence[Row], *, wide: bool, now: datetime) -> None:
             lines[-1] += [row.bucket, row.user]
             if generated:
                 lines[-1] += [age(row.credentials_since, now), row.next_rotation]
+            if settings:
+                lines[-1].append(row.settings)
+            if several:
+                lines[-1].append(row.store or STORE)
             lines[-1] += [row.endpoint, row.message]
     print_table(header, lines)
+
+
+def _settings(applied: str | None) -> str | None:
+    """The words of what was written, once each, whichever of the buckets has it."""
+    entries = Applied.of(applied or "").entries
+    written = {name for (_, name), mark in entries.items() if mark != STAYS}
+    return ", ".join(name.value for name in SettingName if name in written) or None
 
 
 def age(since: str | None, now: datetime) -> str:

@@ -50,6 +50,52 @@ class Claimant:
     rival: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found out about one bucket and the user.
+
+    Args:
+        claim: of the one bucket.
+        view: what the store says.
+        claimants: the other Secrets that have a word in it.
+    """
+
+    claim: Claim
+    view: View
+    claimants: tuple[Claimant, ...]
+
+
+async def look_at_each(
+    claim: Claim, backend: Backend, others: Others, deadline: Deadline
+) -> tuple[int, list[Look]]:
+    """Looks at all buckets of a claim, one after the other.
+
+    Args:
+        claim: what the Secret names.
+        backend: the store.
+        others: the other Secrets.
+        deadline: for all that is asked.
+
+    Returns:
+        The latest second of the Kubernetes API's answers, and what was found.
+
+    Raises:
+        Refusal: Kubernetes can't be asked.
+        StoreError: the store can't be.
+    """
+    second = 0
+    looks: list[Look] = []
+    for one in claim.each():
+        prospect = Prospect(one, backend, others, deadline)
+        view = await prospect.view()
+        asked, claimants = await prospect.claimants(view)
+        second = max(second, asked)
+        # The user is the same for all.
+        found = [each for each in claimants if each.thing is Thing.BUCKET or not looks]
+        looks.append(Look(one, view, tuple(found)))
+    return second, looks
+
+
 class Prospect:
     """Looks, for one claim.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
@@ -20,12 +21,14 @@ from backends.base import Claim
 from backends.wire.sensitive import Sensitive
 from hooks.contract.holding import Grant, Holding, Kind, Mark
 
-__all__ = ["STORE", "Evidence", "Grant", "Grants", "Held", "Holding", "Kind", "Mark"]
+__all__ = ["STORE", "Evidence", "Grant", "Grants", "Held", "Holding", "Kind", "Mark", "store_told"]
 
 # Sorted and without blanks, so that the same grant has the same bytes; a JSON list, so that no two
 # tuples of fields have.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _FIRST = re.compile(r"v1\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{43})")
+# Buckets that a Secret can have; in annotations of several, more are nothing of ours.
+_MOST = 16
 # Sixteen buckets of the longest names fit in well.
 _SECOND = re.compile(r"v2\.([A-Za-z0-9_-]{1,8192})\.([A-Za-z0-9_-]{43})")
 _KINDS = frozenset(Kind)
@@ -145,14 +148,14 @@ class Grants:
         return self._applied(self._keys[0], self.stores[0], claim)
 
     def is_applied(self, text: str, claim: Claim) -> bool:
-        """Whether a digest is the claim's, under any of the keys."""
+        """Whether one of the digests is the claim's, under any of the keys."""
         # As bytes: an annotation may hold any text, which can't be compared otherwise.
-        told = text.encode(errors="surrogatepass")
-        return any(
-            hmac.compare_digest(self._applied(key, store, claim).encode(), told)
-            for key in self._keys
-            for store in self.stores
-        )
+        told = text.encode(errors="surrogatepass").split(b",", _MOST)
+        for key, store in itertools.product(self._keys, self.stores):
+            digest = self._applied(key, store, claim).encode()
+            if any(hmac.compare_digest(digest, each) for each in told):
+                return True
+        return False
 
     def marks(self, *fields: object) -> list[str]:
         """Keyed digests of anything, under each of the keys; the first is the one that signs."""
@@ -243,7 +246,7 @@ class Evidence:
     def _first(self, grants: Grants, buckets: Set[str], users: Set[str]) -> Grant | None:
         if not self.first:
             return None
-        for bucket in sorted({self.bucket, *buckets}):
+        for bucket in sorted({*self.bucket.split(",", _MOST)[:_MOST], *buckets}):
             for user in sorted({self.user, *users}):
                 seconds = grants.issued_at(self.first, self.uid, bucket, user)
                 if seconds is not None:
@@ -255,6 +258,13 @@ class Evidence:
 def _place(store: str) -> tuple[str, ...]:
     """What digests have besides: what was written on one store wasn't on another."""
     return () if store == STORE else (store,)
+
+
+def store_told(token: str) -> str | None:
+    """The store that a grant names, whoever signed it; for people only. None if it is none."""
+    match = _SECOND.fullmatch(token)
+    store = _document(match[1]).get("store") if match else None
+    return store if isinstance(store, str) else None
 
 
 def _entry(holding: Holding) -> list[object]:

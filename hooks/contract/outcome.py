@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -208,6 +209,8 @@ class Outcome:
     accepted: bool = False
     settings: Entries | None = field(default=None, compare=False)
     """What is written of the buckets' settings; None leaves what was told before."""
+    parts: Mapping[str, Outcome] = field(default_factory=dict, compare=False)
+    """Where a Secret has several buckets: what came of each that was looked at, by its name."""
 
     @property
     def status(self) -> Status:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backends.base import Claim
-from hooks.contract.applied import Applied
+from hooks.contract.applied import Applied, of_buckets
 from hooks.contract.behind import Behind, left_behind
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.grant import Evidence, Grant, Grants
@@ -36,6 +36,8 @@ _SOON = {
 }
 # Who waits for another's things looks ever more seldom: many who do must not keep anybody busy.
 _CLAIMED = frozenset({Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED})
+SEVERAL = "several-buckets"
+"""The label of a Secret with more buckets than the one in ``bucket-hash``."""
 REST = 600
 """Seconds for which a grant that another key has signed is left as it is."""
 
@@ -133,24 +135,30 @@ class Scribe:
         return SyncResponse(
             annotations=self._named(annotations),
             labels=self._named(labels),
-            resync_after=outcome.again or resync_after(outcome.reason, elapsed, request.uid),
+            resync_after=_soonest(outcome, elapsed, request.uid),
         )
 
     def _hashes(
         self, request: SyncRequest, outcome: Outcome, claim: Claim | None
     ) -> dict[str, str | None]:
         """The look-up labels: of what is claimed, or of what is held where that can't be read."""
-        bucket = user = None
+        buckets: tuple[str, ...] = ()
+        user = None
         if outcome.status is Status.INVALID:
             grant = outcome.grant or self.keys.evidence(request).held(self.grants).last
             if grant is not None:
-                bucket, user = next(iter(grant.buckets), None), grant.user
+                buckets, user = tuple(grant.buckets), grant.user
         elif claim is not None and outcome.status is not Status.SKIPPED:
-            bucket, user = claim.bucket, claim.user
-        return {
-            "bucket-hash": None if bucket is None else name_hash(bucket),
+            buckets, user = claim.buckets, claim.user
+        labels = {
+            "bucket-hash": name_hash(buckets[0]) if buckets else None,
             "user-hash": None if user is None else name_hash(user),
         }
+        # The others are found by it; most Secrets never have it.
+        several = "true" if len(buckets) > 1 else None
+        if several or self.keys[SEVERAL] in request.labels:
+            labels[SEVERAL] = several
+        return labels
 
     def _named(self, values: Mapping[str, str | None]) -> dict[str, str | None]:
         return {self.keys[name]: value for name, value in values.items()}
@@ -178,6 +186,8 @@ class Scribe:
             return kept
         # Also where the store took user and bucket, and then refused a quota.
         kept["grants"] = self._token(request, outcome.grant, seconds) or kept["grants"]
+        if claim is not None and outcome.parts:
+            return {**kept, **self._of_several(request, outcome, claim)}
         applied = Applied.of(kept["applied"] or "")
         if outcome.settings is not None:
             applied = replace(applied, entries=outcome.settings)
@@ -187,6 +197,46 @@ class Scribe:
             applied = replace(applied, digest=self.grants.applied(claim))
         names = {"bucket": claim.bucket, "user": claim.user}
         return {**kept, **names, "applied": str(applied) or None}
+
+    def _of_several(
+        self, request: SyncRequest, outcome: Outcome, claim: Claim
+    ) -> dict[str, str | None]:
+        """What was provisioned of several buckets; one that was once stays so until it is named no
+        more."""
+        parts = outcome.parts
+        if not any(part.accepted for part in parts.values()):
+            return {}
+        before = self.keys.observed(request, "bucket").split(",")
+        told = Applied.of(self.keys.observed(request, "applied"))
+        there, applied = [], []
+        entries = dict(of_buckets(told.entries, claim.buckets))
+        for one in claim.each():
+            part = parts.get(one.bucket)
+            accepted = part is not None and part.accepted
+            if accepted or one.bucket in before:
+                there.append(one.bucket)
+            if self.grants.is_applied(told.digest, one) or (
+                accepted and part is not None and part.applied
+            ):
+                applied.append(one)
+            if part is not None and part.settings is not None:
+                others = {key: mark for key, mark in entries.items() if key[0] != one.bucket}
+                entries = {**others, **part.settings}
+        return {
+            "bucket": ",".join(there),
+            "user": claim.user,
+            "applied": str(Applied(self._digests(told.digest, applied), entries)) or None,
+        }
+
+    def _digests(self, done: str, claims: Sequence[Claim]) -> str:
+        """The digests of what is applied; as they stand there if these are just them.
+
+        They may be under another key, which verifies too.
+        """
+        wanted = ",".join(dict.fromkeys(map(self.grants.applied, claims)))
+        same = bool(claims) and done.count(",") == wanted.count(",")
+        told = same and all(self.grants.is_applied(done, one) for one in claims)
+        return done if told else wanted
 
     def _token(self, request: SyncRequest, grant: Grant | None, now: int) -> str | None:
         """A new text of a grant; None where the one that is there will do."""
@@ -244,6 +294,15 @@ def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
     if reason.status is Status.CONFLICT:
         return _LONGEST_RETRY
     return None
+
+
+def _soonest(outcome: Outcome, elapsed: float, uid: str) -> float | None:
+    """Seconds until the next try; of several buckets that of the one which is due first."""
+    told = [
+        each.again or resync_after(each.reason, elapsed, uid)
+        for each in (outcome, *outcome.parts.values())
+    ]
+    return min((seconds for seconds in told if seconds is not None), default=None)
 
 
 def _parse_time(text: str) -> datetime | None:

@@ -45,6 +45,8 @@ _EVERYWHERE = "::"
 _OPS = Limits(connections=64, ahead=1, answer_time=5, idle=_IDLE)
 # A backend's: for the S3 API, and for the admin API.
 _STORE_POOLS = 2
+# That a list may have more until the next start, without file descriptors running short.
+_MORE_STORES = 4
 # Beyond SYNC_TIMEOUT_SECONDS.
 _ANSWER_GRACE = 5
 # A caller whose connection is closed between two calls may just have sent the second. So each that
@@ -152,7 +154,7 @@ async def _serve(settings: Settings) -> None:
     )
     hook_limits, ops_limits = share_descriptors(
         (_hook_limits(settings), _OPS),
-        store=_STORE_POOLS * settings.connection.pool_size * len(settings.every),
+        store=_STORE_POOLS * settings.connection.pool_size * _most_stores(settings),
     )
     with (
         _listen("HOOK", settings.hook_host, settings.hook_port) as hook_socket,
@@ -237,6 +239,11 @@ def _hook_limits(settings: Settings) -> Limits:
         answer_time=settings.sync_timeout + _ANSWER_GRACE,
         idle=_IDLE,
     )
+
+
+def _most_stores(settings: Settings) -> int:
+    """How many stores there may be before the next start: a list may grow."""
+    return 1 if settings.stores is None else len(settings.every) + _MORE_STORES
 
 
 def _certificates(settings: Settings) -> Certificates | None:

@@ -127,6 +127,11 @@ class Settings:
         return Grants(*self.signing_keys, stores=self.store.names)
 
     @property
+    def listed_as(self) -> str:
+        """The store's name on the list; empty without one."""
+        return "" if self.stores is None else self.store.name
+
+    @property
     def every(self) -> list[Settings]:
         """The settings of each store that there is now."""
         if self.stores is None:

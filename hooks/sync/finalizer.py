@@ -130,13 +130,14 @@ class Finalizer:
         names = read_names(data, choice)
         held = self._keys.evidence(request).held(
             self._grants,
-            set() if names is None else {names.bucket},
+            set() if names is None else {names.bucket, *names.more_buckets},
             set() if names is None else {names.user},
         )
         grant = held.last
-        bucket = None if grant is None else next(iter(grant.buckets), None)
-        if grant is None or bucket is None:
+        if grant is None or not grant.buckets:
             return None
+        owned = {name: mine.kind in _REMOVABLE for name, mine in grant.buckets.items()}
+        bucket = next(iter(owned))
         mentions = read_mentions(data, choice)
         former = held.grant.former if held.grant is not None else ()
         if plan is not None:
@@ -152,7 +153,8 @@ class Finalizer:
             grant.user,
             bucket,
             owns_user=grant.holding.kind in _REMOVABLE,
-            owns_bucket=grant.buckets[bucket].kind in _REMOVABLE,
+            owns_bucket=owned.pop(bucket),
+            more_buckets=owned,
             secret=next(iter(secrets)) if len(secrets) == 1 else None,
             former=tuple(user for user in dict.fromkeys(former) if user != grant.user),
         )
@@ -185,6 +187,7 @@ class Finalizer:
                 owns_bucket=True,
                 secret=pair.secret,
                 former=tuple(other for other in others if other != user),
+                more_buckets=dict.fromkeys(names.more_buckets, True),
             )
         return None
 
@@ -217,7 +220,7 @@ class Finalizer:
                 "Nothing is removed without access to the Kubernetes API, which alone tells what "
                 "other Secrets use.",
             )
-        async with self._locks.hold(deadline, bucket=held.bucket, user=held.user):
+        async with self._locks.hold(deadline, bucket=held.buckets, user=held.user):
             return await remove(policy, held, self._others, self._backend, deadline)
 
     def _answer(
@@ -225,7 +228,10 @@ class Finalizer:
     ) -> SyncResponse:
         if outcome.status is Status.READY:
             return SyncResponse(finalized=True)
-        claim = None if held is None else Claim(held.bucket, held.user, Sensitive(""))
+        claim = None
+        if held is not None:
+            bucket, *more = held.buckets
+            claim = Claim(bucket, held.user, Sensitive(""), more_buckets=tuple(more))
         endpoint = self._keys.observed(request, "endpoint")
         answer = self._scribe.answer(request, outcome, claim, datetime.now(UTC), endpoint)
         return replace(answer, finalized=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from backends.wire.deadline import Deadline
@@ -17,19 +17,21 @@ class KeyedLocks:
         self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def hold(self, deadline: Deadline, **names: str) -> AsyncIterator[None]:
+    async def hold(self, deadline: Deadline, **names: str | Collection[str]) -> AsyncIterator[None]:
         """Holds the lock of each name, taken in one order so that none can wait in a ring.
+
+        A user's comes before a bucket's: who holds a user's may take one bucket's after the other.
 
         Args:
             deadline: how long to wait at most.
-            names: kind and name, for example ``bucket="b"``.
+            names: kind and name, for example ``bucket="b"``, or kind and several names.
 
         Raises:
             TimedOut: another sync kept one of them too long.
         """
         taken = []
         try:
-            for key in sorted(names.items()):
+            for key in _keys(names):
                 await self._take(key, deadline)
                 taken.append(key)
             yield
@@ -71,3 +73,12 @@ class KeyedLocks:
             del self._locks[key]
         else:
             self._locks[key] = (lock, users - 1)
+
+
+def _keys(names: Mapping[str, str | Collection[str]]) -> list[tuple[str, str]]:
+    keys = {
+        (kind, name)
+        for kind, given in names.items()
+        for name in ((given,) if isinstance(given, str) else given)
+    }
+    return sorted(keys, reverse=True)

@@ -32,9 +32,11 @@ class Recogniser:
     Args:
         backend_name: BACKEND_NAME.
         connection: the store's.
+        store: its name on the list of stores; empty without one.
     """
 
-    def __init__(self, backend_name: str, connection: Connection) -> None:
+    def __init__(self, backend_name: str, connection: Connection, store: str = "") -> None:
+        self._store = store
         self._backend_name = backend_name
         self._connection = connection
         self._mistake: str | None = None
@@ -57,11 +59,21 @@ class Recogniser:
         for variable, endpoint in endpoints.items():
             found = await recognise(endpoint, self._connection, limit)
             if found is not None and found != self._backend_name:
-                return (
-                    f"What answers at {variable} looks like {TITLES[found]}, but BACKEND_NAME is "
-                    f"{self._backend_name}: set BACKEND_NAME={found}, or the other store's URL."
-                )
+                return self._told(variable, found)
         return None
+
+    def _told(self, variable: str, found: str) -> str:
+        if self._store:
+            key = "endpoint" if variable == "S3_ENDPOINT_URL" else "admin-endpoint"
+            return (
+                f"What answers at the {key} of the store {self._store} looks like {TITLES[found]}, "
+                f"but its backend is {self._backend_name}: set backend: {found} in the list of "
+                "stores, or the other store's URL."
+            )
+        return (
+            f"What answers at {variable} looks like {TITLES[found]}, but BACKEND_NAME is "
+            f"{self._backend_name}: set BACKEND_NAME={found}, or the other store's URL."
+        )
 
     async def explained(self, outcome: Outcome, deadline: Deadline) -> Outcome:
         """The outcome, or another in its place where the store is not the one that is set.

@@ -24,8 +24,8 @@ _WATCH_INTERVAL = 60.0
 
 READY = "The store accepts the Secret's credentials and the bucket is the user's."
 SHARED = (
-    "Another Secret holds them too: role, ids, quota and versioning are that one's to set, so this "
-    "Secret's are ignored."
+    "Another Secret holds them too: role, ids, quota, versioning and the bucket's settings are "
+    "that one's to set, so this Secret's are ignored."
 )
 WIPED = "It was another's before, whose policy and other settings of the bucket were removed."
 
@@ -36,6 +36,7 @@ async def reconcile(
     applied: bool,
     unseen: bool,
     keeper: Keeper,
+    probed: Probe | None = None,
 ) -> Outcome:
     """Makes the store what the claim says; never raises a store's error.
 
@@ -47,10 +48,11 @@ async def reconcile(
         applied: whether all that a probe can't see was written.
         unseen: nothing was ever reported on the Secret, so its user is likely to be missing.
         keeper: of the bucket's own settings.
+        probed: the answer to the first probe, where it was asked already.
     """
     run = _Run(takeover, applied, keeper)
     try:
-        return await run.outcome(unseen=unseen)
+        return await run.outcome(unseen=unseen, probed=probed)
     except (Refusal, StoreError) as error:
         outcome = Outcome.of(error, tuple(run.actions))
         grant = run.grant or takeover.outranked()
@@ -72,24 +74,24 @@ class _Run:
         self.backend = takeover.backend
         self.deadline = takeover.deadline
         self.applied = applied
-        self.user_written = False
         self.accepted = False
         self.grant: Grant | None = None
         self.actions: list[Action] = []
 
-    async def outcome(self, *, unseen: bool) -> Outcome:
+    async def outcome(self, *, unseen: bool, probed: Probe | None) -> Outcome:
         repaired: set[Gap] = set()
         if self.claim.bucket_attributes and not self.applied:
             await self.backend.prepare(self.claim, self.deadline)
         if unseen:
             await self._make()
         while True:
-            probe = await self.backend.probe(self.claim, self.deadline)
+            probe = probed or await self.backend.probe(self.claim, self.deadline)
+            probed = None
             gap, bucket = await self._judge(probe)
             if gap is Gap.ACCEPTED:
                 self.accepted = True
                 return await self._ready()
-            if gap in repaired or (gap in _OF_USER and self.user_written):
+            if gap in repaired or (gap in _OF_USER and self.takeover.user_written):
                 # Repaired and still there: asked again later rather than repaired again, so
                 # the loop ends after as many turns as there are gaps.
                 return Outcome(
@@ -112,9 +114,10 @@ class _Run:
         message = ready_message(self.claim, self.backend)
         if bucket is not None and bucket.mark is Mark.WIPED:
             message = f"{message} {WIPED}"
-        if not applied and grant is not None:
+        mine = _may_set_up(bucket)
+        if grant is not None and not (applied and (mine or not self.claim.settings)):
             message = f"{message} {SHARED}"
-        elif _may_set_up(bucket):
+        if mine:
             notes = await self.keeper.keep(self.claim, self.backend, self.deadline, self.actions)
             message = " ".join([message, *notes])
         again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None
@@ -224,7 +227,7 @@ class _Run:
                     await self._change_owner(found)
             case Gap.WRONG_SECRET:
                 exists = await self._refuse_administrator()
-                if self.user_written:
+                if self.takeover.user_written:
                     return
                 # One that another gateway deleted is still remembered by this one for a while.
                 await self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
@@ -234,12 +237,12 @@ class _Run:
                     await self._create_user()
             case Gap.NO_BUCKET:
                 # On a store without owners the bucket is made by changing the user.
-                if Action.CREATE_USER not in self.actions:
+                if not self.takeover.made_user:
                     await self._refuse_administrator()
                 await self.takeover.authorise(Taking.NEW_BUCKET)
                 await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
             case Gap.DENIED if bucket is not None:
-                if Action.CREATE_USER not in self.actions:
+                if not self.takeover.made_user:
                     await self._refuse_administrator()
                 try:
                     await self.takeover.authorise(Taking.BUCKET, bucket)
@@ -308,7 +311,7 @@ class _Run:
         if self.claim.attributes and self.backend.capabilities.attributes:
             if not _may_set_up(user):
                 complete = False
-            elif not (self.applied or self.user_written):
+            elif not (self.applied or self.takeover.user_written):
                 await self._refuse_administrator()
                 await self._update_user()
         if not self.claim.bucket_attributes:
@@ -330,12 +333,13 @@ class _Run:
             # Role and ids are the holder's to set, also for the moment until it is synced.
             wanted = replace(wanted, role=None, user_id=None, group_id=None)
         created = await self._do(Action.CREATE_USER, self.backend.create_user, wanted)
-        self.user_written = self.user_written or created
+        self.takeover.made_user = self.takeover.made_user or created
+        self.takeover.user_written = self.takeover.user_written or created
         return created
 
     async def _update_user(self) -> None:
         if await self._do(Action.UPDATE_USER, self.backend.update_user):
-            self.user_written = True
+            self.takeover.user_written = True
 
     async def _refuse_administrator(self, *, tried: bool = False) -> bool:
         """Whether there is such a user at all; it is no administrator.

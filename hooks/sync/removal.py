@@ -5,12 +5,13 @@ Objects are never deleted: a bucket goes only when it is empty, which the store 
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
 from backends.base import Backend, Claim, Gap
-from backends.errors import StoreError
+from backends.errors import NotEmpty, StoreError
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
 from hooks.claim.policyfile import Deletion
@@ -32,7 +33,7 @@ class Holdings:
         origin: the Secret's namespace and name.
         uid: its uid.
         user: the user that it holds.
-        bucket: the bucket.
+        bucket: the bucket, of several one.
         owns_user: whether the user is the Secret's own, or may be, see `Kind.SHARED_WITHIN`.
         owns_bucket: likewise.
         secret: the Secret's own secret; None where its data doesn't name that user any more.
@@ -47,6 +48,13 @@ class Holdings:
     secret: Sensitive | None = None
     former: tuple[str, ...] = ()
     """Users of other generated credentials of the Secret's, which may be there too."""
+    more_buckets: Mapping[str, bool] = field(default_factory=dict)
+    """Further buckets, and of each whether it is the Secret's own."""
+
+    @property
+    def buckets(self) -> dict[str, bool]:
+        """All that the Secret has, and of each whether it is its own."""
+        return {self.bucket: self.owns_bucket, **self.more_buckets}
 
     @property
     def users(self) -> frozenset[str]:
@@ -100,12 +108,20 @@ class _Run:
                 held.origin,
             )
             return
-        user_used, bucket_used = await self._are_used(others)
+        user_used, buckets_used = await self._are_used(others)
         user_goes = held.owns_user and not user_used
-        bucket_goes = policy is Deletion.DELETE and not bucket_used
-        # First, as long as there is a user that can empty it, and by whose name it is known.
-        if held.owns_bucket and (bucket_goes or user_goes):
-            await self._part_with_bucket(bucket_goes)
+        # First, as long as there is a user that can empty them, and by whose name they are known.
+        # One that can't go yet doesn't keep the others.
+        kept: list[Refusal | StoreError] = []
+        for name, owned in held.buckets.items():
+            goes = policy is Deletion.DELETE and name not in buckets_used
+            if owned and (goes or user_goes):
+                try:
+                    await self._part_with_bucket(name, goes)
+                except (NotEmpty, Refusal) as error:
+                    kept.append(_of(name, error) if len(held.buckets) > 1 else error)
+        if kept:
+            raise kept[0]
         if user_goes:
             await self._do(Action.DELETE_USER, self.backend.delete_user(held.user, deadline))
             user = await self.backend.find_user(held.user, deadline)
@@ -125,29 +141,34 @@ class _Run:
             return
         await self._do(Action.DELETE_USER, self.backend.delete_user(user, deadline))
 
-    async def _are_used(self, others: Others) -> tuple[bool, bool]:
-        """Whether another live Secret has the user, and the bucket.
+    async def _are_used(self, others: Others) -> tuple[bool, frozenset[str]]:
+        """Whether another live Secret has the user, and which of the buckets.
 
         That is one with a valid `own` for it, and one of the same namespace with the same user and
         secret, or with none for the moment: a mistake gives nothing away. Whoever else names it
         has no right to it, so can neither keep it nor get it.
         """
         held, deadline = self.held, self.deadline
-        holders = [
-            (await others.holders(thing, name, held.origin, deadline)).others
-            for thing, name in ((Thing.USER, held.user), (Thing.BUCKET, held.bucket))
-        ]
+        user_held, *buckets_held = await asyncio.gather(
+            others.holders(Thing.USER, held.user, held.origin, deadline),
+            *(others.holders(Thing.BUCKET, name, held.origin, deadline) for name in held.buckets),
+        )
         beside = (await others.sharing(held.user, held.origin, deadline)).others
         beside = tuple(
             other
             for other in beside
             if held.secret is None or not other.names.secrets or held.secret in other.names.secrets
         )
-        bucket_beside = any(
-            held.bucket in other.names.buckets or may_be_meant(other, Thing.BUCKET, held.bucket)
-            for other in beside
-        )
-        return bool(holders[0] or beside), bool(holders[1]) or bucket_beside
+        used = {
+            name
+            for name, found in zip(held.buckets, buckets_held, strict=True)
+            if found.others
+            or any(
+                name in other.names.buckets or may_be_meant(other, Thing.BUCKET, name)
+                for other in beside
+            )
+        }
+        return bool(user_held.others or beside), frozenset(used)
 
     async def _is_anothers(self, others: Others) -> bool:
         """Whether the store takes the secret of a Secret that has no grant, or has lost it.
@@ -164,9 +185,9 @@ class _Run:
                 return True
         return False
 
-    async def _part_with_bucket(self, goes: bool) -> None:
-        """Deletes the bucket or gives it to the administrator, and looks whether that is so."""
-        name, users, deadline = self.held.bucket, self.held.users, self.deadline
+    async def _part_with_bucket(self, name: str, goes: bool) -> None:
+        """Deletes a bucket or gives it to the administrator, and looks whether that is so."""
+        users, deadline = self.held.users, self.deadline
         found = await self.backend.find_bucket(name, deadline)
         owners = frozenset() if found is None else found.owners
         its_own = bool(owners) and owners <= users
@@ -205,6 +226,13 @@ class _Run:
     async def _do(self, action: Action, removal: Awaitable[bool]) -> None:
         if await removal:
             self.actions.append(action)
+
+
+def _of(bucket: str, error: Refusal | StoreError) -> Refusal | StoreError:
+    """The same of one of several buckets, which it names."""
+    if isinstance(error, Refusal):
+        return Refusal(error.reason, f"Bucket {bucket}: {error.message}")
+    return NotEmpty(f"Bucket {bucket}: {error}")
 
 
 def _still_there(what: str) -> Refusal:

@@ -103,6 +103,7 @@ class Renewal:
         pair = await rotation.pair_in_use(plan, claim, takeover.backend, deadline)
         claim = rotation.with_pair(claim, plan, pair)
         takeover = self._takeover(request, claim, policy, deadline, pair)
+        takeover.own_users = _users(plan)
         outcome = await self._reconcile(request, takeover)
         if held is None or held.since is None:
             outcome = await leftover.listed(plan, pair, outcome, takeover.backend, deadline)
@@ -119,9 +120,9 @@ class Renewal:
         ) == Status.READY and self._attachments.is_right(request, made)
         if right and rotation.begins(plan, pair, held, outcome):
             wanted = rotation.with_pair(claim, plan, plan.target)
-            renewed = await self._renew(
-                request, self._takeover(request, wanted, policy, deadline, plan.target), plan
-            )
+            takeover = self._takeover(request, wanted, policy, deadline, plan.target)
+            takeover.own_users = _users(plan)
+            renewed = await self._renew(request, takeover, plan)
             if renewed is not None:
                 return wanted, renewed, just
         if right:
@@ -211,6 +212,11 @@ def generator_of(settings: Settings) -> Generator:
             *settings.signing_keys, renames=renames, store=settings.store.first_name
         )
     return Generator(Keys(settings.annotation_key), derivation, renames=renames)
+
+
+def _users(plan: Plan) -> frozenset[str]:
+    """All that the Secret itself may have given its buckets to."""
+    return frozenset(map(plan.user, plan.pairs))
 
 
 def _awake(outcome: Outcome, seconds: float | None) -> Outcome:

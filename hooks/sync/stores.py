@@ -39,7 +39,9 @@ class Site:
 
     Args:
         entry: what the list says of it.
+        settings: the operator's, for this store.
         backend: the store.
+        served: what its calls go to: the store, or what stands before it.
         parts: what answers calls for it.
         metrics: its own.
         locks: of its buckets and users.
@@ -48,7 +50,9 @@ class Site:
     """
 
     entry: Entry
+    settings: Settings
     backend: Backend
+    served: Backend
     parts: Operator
     metrics: Metrics
     locks: KeyedLocks
@@ -106,6 +110,12 @@ class Sites:
         """All that are served, in the list's order."""
         self._look()
         return iter([self._sites[entry.store.name] for entry in self._listing.entries])
+
+    @property
+    def default(self) -> Site:
+        """The one for Secrets that name none."""
+        self._look()
+        return self._site(self._choice.default)
 
     def of(self, request: SyncRequest) -> Site:
         """The one that a Secret means; the default one where it means none of them."""
@@ -180,22 +190,23 @@ class Sites:
         """The store as it is served from now on; what did not change stays as it is."""
         if before is not None and before.entry == entry:
             return before
-        settings = self._settings.for_store(entry)
         metrics = self._metrics.of_store(entry.store.name)
         connection = replace(entry.connection, breaker=Breaker())
+        settings = replace(self._settings.for_store(entry), connection=connection)
         backend = REGISTRY[entry.backend](connection, metrics.observer(entry.backend))
         # Syncs of the one before may still be at work.
         locks = KeyedLocks() if before is None else before.locks
+        served = self._wrap(backend)
         parts = Operator.build(
-            replace(settings, connection=connection),
-            self._wrap(backend),
+            settings,
+            served,
             metrics,
             self._kube,
             self._events,
             self.placement,
             locks,
         )
-        return Site(entry, backend, parts, metrics, locks)
+        return Site(entry, settings, backend, served, parts, metrics, locks)
 
     def _close_if_done(self, site: Site) -> None:
         if site.retired and not site.calls:

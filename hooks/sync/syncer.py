@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from backends.base import Backend, Claim, Gap
+from backends.base import Backend, Claim, Gap, Probe
 from backends.errors import StoreError, TimedOut
 from backends.wire.deadline import Deadline
 from hooks.attachments.attachments import Attachments, Made
@@ -37,6 +37,7 @@ from hooks.sync.recent import Recent
 from hooks.sync.recogniser import Recogniser
 from hooks.sync.reconcile import reconcile
 from hooks.sync.renewal import Renewal, generator_of
+from hooks.sync.several import reconcile_each
 from hooks.tenancy.holdings import Rights
 from hooks.tenancy.standing import Guard, Thing, claimed
 from hooks.tenancy.takeover import Takeover
@@ -109,7 +110,9 @@ class Syncer:
             self._takeover,
             self._reconciled,
         )
-        self._recogniser = Recogniser(settings.backend_name, settings.connection)
+        self._recogniser = Recogniser(
+            settings.backend_name, settings.connection, settings.listed_as
+        )
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
 
     async def sync(self, request: SyncRequest) -> Result:
@@ -187,7 +190,8 @@ class Syncer:
             # written anew at each try.
             await self._attachments.refuse_foreign(request, deadline)
             await self._refuse_contender(request, claim, deadline)
-            async with self._locks.hold(deadline, bucket=claim.bucket, user=claim.user):
+            bucket = () if claim.more_buckets else claim.bucket  # they have their turns later
+            async with self._locks.hold(deadline, bucket=bucket, user=claim.user):
                 plan = self._renewal.plan(request)
                 if plan is None:
                     outcome = await self._reconcile(request, claim, rules.policy, deadline)
@@ -224,6 +228,8 @@ class Syncer:
         if self._guard is None:
             return
         names = {Thing.USER: claim.user, Thing.BUCKET: claim.bucket}
+        if claim.more_buckets:
+            del names[Thing.BUCKET]
         reason = self._keys.observed(request, "reason")
         # Of two things that are others' it is told of one, always the same.
         asked = [thing for thing in names if _CLAIMED[thing] == reason]
@@ -281,7 +287,7 @@ class Syncer:
         return Takeover(
             claim,
             request.uid,
-            evidence.held(self._grants, {claim.bucket}, {claim.user}),
+            evidence.held(self._grants, set(claim.buckets), {claim.user}),
             self._backend,
             Rights(adoption, partial(_keeps, policy, request.namespace)),
             deadline,
@@ -289,8 +295,12 @@ class Syncer:
             pair,
         )
 
-    async def _reconciled(self, request: SyncRequest, takeover: Takeover) -> Outcome:
+    async def _reconciled(
+        self, request: SyncRequest, takeover: Takeover, probed: Probe | None = None
+    ) -> Outcome:
         claim = takeover.claim
+        if claim.more_buckets:
+            return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
         applied = self._keys.observed(request, "applied")
         digest = Applied.of(applied).digest
@@ -299,7 +309,10 @@ class Syncer:
             applied=self._grants.is_applied(digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
-            unseen=not self._keys.observed(request, "status") and names not in self._provisioned,
+            unseen=probed is None
+            and not self._keys.observed(request, "status")
+            and names not in self._provisioned,
+            probed=probed,
             keeper=Keeper(self._grants, applied, {claim.bucket}),
         )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 from backends.base import Backend, Bucket, Claim
 from backends.errors import TimedOut
@@ -12,12 +14,16 @@ from backends.wire.deadline import Deadline
 from hooks.claim.adoption import Adoption
 from hooks.contract.derived import Pair, former_users
 from hooks.contract.grant import Grant, Held, Holding, Kind, Mark
-from hooks.contract.outcome import Refusal
-from hooks.tenancy.standing import Guard, Holder, Standing, Thing
+from hooks.contract.outcome import Conflict, Refusal
+from hooks.tenancy.standing import Guard, Holder, Standing, Thing, claimed
 
 # Seconds after which a grant of the first version is in every list that may be used; a replica of
 # that version may still be giving some.
 _LONG_AGO = 180
+
+
+Foreseen = Standing | Refusal
+"""Who holds a thing, or why that can't be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,73 @@ class Holdings:
         self.deadline = deadline
         self._guard = guard
         self._namespace = claim.origin.partition("/")[0]
-        self._standings: dict[Thing, Standing] = {}
+        self._standings: dict[Thing, Foreseen] = {}
         self._gained: set[Thing] = set()
         self.shares_user = False
         """Whether the user that was asked for is another Secret's, with the same secret."""
+        self.made_user = False
+        """Whether the user was made in this sync."""
+        self.user_written = False
+        """Whether the user got the claim's secret, role and ids in this sync."""
+        self.own_users: frozenset[str] = frozenset()
+        """Further users that are the Secret's own, since it generates them."""
         self._mark: Mark | None = None
+
+    def beside(self, claim: Claim, standing: Foreseen | None = None) -> Self:
+        """For another bucket of the same Secret: what is known of the user stays known.
+
+        Args:
+            claim: with that bucket, and no more of them.
+            standing: who holds that bucket, as it was foreseen.
+        """
+        other = copy.copy(self)
+        other.claim = claim
+        other._mark = None
+        other._standings = dict(self._standings)
+        other._standings.pop(Thing.BUCKET, None)
+        if standing is not None:
+            other._standings[Thing.BUCKET] = standing
+        other._gained = self._gained - {Thing.BUCKET}
+        return other
+
+    async def foresee(self, thing: Thing, deadline: Deadline) -> Foreseen | None:
+        """Asks who holds a thing before that is needed, so that several questions share a look-up.
+
+        Where it can't be told, it is not asked again: an API that hangs takes the time of one
+        question, and not of one for each bucket.
+
+        Args:
+            thing: what it is.
+            deadline: for this question.
+        """
+        if self._guard is None:
+            return None
+        try:
+            standing: Foreseen = await self._guard.standing(thing, self.claim, deadline)
+        except Refusal as error:
+            standing = error
+        self._standings[thing] = standing
+        return standing
+
+    def is_to_be_asked(self, thing: Thing) -> bool:
+        """Whether a sync that ends well asks who holds a thing.
+
+        Not where its grant says how it is held, nor where that is of the first version, which a
+        list of a minute ago is good enough for.
+        """
+        mine = self.holding(thing)
+        return self._guard is not None and (mine is None or mine.kind is Kind.UNGUARDED)
+
+    def rival(self, thing: Thing) -> Conflict | None:
+        """The Conflict with a Secret that was foreseen to hold a thing, None without one."""
+        standing = self._standings.get(thing)
+        if not isinstance(standing, Standing):
+            return None
+        against = standing.against(self.holding(thing), self._uid)
+        rival = next((holder for holder in against if holder.rival), None)
+        if rival is None:
+            return None
+        return claimed(thing, self.claim, rival.namespace, rival.name)
 
     def holding(self, thing: Thing) -> Holding | None:
         """How the Secret holds what it claims, None if it doesn't."""
@@ -97,7 +165,7 @@ class Holdings:
         administrator's, who may have set it up for the next. One that nobody has may have been a
         deleted user's.
         """
-        known = {self.claim.user, self.backend.administrator}
+        known = {self.claim.user, self.backend.administrator, *self.own_users}
         if self.has_taken:
             known |= {grant.user for grant in (self.held.grant, self.held.first) if grant}
             return bool(bucket.owners - known)
@@ -155,13 +223,16 @@ class Holdings:
         return found is not None and bool(found.admin or found.refusal) and not found.uncertain
 
     async def still_owns(self, user: str) -> bool:
-        """Whether a former user has the bucket still, so that it can't go yet.
+        """Whether a former user has a bucket still, so that it can't go yet.
 
         Raises:
             StoreError: the store can't be asked.
         """
-        bucket = await self.backend.find_bucket(self.claim.bucket, self.deadline)
-        return bucket is not None and user in bucket.owners
+        for name in self.claim.buckets:
+            bucket = await self.backend.find_bucket(name, self.deadline)
+            if bucket is not None and user in bucket.owners:
+                return True
+        return False
 
     async def moment(self) -> int:
         """The second by which a rotation is due or not, in Unix time.
@@ -198,6 +269,8 @@ class Holdings:
         for thing, standing in self._standings.items():
             mine = self.holding(thing)
             if mine is None or mine.version == 1 or not mine.keeps_out(beside=False):
+                continue
+            if isinstance(standing, Refusal):
                 continue
             # What is shared within a namespace stays so while another of it is the holder.
             if not any(
@@ -261,7 +334,10 @@ class Holdings:
         """Who holds it, asked once in a sync."""
         if thing not in self._standings:
             self._standings[thing] = await guard.standing(thing, self.claim, self.deadline)
-        return self._standings[thing]
+        standing = self._standings[thing]
+        if isinstance(standing, Refusal):
+            raise standing
+        return standing
 
     def _name(self, thing: Thing) -> str:
         return self.claim.bucket if thing is Thing.BUCKET else self.claim.user

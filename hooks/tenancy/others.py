@@ -21,7 +21,7 @@ from hooks.cluster.kubeerrors import KubeError
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import Grants, Held, Kind
 from hooks.contract.outcome import Reason, Refusal, Status
-from hooks.contract.status import Keys, name_hash
+from hooks.contract.status import SEVERAL, Keys, name_hash
 from hooks.tenancy.other import (
     Other,
     Slot,
@@ -36,10 +36,10 @@ from hooks.tenancy.other import (
 from hooks.tenancy.reading import NO_RELEASES, Reading
 from hooks.tenancy.standing import Thing
 
-# Of its own, and as many as there can be lists at once, three of each of four kinds: with a few for
+# Of its own, and as many as there can be lists at once, three of each of five kinds: with a few for
 # everything, those that wait for an API that hangs would keep the others from even asking.
 _LISTS = 3
-_THREADS = 4 * _LISTS
+_THREADS = 5 * _LISTS
 # Seconds between two lists of a kind. They are most of what a new Secret costs the Kubernetes API,
 # and with many new ones there is always something else to do meanwhile.
 _APART = 0.05
@@ -127,6 +127,7 @@ class Others:
         self._holders: dict[Thing, Batches[_Question, Found]] = {
             thing: self._batches(self._find_holders) for thing in Thing
         }
+        self._several = self._batches(self._find_among_several)
         self._unproven = self._batches(self._find_unproven)
         self._index = self._batches(self._find_lately)
         self._lately = _Lately(0.0, 0)
@@ -148,8 +149,15 @@ class Others:
         Raises:
             Refusal: the API can't be asked; it is never taken for "there is none".
         """
-        batches = self._index if lately else self._holders[thing]
-        return await self._ask(batches, thing, name, origin, deadline)
+        if lately:
+            return await self._ask(self._index, thing, name, origin, deadline)
+        found = self._ask(self._holders[thing], thing, name, origin, deadline)
+        if thing is not Thing.BUCKET:
+            return await found
+        # The label has one bucket of a Secret; those with more of them have another.
+        return _all(
+            *await asyncio.gather(found, self._ask(self._several, thing, name, origin, deadline))
+        )
 
     async def unproven(
         self, thing: Thing, name: str, owners: Set[str], origin: str, deadline: Deadline
@@ -241,10 +249,17 @@ class Others:
             raise _unavailable(error) from error
 
     def _find_holders(self, questions: Sequence[_Question], until: float) -> list[Found]:
-        thing = questions[0].thing
         hashes = sorted({name_hash(question.name) for question in questions})
-        label = self._keys[f"{thing.value}-hash"]
-        listing = self._reading.listing(until, selector=f"{label} in ({','.join(hashes)})")
+        label = self._keys[f"{questions[0].thing.value}-hash"]
+        return self._find_by(f"{label} in ({','.join(hashes)})", questions, until)
+
+    def _find_among_several(self, questions: Sequence[_Question], until: float) -> list[Found]:
+        return self._find_by(self._keys[SEVERAL], questions, until)
+
+    def _find_by(self, selector: str, questions: Sequence[_Question], until: float) -> list[Found]:
+        """Those among the Secrets with a label that have a grant for what is asked for."""
+        thing = questions[0].thing
+        listing = self._reading.listing(until, selector=selector)
         names = {question.name for question in questions}
         candidates = [
             (request, held)
@@ -355,6 +370,13 @@ class Others:
         if not users:
             return True
         return None if label is None else label in {name_hash(user) for user in users}
+
+
+def _all(one: Found, other: Found) -> Found:
+    """What two look-ups for the same came to, as of the earlier."""
+    there = {found.request.origin for found in one.others}
+    more = tuple(found for found in other.others if found.request.origin not in there)
+    return Found(min(one.second, other.second), one.others + more)
 
 
 def _is_beside(request: SyncRequest, question: _Question) -> bool:

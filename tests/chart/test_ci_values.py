@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ pytestmark = pytest.mark.server
 NAMES = [path.name.removesuffix("-values.yaml") for path in CI_FILES]
 
 
+def with_files(text: str, files: Mapping[str, tuple[str, str]], folder: Path) -> str:
+    """A list of stores whose files are somewhere else, and there."""
+    for number, path in enumerate(sorted(files)):
+        if path in text:
+            local = folder / f"of-a-store-{number}"
+            bundle = path.endswith(".crt")
+            local.write_bytes(Authority("store").pem() if bundle else b"given")
+            text = text.replace(path, str(local))
+    return text
+
+
 def load_settings(documents: list[Document], folder: Path) -> tuple[Settings, Recorder]:
     """Settings as the pod would read them, with files where it would find some."""
     values = environment(documents)
@@ -51,6 +63,8 @@ def load_settings(documents: list[Document], folder: Path) -> tuple[Settings, Re
         given = [item for item in documents if item["metadata"]["name"] == source]
         if name == "POLICY_FILE" and given:
             file.write_text(given[0]["data"][key])
+        elif name == "STORES_FILE":
+            file.write_text(with_files(given[0]["data"][key], files, folder))
         elif name == "S3_CA_BUNDLE":
             file.write_bytes(Authority("store").pem())
         else:

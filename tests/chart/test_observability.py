@@ -36,11 +36,13 @@ _BY = re.compile(r"\bby \(([^)]*)\)")
 
 def samples(metrics: Metrics | None = None) -> dict[str, dict[str, set[str]]]:
     """Every name that /metrics has, with its labels and their values."""
-    metrics = metrics or Metrics()
+    # With the label of several stores, which the rest has no use for.
+    metrics = metrics or Metrics(by_store=True).of_store("one")
     # Some series aren't there before there is something to tell.
     metrics.observer("versitygw")("probe", "200", 0.001)
     metrics.changed(list(Action))
     metrics.policy_observer()(True)
+    metrics.stores_observer()(True)
     found: dict[str, dict[str, set[str]]] = {**FOREIGN}
     for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:

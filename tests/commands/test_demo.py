@@ -40,6 +40,8 @@ def test_the_demo_tells_the_whole_story(backend: str, capfd: pytest.CaptureFixtu
     assert "1 request to the store, nothing written" in shown
     assert "s3_operator_buckets_created_total" in shown
     assert "everything is cleaned up" in shown
+    # A terminal is as wide as that at least.
+    assert max(len(line) for line in shown.splitlines()) <= 80
 
 
 @pytest.mark.server

@@ -64,7 +64,7 @@ def older(api_cluster: Cluster) -> Object:
 
 @pytest.fixture(scope="module", autouse=True)
 def policy(api_cluster: Cluster, older: Object) -> Iterator[None]:
-    manifests = load(EXAMPLE)
+    manifests = [each for each in load(EXAMPLE) if each["kind"] != "Secret"]
     for manifest in manifests:
         api_cluster.api.apply(manifest)
     probe = labelled(api_cluster)
@@ -86,6 +86,12 @@ def test_generated_credentials_are_allowed(api_cluster: Cluster) -> None:
     # What Metacontroller writes on it, too.
     change = {"metadata": {"annotations": {f"{PREFIX}status": "Ready"}}}
     api_cluster.api.merge("Secret", made["metadata"]["name"], namespace, change)
+
+
+def test_the_example_is_let_in(api_cluster: Cluster) -> None:
+    (example,) = (each for each in load(EXAMPLE) if each["kind"] == "Secret")
+    example["metadata"]["namespace"] = labelled(api_cluster)
+    assert not denied(api_cluster, example)
 
 
 def test_given_ones_are_denied(api_cluster: Cluster) -> None:

@@ -67,6 +67,7 @@ def test_only_a_workflow_that_publishes_may_write(path: Path) -> None:
         "release": {"actions", "attestations", "contents", "id-token", "issues", "packages"}
         | {"pull-requests"},
         "publish": {"attestations", "contents", "id-token", "packages"},
+        "facts": {"issues"},
         "lock": {"actions", "contents", "pull-requests"},
         "scorecard": {"id-token", "security-events"},
         "security": {"security-events"},

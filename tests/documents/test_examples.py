@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -11,50 +12,68 @@ from hooks.claim.endpoint import normalise
 from hooks.claim.secret import read
 from hooks.contract.status import Keys
 from tests.attended import SIGNING_KEY, Attended, cluster_of
+from tests.delivery.test_kustomize import render
+from tests.examples import ENTRIES, FOLDER, KUSTOMIZE, example_secrets, name_of, secrets_of
 from tests.manifests import (
     EXAMPLES,
     MANIFESTS,
     PLACEHOLDER,
     Document,
-    example_secrets,
     load,
     load_settings,
     settings_of_kustomization,
 )
+from tests.markdown import Document as Page
 from tests.model import ModelStore
-from tests.support import Operator
+from tests.support import PREFIX, Operator
+
+PAGE = Page(MANIFESTS.parent / "docs" / "examples.md")
+TABLES = ("The Secret itself", "By consumer", "By tool")
 
 
 def is_generated(secret: Document) -> bool:
     return "s3-resource-operator.io/credentials" in secret["metadata"]["annotations"]
 
 
-def test_there_are_examples() -> None:
-    assert {path.name for path in EXAMPLES} == {
-        "argo.yaml",
-        "cnpg.yaml",
-        "flux.yaml",
-        "gitlab.yaml",
-        "loki.yaml",
-        "velero.yaml",
-        "secret.yaml",
-        "env-from.yaml",
-        "external-secret.yaml",
-        "generated.yaml",
-        "only-generated.yaml",
-    }
+def test_the_page_has_a_row_for_each_example() -> None:
+    rows = [row for title in TABLES for row in PAGE.rows(title, "example")]
+    told = [
+        link for row in rows for link in re.findall(r"\]\(\.\./manifests/examples/(.*?)\)", row[0])
+    ]
+    assert len(told) == len(set(told)) == len(rows) >= 20
+    assert {path.split("/")[0] for path in told} == {name_of(entry) for entry in ENTRIES}
+    # tests/e2e/test_examples.py applies each, and sees what it ends in.
+    assert {row[2] for row in rows} == {"Ready"}
+
+
+def test_every_file_of_the_examples_is_one_or_belongs_to_one() -> None:
+    folders = {entry.parent for entry in ENTRIES} - {FOLDER}
+    files = {path for path in FOLDER.rglob("*") if path.is_file()}
+    assert {path for path in files if path.parent not in folders} <= set(ENTRIES)
+
+
+@pytest.mark.server
+def test_kubectl_makes_the_same_of_the_kustomization() -> None:
+    (made,) = render(KUSTOMIZE.parent)
+    (told,) = secrets_of(KUSTOMIZE)
+    assert made["metadata"] == told["metadata"]
+    assert {key: base64.b64decode(made["data"][key]).decode() for key in made["data"]} == told[
+        "stringData"
+    ]
 
 
 @pytest.mark.parametrize("secret", [each for each in example_secrets() if not is_generated(each)])
 def test_the_operator_understands_the_example(secret: Document, tmp_path: Path) -> None:
     settings, _ = load_settings(tmp_path)
-    annotations = secret["metadata"]["annotations"]
+    annotations = {
+        key: value
+        for key, value in secret["metadata"]["annotations"].items()
+        if key.startswith(PREFIX)
+    }
     assert annotations[settings.annotation_key] == "true"
     keys = Keys(settings.annotation_key)
-    assert annotations.keys() <= {
-        keys[word]
-        for word in ("enabled", "connection-secret", "connection-format", "connection-defaults")
-    }
+    asked = ("enabled", "store", "connection-secret", "connection-format", "connection-defaults")
+    assert annotations.keys() <= {keys[word] for word in asked}
     data = {
         key: base64.b64encode(value.encode()).decode()
         for key, value in secret["stringData"].items()
@@ -76,24 +95,33 @@ def test_the_example_application_uses_the_example_secret() -> None:
     assert spec["containers"][0]["envFrom"] == [reference]
 
 
-def test_the_example_with_generated_credentials_becomes_ready_and_the_application_reads_them() -> (
-    None
-):
-    (example,) = (each for each in example_secrets() if is_generated(each))
+def test_an_example_with_generated_credentials_becomes_ready_and_is_read() -> None:
+    entries = [path for path in EXAMPLES if any(map(is_generated, secrets_of(path)))]
+    assert len(entries) >= 4
+    for entry in entries:
+        (example,) = secrets_of(entry)
+        assert set(example["stringData"]) == {"bucket-name"}, "no secret stands in the manifest"
+        secret = Attended(example["stringData"]["bucket-name"])
+        secret.document["metadata"]["name"] = example["metadata"]["name"]
+        secret.document["metadata"]["annotations"] = dict(example["metadata"]["annotations"])
+        secret.settle(
+            Operator(ModelStore(), {"SIGNING_KEY": SIGNING_KEY}, kube=cluster_of(secret)),
+        )
+        assert secret.state == ("Ready", "Provisioned")
+        ((name, made),) = secret.attached.items()
+        assert all(made["data"].values())
+        # Whoever reads it asks for nothing that isn't there.
+        text = entry.read_text()
+        for key in re.findall(rf"name: {name}, key: (\w+)", text):
+            assert key in made["data"]
+        assert text.count(name) >= 2 or entry.name == "only-generated.yaml"
+
+
+def test_the_example_application_reads_the_generated_credentials() -> None:
+    (example,) = secrets_of(FOLDER / "generated.yaml")
     application = next(
-        document
-        for document in load(MANIFESTS / "examples/generated.yaml")
-        if document["kind"] == "Deployment"
+        document for document in load(FOLDER / "generated.yaml") if document["kind"] == "Deployment"
     )
-    assert set(example["stringData"]) == {"bucket-name"}, "no secret stands in the manifest"
-    secret = Attended(example["stringData"]["bucket-name"])
-    secret.document["metadata"]["name"] = example["metadata"]["name"]
-    secret.document["metadata"]["annotations"] = dict(example["metadata"]["annotations"])
-    secret.settle(
-        Operator(ModelStore(), {"SIGNING_KEY": SIGNING_KEY}, kube=cluster_of(secret)),
-    )
-    assert secret.state == ("Ready", "Provisioned")
     spec = application["spec"]["template"]["spec"]
-    (name,) = secret.attached
+    name = example["metadata"]["annotations"][f"{PREFIX}connection-secret"]
     assert spec["containers"][0]["envFrom"] == [{"secretRef": {"name": name}}]
-    assert all(secret.pair)

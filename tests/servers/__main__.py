@@ -1,11 +1,13 @@
-"""``python -m tests.servers build NAME…`` and ``python -m tests.servers path NAME``."""
+"""``python -m tests.servers build NAME…``, ``… path NAME`` and ``… newest NAME…``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from subprocess import SubprocessError
 
 from tests.servers.build import SERVERS, BuildError, build, find, is_dispensable
+from tests.servers.versions import newest, variable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     path = commands.add_parser("path", help="print where a server's program is")
     path.add_argument("name", help=", ".join(SERVERS))
+    latest = commands.add_parser("newest", help="print each store's newest release, for a shell")
+    latest.add_argument("name", nargs="*", help=", ".join(SERVERS))
     options = parser.parse_args(arguments)
     try:
         if options.command == "build":
@@ -27,8 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
                 else:
                     build(name)
             return 0
+        if options.command == "newest":
+            for name in options.name:
+                if (version := newest(name)) is not None:
+                    print(f"{variable(name)}={version}")
+            return 0
         found = find(options.name)
-    except BuildError as error:
+    except (BuildError, SubprocessError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if found is None:

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from tests.servers.versions import asked, is_asked
+
 MODULE = Path(__file__).parent
 NATIVE_FLOOR = MODULE.parent / "bench" / "nativefloor"
 CACHE = "s3-resource-operator"
@@ -102,11 +104,19 @@ def cargo_install(package: str, version: str, features: str) -> Callable[[Path],
     return step
 
 
-def go_tool(module: Path, package: str) -> Callable[[Path], Step]:
-    """Build a program by a Go module of its own: the module's tool, or what it consists of."""
+def go_tool(
+    module: Path, package: str, requirement: str = "", version: str = ""
+) -> Callable[[Path], Step]:
+    """Build a program by a Go module of its own: the module's tool, or what it consists of.
+
+    With a version, the module requires that one instead of its own.
+    """
 
     def step(folder: Path) -> Step:
         product = folder / package.rsplit("/", 1)[1]
+        if version:
+            script = [sys.executable, str(MODULE / "gotool.py"), str(module), package]
+            return Step([*script, requirement, version, str(folder)], product, needs="go")
         command = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(product), package]
         return Step(command, product, cwd=module)
 
@@ -177,22 +187,24 @@ SERVERS: Mapping[str, Server] = {
     for server in (
         Server(
             "versitygw",
-            _VERSITYGW,
+            asked("versitygw", _VERSITYGW),
             "the S3 store; about 90 s on two cores",
-            go_install("github.com/versity/versitygw/cmd/versitygw", _VERSITYGW),
+            go_install(
+                "github.com/versity/versitygw/cmd/versitygw", asked("versitygw", _VERSITYGW)
+            ),
             on_path=True,
         ),
         Server(
             "minio",
-            _MINIO,
+            asked("minio", _MINIO),
             "the S3 store; about 2 minutes on two cores",
-            go_install("github.com/minio/minio", _MINIO),
+            go_install("github.com/minio/minio", asked("minio", _MINIO)),
         ),
         Server(
             "garage",
-            _GARAGE,
+            asked("garage", _GARAGE),
             "the S3 store; about 6 minutes on two cores",
-            cargo_install("garage", _GARAGE, "bundled-libs,lmdb,sqlite"),
+            cargo_install("garage", asked("garage", _GARAGE), "bundled-libs,lmdb,sqlite"),
         ),
         Server(
             "ceph-rgw",
@@ -204,9 +216,9 @@ SERVERS: Mapping[str, Server] = {
         ),
         Server(
             "seaweedfs",
-            _version(MODULE / "seaweedfs", _SEAWEEDFS),
+            asked("seaweedfs", _version(MODULE / "seaweedfs", _SEAWEEDFS)),
             "the S3 store; about 5 minutes on two cores",
-            go_tool(MODULE / "seaweedfs", f"{_SEAWEEDFS}/weed"),
+            go_tool(MODULE / "seaweedfs", f"{_SEAWEEDFS}/weed", _SEAWEEDFS, asked("seaweedfs", "")),
         ),
         Server(
             "etcd",
@@ -293,7 +305,7 @@ def find(name: str) -> Path | None:
         if not os.access(path, os.X_OK) or path.is_dir():
             raise BuildError(f"{wanted.variable} names {path}, which is no program")
         return path.resolve()
-    if wanted.on_path and (found := shutil.which(name)):
+    if wanted.on_path and not is_asked(name) and (found := shutil.which(name)):
         return Path(found)
     return wanted.built if wanted.built.exists() else None
 

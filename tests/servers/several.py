@@ -37,7 +37,7 @@ class List:
         self.path = folder / "stores.yaml"
         self.stores = stores
         self.entries: dict[str, dict[str, Any]] = {
-            name: self._entry(name, store) for name, store in stores.items()
+            name: self.entry(name, store) for name, store in stores.items()
         }
         self.default = next(iter(stores))
         self.write()
@@ -49,7 +49,8 @@ class List:
         new.write_text(yaml.safe_dump(document, sort_keys=False))
         new.rename(self.path)
 
-    def _entry(self, name: str, store: S3Store) -> dict[str, Any]:
+    def entry(self, name: str, store: S3Store) -> dict[str, Any]:
+        """What the list has to say of a store; its files of credentials are written."""
         entry: dict[str, Any] = {"name": name, "backend": name}
         for variable, value in store.environ().items():
             if variable in _URLS:

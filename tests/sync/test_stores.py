@@ -93,7 +93,7 @@ def opened(listed: List, **variables: str) -> Iterator[Hooks]:
         yield made
     finally:
         wait(made.sites.close())
-        listed.entries = {name: listed._entry(name, store) for name, store in listed.stores.items()}
+        listed.entries = {name: listed.entry(name, store) for name, store in listed.stores.items()}
         listed.default = "versitygw"
         listed.write()
 

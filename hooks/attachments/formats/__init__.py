@@ -41,6 +41,7 @@ def _no_path(access: Access) -> str:
 
 
 _bucket: Writer = attrgetter("bucket")
+_buckets: Writer = attrgetter("buckets")
 _access_key: Writer = attrgetter("access_key")
 _endpoint: Writer = attrgetter("endpoint")
 _region: Writer = attrgetter("region")
@@ -67,10 +68,10 @@ FORMATS: Mapping[str, Format] = {
     # What the chart `cluster` has built in, its capital letter too.
     "cnpg": Format({"ACCESS_KEY_ID": _access_key, "ACCESS_SECRET_KEY": _secret, "Region": _region}),
     "barman": Format({"ACCESS_KEY_ID": _access_key, "ACCESS_SECRET_KEY": _secret}),
-    # LokiStack refuses an endpoint with a path.
+    # LokiStack refuses an endpoint with a path. Loki spreads its chunks over several buckets.
     "loki": Format(
         {
-            "bucketnames": _bucket,
+            "bucketnames": _buckets,
             "endpoint": _no_path,
             "access_key_id": _access_key,
             "access_key_secret": _secret,

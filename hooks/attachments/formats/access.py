@@ -23,8 +23,9 @@ class Access:
         region: of the signatures.
         access_key: the user.
         secret: its secret.
-        bucket: the bucket.
+        bucket: the bucket, of several the first.
         ca: the store's own CAs in PEM, None where the system's do.
+        listed: all buckets, where the Secret lists them.
     """
 
     endpoint: str
@@ -33,6 +34,12 @@ class Access:
     secret: Sensitive
     bucket: str = ""
     ca: str | None = None
+    listed: tuple[str, ...] = ()
+
+    @property
+    def buckets(self) -> str:
+        """All buckets with commas between them, for consumers that take several."""
+        return ",".join(self.listed) or self.bucket
 
     @property
     def url(self) -> SplitResult:

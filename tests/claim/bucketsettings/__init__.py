@@ -1,0 +1,1 @@
+"""What a Secret says of its bucket's settings."""

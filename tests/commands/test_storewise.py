@@ -1,0 +1,127 @@
+"""The commands with a list of stores: each store is spoken of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backends.wire.sensitive import Sensitive
+from hooks.commands.cli import main
+from hooks.commands.overview import Row
+from hooks.contract.grant import Grant, Grants, Holding, Kind
+from hooks.contract.status import Keys
+from tests.servers.several import List, running_stores
+from tests.support import PREFIX, Secret
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[List]:
+    with running_stores(tmp_path_factory.mktemp("stores"), "versitygw", "minio") as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _environment(listed: List, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORES_FILE", str(listed.path))
+    monkeypatch.setenv("SIGNING_KEY", "a-key")
+    monkeypatch.setenv("CONFLICT_GUARD", "off")
+    monkeypatch.setenv("KUBERNETES_EVENTS", "off")
+
+
+def secret(name: str, store: str) -> Secret:
+    made = Secret.claiming(f"bucket-{name}", f"user-{name}", "hunter2hunter2")
+    made.document["metadata"]["annotations"][f"{PREFIX}store"] = store
+    return made
+
+
+def test_check_speaks_of_each(listed: List, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert f"ok      versitygw: configuration: versitygw at {listed.stores['versitygw'].url}" in out
+    assert "ok      versitygw: admin rights" in out
+    assert "ok      minio: admin rights" in out
+
+
+def test_one_that_fails_is_told_beside_one_that_does_not(
+    listed: List, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed.entries["minio"]["secret-key-file"] = listed.entries["versitygw"]["secret-key-file"]
+    listed.write()
+    try:
+        assert main(["check"]) == 1
+    finally:
+        listed.entries["minio"] = listed.entry("minio", listed.stores["minio"])
+        listed.write()
+    out = capsys.readouterr().out
+    assert "ok      versitygw: admin rights" in out
+    assert "FAILED  minio: admin rights" in out
+
+
+def test_another_store_than_the_list_says_is_recognised(
+    listed: List, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed.entries["minio"]["endpoint"] = listed.entries["versitygw"]["endpoint"]
+    versitygw = listed.entries.pop("versitygw")
+    listed.default = "minio"
+    listed.write()
+    try:
+        assert main(["check"]) == 1
+    finally:
+        listed.default = "versitygw"
+        minio = listed.entry("minio", listed.stores["minio"])
+        listed.entries = {"versitygw": versitygw, "minio": minio}
+        listed.write()
+    told = capsys.readouterr().out
+    assert "at the endpoint of the store minio looks like VersityGW, but its backend is" in told
+
+
+def test_sync_goes_to_the_store_of_each_secret(
+    listed: List, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets = [secret("one", "versitygw"), secret("two", "minio"), secret("three", "tape")]
+    file = tmp_path / "secrets.yaml"
+    file.write_text(yaml.safe_dump_all([found.document for found in secrets]))
+    for dry_run in (["--dry-run"], []):
+        assert main(["sync", "-f", str(file), "-o", "json", *dry_run]) == 1
+        rows = json.loads(capsys.readouterr().out)
+        assert [(row["store"], row["status"]) for row in rows] == [
+            ("versitygw", "Ready"),
+            ("minio", "Ready"),
+            (None, "Skipped"),
+        ]
+        made = {name: "bucket-one" in store.names()[1] for name, store in listed.stores.items()}
+        assert made == {"versitygw": not dry_run, "minio": False}
+    assert "bucket-two" in listed.stores["minio"].names()[1]
+    main(["sync", "-f", str(file)])
+    header, *_ = capsys.readouterr().out.splitlines()
+    assert header.split()[:3] == ["SECRET", "STORE", "STATUS"]
+
+
+@pytest.mark.parametrize(
+    ("granted", "asked", "shown"),
+    [
+        ("minio", "", "minio"),
+        ("minio", "garage", "minio"),
+        ("", "garage", "garage"),
+        ("default", "", None),
+    ],
+)
+def test_status_tells_the_store_that_the_grant_names(
+    granted: str, asked: str, shown: str | None
+) -> None:
+    held = Holding(1_700_000_000, Kind.OWN)
+    grant = Grant("user", held, {"bucket": held})
+    annotations = {f"{PREFIX}store": asked} if asked else {}
+    if granted:
+        grants = Grants(Sensitive("a-key"), stores=(granted,))
+        annotations[f"{PREFIX}grants"] = grants.issue("uid", grant, 1_700_000_000)
+    metadata = {"namespace": "team", "name": "app", "annotations": annotations}
+    row = Row.of({"metadata": metadata}, Keys(f"{PREFIX}enabled"))
+    assert row.store == shown
+    assert row.document().get("store") == shown

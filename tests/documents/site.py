@@ -1,0 +1,75 @@
+"""The documents as a site: what MkDocs can't know by itself.
+
+MkDocs calls the two functions below, see `mkdocs.yml`. Pages that stand outside the folder of the
+documents become pages of the site, and links read as on GitHub: to a page, or to a file of the
+repository that is none.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[2]
+ELSEWHERE: Mapping[str, str] = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "vulnerabilities.md",
+    "helm/README.md": "chart.md",
+}
+"""Pages of the site that are files outside `docs`, by their places in the repository."""
+
+_BRANCH = "main"
+_LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]*)(#[^)\s]*)?(?=\))")
+_FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that stand elsewhere."""
+    for place, page in ELSEWHERE.items():
+        files.append(File.generated(config, page, content=(ROOT / place).read_text()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A page whose links lead to where they lead on GitHub."""
+    uri = page.file.src_uri
+    place = {found: here for here, found in ELSEWHERE.items()}.get(uri, f"docs/{uri}")
+    return relinked(markdown, place, uri, str(config.repo_url))
+
+
+def relinked(markdown: str, place: str, uri: str, repository: str) -> str:
+    """A page's text with its links as the site needs them.
+
+    Args:
+        markdown: the text.
+        place: where it stands in the repository.
+        uri: where it stands in the site's sources.
+        repository: the repository's address, for files that are no page.
+    """
+
+    def target(found: re.Match[str]) -> str:
+        path, anchor = found[1], found[2] or ""
+        if not path:
+            return found[0]
+        there = posixpath.normpath(posixpath.join(posixpath.dirname(place), path))
+        page = ELSEWHERE.get(there)
+        if page is None and there.startswith("docs/") and (ROOT / there).is_file():
+            page = there.removeprefix("docs/")
+        if page is not None:
+            return posixpath.relpath(page, posixpath.dirname(uri) or ".") + anchor
+        kind = "tree" if (ROOT / there).is_dir() else "blob"
+        return f"{repository}/{kind}/{_BRANCH}/{there}{anchor}"
+
+    parts, at = [], 0
+    for fence in _FENCE.finditer(markdown):
+        parts += [_LINK.sub(target, markdown[at : fence.start()]), fence[0]]
+        at = fence.end()
+    return "".join([*parts, _LINK.sub(target, markdown[at:])])

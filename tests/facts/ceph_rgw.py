@@ -1,0 +1,234 @@
+"""Ceph RGW: the rows of docs/stores/ceph-rgw.md."""
+
+from __future__ import annotations
+
+from tests.facts.fact import Facts
+from tests.facts.wire import (
+    SECRET,
+    admin,
+    allow,
+    answers_to_probes,
+    call,
+    deleted_by_deleting,
+    deleted_with_unfinished_upload,
+    fresh,
+    owner,
+    policy,
+    tenant,
+    write_that_makes_nothing,
+)
+from tests.servers.ceph_rgw import CephRefusal, CephRGWStore
+from tests.servers.s3 import code_of
+
+FACTS: Facts[CephRGWStore] = Facts("ceph-rgw")
+
+
+def refusal(store: CephRGWStore, method: str, resource: str, **query: str) -> str:
+    """The code that a call of the admin API ends with; "accepted" if it goes well."""
+    try:
+        store.call(method, resource, {key.replace("_", "-"): query[key] for key in query})
+    except CephRefusal as error:
+        return str(error)
+    return "accepted"
+
+
+@FACTS.known(
+    "answers",
+    "403 InvalidAccessKeyId, 403 SignatureDoesNotMatch, 404 NoSuchBucket, 403 AccessDenied, 200",
+)
+def _(store: CephRGWStore) -> str:
+    return answers_to_probes(store, "acl")
+
+
+@FACTS.known("any-region", "200")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    return str(call(store, mine, "GET", bucket, {"acl": ""}, region="eu-central-1"))
+
+
+@FACTS.known("owner-in-acl", "the owner")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    told = call(store, mine, "GET", bucket, {"acl": ""}).text("ID")
+    return "the owner" if told == mine[0] else told
+
+
+@FACTS.known("suspended", "403 UserSuspended, with another secret 403 SignatureDoesNotMatch")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    store.call("POST", "user", {"uid": mine[0], "suspended": "true"})
+    right = call(store, mine, "GET", bucket, {"acl": ""})
+    wrong = call(store, (mine[0], SECRET + "-wrong"), "GET", bucket, {"acl": ""})
+    return f"{right}, with another secret {wrong}"
+
+
+@FACTS.known("user-twice", "UserAlreadyExists; another's key KeyExists, and no user is made")
+def _(store: CephRGWStore) -> str:
+    mine, other = tenant(store), fresh()
+    same = {"uid": mine[0], "display_name": mine[0], "access_key": mine[0], "secret_key": SECRET}
+    twice = refusal(store, "PUT", "user", **same)
+    taken = refusal(store, "PUT", "user", **{**same, "uid": other})
+    made = "no user is made" if store.user(other) is None else "the user is made"
+    return f"{twice}; another's key {taken}, and {made}"
+
+
+@FACTS.known("parameters-in-a-body", "501 NotImplemented")
+def _(store: CephRGWStore) -> str:
+    body = f"uid={fresh()}&display-name=x".encode()
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    return str(call(store, admin(store), "PUT", "admin/user", body=body, headers=headers))
+
+
+@FACTS.known("max-buckets", "-1 makes none: 403 AccessDenied; 0 makes any: 200")
+def _(store: CephRGWStore) -> str:
+    mine = tenant(store)
+    told = {}
+    for limit in ("-1", "0"):
+        store.call("POST", "user", {"uid": mine[0], "max-buckets": limit})
+        told[limit] = call(store, mine, "PUT", fresh())
+    return f"-1 makes none: {told['-1']}; 0 makes any: {told['0']}"
+
+
+@FACTS.known("unknown-access-key", "AccessDenied")
+def _(store: CephRGWStore) -> str:
+    return refusal(store, "GET", "user", access_key=fresh())
+
+
+@FACTS.known("missing", "user NoSuchUser, bucket NoSuchBucket, link to a missing user NoSuchKey")
+def _(store: CephRGWStore) -> str:
+    _, bucket = owner(store)
+    user = refusal(store, "GET", "user", uid=fresh())
+    missing = refusal(store, "GET", "bucket", bucket=fresh())
+    link = refusal(store, "PUT", "bucket", bucket=bucket, uid=fresh())
+    return f"user {user}, bucket {missing}, link to a missing user {link}"
+
+
+@FACTS.known("new-secret", "the old refused with 403 SignatureDoesNotMatch at once")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    store.set_secret(mine[0], SECRET + "-new")
+    old = call(store, mine, "GET", bucket, {"acl": ""})
+    return f"the old refused with {old} at once"
+
+
+@FACTS.known("link-resets-acl", "ACL grants gone, policy kept")
+def _(store: CephRGWStore) -> str:
+    (mine, bucket), reader = owner(store), tenant(store)
+    document = policy(allow(f"arn:aws:iam:::user/{mine[0]}", ["s3:*"], bucket))
+    call(store, mine, "PUT", bucket, {"policy": ""}, body=document)
+    with store.s3(*mine) as client:
+        client.put_bucket_acl(Bucket=bucket, GrantRead=f"id={reader[0]}")
+        before = len(client.get_bucket_acl(Bucket=bucket)["Grants"])
+    store.change_owner(bucket, mine[0])
+    with store.s3(*mine) as client:
+        after = [
+            grant
+            for grant in client.get_bucket_acl(Bucket=bucket)["Grants"]
+            if grant["Grantee"].get("ID") == reader[0]
+        ]
+    kept = call(store, mine, "GET", bucket, {"policy": ""}).status == 200
+    grants = "kept" if after else "gone"
+    return f"ACL grants {grants if before else 'never there'}, policy {'kept' if kept else 'gone'}"
+
+
+@FACTS.known("objects-stay-the-writers", "the new owner AccessDenied, the former owner reads it")
+def _(store: CephRGWStore) -> str:
+    (mine, bucket), heir = owner(store), tenant(store)
+    store.put(bucket, "old", b"x", as_user=mine)
+    store.change_owner(bucket, heir[0])
+    new, former = (store.get(bucket, "old", as_user=who) for who in (heir, mine))
+    told = "reads it" if former == b"x" else str(former)
+    return f"the new owner {new!s}, the former owner {told}"
+
+
+@FACTS.known("quota-of-objects-alone", "403 QuotaExceeded for an object of one byte")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    quota = {"quota": "", "bucket": bucket, "uid": mine[0], "enabled": "true", "max-objects": "9"}
+    store.call("PUT", "bucket", quota)
+    answer = call(store, mine, "PUT", f"{bucket}/one", body=b"x")
+    return f"{answer} for an object of one byte"
+
+
+@FACTS.known("own-bucket-twice", "200")
+def _(store: CephRGWStore) -> str:
+    bucket = fresh()
+    store.create_bucket(bucket)
+    return str(call(store, admin(store), "PUT", bucket))
+
+
+@FACTS.known("user-with-buckets", "BucketAlreadyExists")
+def _(store: CephRGWStore) -> str:
+    mine, _ = owner(store)
+    return refusal(store, "DELETE", "user", uid=mine[0])
+
+
+@FACTS.known("deleted-user-owns", "still the deleted user's, and had by who is made anew")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    store.delete_user(mine[0])
+    left = store.bucket(bucket)["owner"]
+    tenant(store, mine[0])
+    again = call(store, mine, "GET", bucket, {"acl": ""})
+    if left == mine[0] and again.status == 200:
+        return "still the deleted user's, and had by who is made anew"
+    return f"owner {left}, then {again}"
+
+
+@FACTS.known("dollar-in-uid", "made as the user b of the tenant a")
+def _(store: CephRGWStore) -> str:
+    prefix, name = fresh(), fresh()
+    uid = f"{prefix}${name}"
+    made = store.call("PUT", "user", {"uid": uid, "display-name": uid})
+    if (made.get("tenant"), made["user_id"]) == (prefix, name):
+        return "made as the user b of the tenant a"
+    return f"tenant {made.get('tenant')!r}, user {made['user_id']!r}"
+
+
+@FACTS.known(
+    "delete-of-a-setting-deletes",
+    "accelerate 204, and the bucket is gone; encryption 204, and the bucket is gone",
+)
+def _(store: CephRGWStore) -> str:
+    return deleted_by_deleting(store, "accelerate", "encryption")
+
+
+@FACTS.known("policy-of-another-bucket", "204")
+def _(store: CephRGWStore) -> str:
+    (mine, bucket), (_, other) = owner(store), owner(store)
+    document = policy(allow(f"arn:aws:iam:::user/{mine[0]}", ["s3:GetObject"], other))
+    return str(call(store, mine, "PUT", bucket, {"policy": ""}, body=document))
+
+
+@FACTS.known("deny-all-locks-all-out", "owner 403 AccessDenied, operator 403 AccessDenied")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    document = policy(allow("*", ["s3:*"], bucket, "Deny"))
+    call(store, mine, "PUT", bucket, {"policy": ""}, body=document)
+    told = [call(store, who, "GET", bucket, {"acl": ""}) for who in (mine, admin(store))]
+    return f"owner {told[0]}, operator {told[1]}"
+
+
+@FACTS.known("write-that-makes-nothing", "writer 404 NoSuchUpload, reader 403 AccessDenied")
+def _(store: CephRGWStore) -> str:
+    (mine, bucket), reader = owner(store), tenant(store)
+    shared = allow(f"arn:aws:iam:::user/{reader[0]}", ["s3:GetObject", "s3:ListBucket"], bucket)
+    call(store, mine, "PUT", bucket, {"policy": ""}, body=policy(shared))
+    told = [write_that_makes_nothing(store, who, bucket) for who in (mine, reader)]
+    return f"writer {told[0]}, reader {told[1]}"
+
+
+@FACTS.known("unfinished-upload", "deleted")
+def _(store: CephRGWStore) -> str:
+    return deleted_with_unfinished_upload(store)
+
+
+@FACTS.known("versions-keep-a-bucket", "BucketNotEmpty")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    with store.s3(*mine) as client:
+        enabled = {"Status": "Enabled"}
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=enabled)
+        client.put_object(Bucket=bucket, Key="one", Body=b"x")
+        client.delete_object(Bucket=bucket, Key="one")
+        return code_of(lambda: client.delete_bucket(Bucket=bucket)) or "deleted"

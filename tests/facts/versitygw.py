@@ -1,0 +1,254 @@
+"""VersityGW: the rows of docs/stores/versitygw.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+# Only to write XML; what the store answers is read with defusedxml.
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from tests.facts.fact import Facts
+from tests.facts.wire import (
+    SECRET,
+    Answer,
+    admin,
+    allow,
+    answers_to_probes,
+    call,
+    deleted_by_deleting,
+    deleted_with_unfinished_upload,
+    fresh,
+    owner,
+    policy,
+    tenant,
+    write_that_makes_nothing,
+)
+from tests.servers.s3 import Credentials, code_of
+from tests.servers.store import Store, running_store
+
+FACTS: Facts[Store] = Facts("versitygw")
+
+
+def account(store: Store, name: str, *, secret: str = SECRET, role: str = "user") -> Answer:
+    """create-user, as it is answered."""
+    root = Element("Account")
+    for tag, text in (("Access", name), ("Secret", secret), ("Role", role)):
+        SubElement(root, tag).text = text
+    return call(store, admin(store), "PATCH", "create-user", body=tostring(root))
+
+
+def seen_owner(store: Store, by: Credentials, bucket: str) -> str:
+    answer = call(store, by, "GET", bucket, {"acl": ""})
+    return answer.text("ID") if answer.status == 200 else str(answer)
+
+
+@FACTS.known(
+    "answers",
+    "403 InvalidAccessKeyId, 403 SignatureDoesNotMatch, 404 NoSuchBucket, 403 AccessDenied, 200",
+)
+def _(store: Store) -> str:
+    return answers_to_probes(store, "acl")
+
+
+@FACTS.known("owner-in-acl", "the owner, to the owner and to a reader whom its policy lets in")
+def _(store: Store) -> str:
+    (mine, bucket), reader = owner(store), tenant(store)
+    shared = policy(allow(mine[0], ["s3:*"], bucket), allow(reader[0], ["s3:*"], bucket))
+    call(store, mine, "PUT", bucket, {"policy": ""}, body=shared)
+    told = {seen_owner(store, who, bucket) for who in (mine, reader)}
+    if told == {mine[0]}:
+        return "the owner, to the owner and to a reader whom its policy lets in"
+    return ", ".join(sorted(told))
+
+
+@FACTS.known("region", "400 AuthorizationHeaderMalformed")
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    return str(call(store, mine, "GET", bucket, {"acl": ""}, region="eu-central-1"))
+
+
+@FACTS.known("owner-change-drops-policy", "policy gone, CORS kept, tags kept")
+def _(store: Store) -> str:
+    (mine, bucket), heir = owner(store), tenant(store)
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://example.org"]}
+    with store.s3(*mine) as client:
+        client.put_bucket_policy(
+            Bucket=bucket, Policy=policy(allow(mine[0], ["s3:*"], bucket)).decode()
+        )
+        client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+        client.put_bucket_tagging(
+            Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "a"}]}
+        )
+    store.change_owner(bucket, heir[0])
+    with store.s3(*heir) as client:
+        left = {
+            "policy": code_of(lambda: client.get_bucket_policy(Bucket=bucket)),
+            "CORS": code_of(lambda: client.get_bucket_cors(Bucket=bucket)),
+            "tags": code_of(lambda: client.get_bucket_tagging(Bucket=bucket)),
+        }
+    return ", ".join(f"{name} {'gone' if code else 'kept'}" for name, code in left.items())
+
+
+@FACTS.known("same-owner-drops-policy", "404 NoSuchBucketPolicy")
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    document = policy(allow(mine[0], ["s3:*"], bucket))
+    call(store, mine, "PUT", bucket, {"policy": ""}, body=document)
+    store.change_owner(bucket, mine[0])
+    return str(call(store, mine, "GET", bucket, {"policy": ""}))
+
+
+@FACTS.known("policy-locks-owner-out", "403 AccessDenied, then 200 with the owner set once more")
+def _(store: Store) -> str:
+    (mine, bucket), reader = owner(store), tenant(store)
+    document = policy(allow(reader[0], ["s3:GetObject"], bucket))
+    call(store, mine, "PUT", bucket, {"policy": ""}, body=document)
+    before = call(store, mine, "GET", bucket, {"acl": ""})
+    store.change_owner(bucket, mine[0])
+    after = call(store, mine, "GET", bucket, {"acl": ""})
+    return f"{before}, then {after} with the owner set once more"
+
+
+@FACTS.known(
+    "policy-principals", "bare name 204, ARN 400 MalformedPolicy, unknown 400 MalformedPolicy"
+)
+def _(store: Store) -> str:
+    (mine, bucket), reader = owner(store), tenant(store)
+    principals = {
+        "bare name": reader[0],
+        "ARN": f"arn:aws:iam:::user/{reader[0]}",
+        "unknown": fresh(),
+    }
+    told = []
+    for word, principal in principals.items():
+        document = policy(allow(mine[0], ["s3:*"], bucket), allow(principal, ["s3:*"], bucket))
+        told.append(f"{word} {call(store, mine, 'PUT', bucket, {'policy': ''}, body=document)}")
+    return ", ".join(told)
+
+
+@FACTS.known("user-twice", "409 XAdminUserExists")
+def _(store: Store) -> str:
+    return str(account(store, tenant(store)[0]))
+
+
+@FACTS.known("unknown-role", "400 XAdminInvalidArgument")
+def _(store: Store) -> str:
+    return str(account(store, fresh(), role="owner"))
+
+
+@FACTS.known("not-an-admin", "403 XAdminAccessDenied")
+def _(store: Store) -> str:
+    return str(call(store, tenant(store), "PATCH", "list-users"))
+
+
+@FACTS.known("missing-user", "update 404 XAdminUserNotFound, delete 200")
+def _(store: Store) -> str:
+    body = tostring(Element("MutableProps"))
+    query = {"access": fresh()}
+    updated = call(store, admin(store), "PATCH", "update-user", query, body=body)
+    return f"update {updated}, delete {call(store, admin(store), 'PATCH', 'delete-user', query)}"
+
+
+@FACTS.known("odd-access-keys", "made 201, used 400 AuthorizationHeaderMalformed")
+def _(store: Store) -> str:
+    name = f"{fresh()}/x"
+    made = account(store, name)
+    return f"made {made}, used {call(store, (name, SECRET), 'GET', fresh(), {'acl': ''})}"
+
+
+@FACTS.known("empty-secret", "made 201, used 403 SignatureDoesNotMatch")
+def _(store: Store) -> str:
+    name = fresh()
+    made = account(store, name, secret="")
+    return f"made {made}, used {call(store, (name, SECRET), 'GET', fresh(), {'acl': ''})}"
+
+
+@FACTS.known("user-makes-no-bucket", "403 AccessDenied")
+def _(store: Store) -> str:
+    return str(call(store, tenant(store), "PUT", fresh()))
+
+
+@FACTS.known("bucket-twice", "409 BucketAlreadyOwnedByYou, 409 BucketAlreadyExists")
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    told = []
+    for name in (mine[0], tenant(store)[0]):
+        headers = {"x-vgw-owner": name}
+        told.append(str(call(store, admin(store), "PATCH", f"{bucket}/create", headers=headers)))
+    return ", ".join(told)
+
+
+@FACTS.known("deleted-user-owns", "still the deleted user's, and had by who is made anew")
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    store.delete_user(mine[0])
+    left = store.owner(bucket)
+    tenant(store, mine[0])
+    again = call(store, mine, "GET", bucket, {"acl": ""})
+    if left == mine[0] and again.status == 200:
+        return "still the deleted user's, and had by who is made anew"
+    return f"owner {left}, then {again}"
+
+
+@FACTS.known("lifecycle", "501 NotImplemented")
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    return str(call(store, mine, "GET", bucket, {"lifecycle": ""}))
+
+
+@FACTS.known("versioning-needs-folder", "read 200, set 501 VersioningNotConfigured")
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    with store.s3(*mine) as client:
+        enabled = {"Status": "Enabled"}
+        code = code_of(
+            lambda: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=enabled)
+        )
+    read = call(store, mine, "GET", bucket, {"versioning": ""})
+    return f"read {read}, set 501 {code}"
+
+
+@FACTS.known("write-that-makes-nothing", "writer 404 NoSuchUpload, reader 403 AccessDenied")
+def _(store: Store) -> str:
+    (mine, bucket), reader = owner(store), tenant(store)
+    shared = policy(
+        allow(mine[0], ["s3:*"], bucket),
+        allow(reader[0], ["s3:GetObject", "s3:ListBucket"], bucket),
+    )
+    call(store, mine, "PUT", bucket, {"policy": ""}, body=shared)
+    told = [write_that_makes_nothing(store, who, bucket) for who in (mine, reader)]
+    return f"writer {told[0]}, reader {told[1]}"
+
+
+@FACTS.known("unfinished-upload", "deleted")
+def _(store: Store) -> str:
+    return deleted_with_unfinished_upload(store)
+
+
+@FACTS.known("delete-of-a-setting-deletes", "accelerate 204, and the bucket is gone")
+def _(store: Store) -> str:
+    return deleted_by_deleting(store, "accelerate")
+
+
+@FACTS.known("object-lock-with-owner", "the tenant's, with object lock")
+def _(store: Store) -> str:
+    mine, bucket = tenant(store), fresh()
+    headers = {"x-vgw-owner": mine[0], "x-amz-bucket-object-lock-enabled": "true"}
+    made = call(store, admin(store), "PATCH", f"{bucket}/create", headers=headers)
+    lock = call(store, mine, "GET", bucket, {"object-lock": ""})
+    if lock.text("ObjectLockEnabled") == "Enabled" and store.owner(bucket) == mine[0]:
+        return "the tenant's, with object lock"
+    return f"{made}, {lock}"
+
+
+@FACTS.known(
+    "single-account", "probe 404 XAdminUserNotFound, create-user 501 XAdminMethodNotSupported"
+)
+def _(store: Store) -> str:
+    with TemporaryDirectory() as folder:
+        program = Path(store.process.command[0])
+        # Its last two arguments are where the users are kept otherwise.
+        with running_store(program, Path(folder), extra_args=["--iam-dir", ""]) as single:
+            probe = call(single, (fresh(), SECRET), "GET", fresh(), {"acl": ""})
+            return f"probe {probe}, create-user {account(single, fresh())}"
