@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from backends.bucketsettings import Document, Setting, SettingName, SettingSupport
+from backends.sharing import Access, Sharing
 from backends.wire.breaker import Breaker
 from backends.wire.deadline import Deadline
 from backends.wire.proxies import Proxies
@@ -64,6 +65,7 @@ class Claim:
     """``enabled`` or ``suspended``."""
     origin: str = ""
     """Where it comes from, for a store that lets users be labelled."""
+    access: Access | None = None  # to a bucket that stays another's; None for one of its own
     settings: tuple[Setting, ...] = ()
     """What is to be made of the bucket as its owner; see :class:`BucketSettings`."""
     more_buckets: tuple[str, ...] = ()
@@ -271,6 +273,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def sharing(self) -> Sharing | None:
+        """How a second user gets access to a bucket; None where the store can't have one."""
+        ...
+
+    @property
     def bucket_settings(self) -> BucketSettings:
         """Reads and writes the settings of buckets."""
         ...
@@ -319,7 +326,8 @@ class Backend(Protocol):
         """Removes the settings that an owner can make, so that the next inherits none of them.
 
         That is the bucket's policy, and lifecycle rules, CORS, website, notifications and
-        replication as far as the store has them; never an object, nor versioning, lock or quota.
+        replication as far as the store has them, and every access that was shared; never an object,
+        nor versioning, lock or quota.
         A bucket that is gone is no error.
         """
         ...

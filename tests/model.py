@@ -6,13 +6,14 @@ The conformance suite runs on it too, so that it can't drift from what the real 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.bucketsettings import SettingName
 from backends.errors import NotEmpty, Unsupported
+from backends.sharing import Access
 from backends.wire.deadline import Deadline
 from tests.modelsettings import SUPPORT, ModelSettings
 
@@ -47,6 +48,8 @@ class ModelStore:
     versioning: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     """What owners have made of their buckets: a policy, say."""
+    shared: dict[str, dict[str, Access]] = field(default_factory=dict)
+    """Of each bucket, who has access beside its owner."""
     roles: frozenset[str] = frozenset({"user", "userplus", "admin"})
     names_owners: bool = True
     features: frozenset[str] = frozenset({"quota_bytes", "quota_objects", "versioning"})
@@ -76,19 +79,28 @@ class ModelStore:
     def administrator(self) -> str:
         return ADMINISTRATOR
 
+    @property
+    def sharing(self) -> ModelSharing:
+        return ModelSharing(self, self._called)
+
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         await self._called("probe")
+        gap = self.gap(claim)
+        owner = self.owners.get(claim.bucket)
+        return Probe(gap, owner if self.names_owners and gap is Gap.ACCEPTED else None)
+
+    def gap(self, claim: Claim, guests: Mapping[str, Access] | None = None) -> Gap:
+        """What is missing; `guests` may have the bucket as well as its owner."""
         account = self.accounts.get(claim.user)
         if account is None or account.disabled:
-            return Probe(Gap.NO_USER)
+            return Gap.NO_USER
         if account.secret != claim.secret.reveal():
-            return Probe(Gap.WRONG_SECRET)
+            return Gap.WRONG_SECRET
         if claim.bucket not in self.owners:
-            return Probe(Gap.NO_BUCKET)
-        owner = self.owners[claim.bucket]
-        if owner != claim.user and account.role != "admin":
-            return Probe(Gap.DENIED)
-        return Probe(Gap.ACCEPTED, owner if self.names_owners else None)
+            return Gap.NO_BUCKET
+        if self.owners[claim.bucket] == claim.user or account.role == "admin":
+            return Gap.ACCEPTED
+        return Gap.ACCEPTED if claim.user in (guests or {}) else Gap.DENIED
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         await self._called("find_user")
@@ -154,6 +166,7 @@ class ModelStore:
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         await self._called("wipe")
         self.settings.pop(bucket, None)
+        self.shared.pop(bucket, None)
         self.bucket_settings.forget(bucket, kept=SettingName.LOCK)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
@@ -179,6 +192,7 @@ class ModelStore:
         self.quotas.pop(name, None)
         self.versioning.pop(name, None)
         self.settings.pop(name, None)
+        self.shared.pop(name, None)
         self.bucket_settings.forget(name)
         return True
 
@@ -222,3 +236,42 @@ class ModelStore:
         self.calls.append(operation)
         # In a thread, since it may block: a store that is slow to answer.
         await asyncio.to_thread(self.before, operation)
+
+
+@dataclass(frozen=True)
+class ModelSharing:
+    """An implementation of :class:`backends.sharing.Sharing` beside it."""
+
+    store: ModelStore
+    called: Callable[[str], Awaitable[None]]
+
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        await self.called("probe_access")
+        return Probe(self.store.gap(claim, self._of(claim.bucket)))
+
+    async def may_write(self, claim: Claim, deadline: Deadline) -> bool:
+        await self.called("probe_write")
+        found = self._of(claim.bucket).get(claim.user)
+        return found is Access.READ_WRITE or self.store.gap(claim) is Gap.ACCEPTED
+
+    async def shares(self, bucket: str, deadline: Deadline) -> Mapping[str, Access]:
+        await self.called("shares")
+        return dict(self._of(bucket))
+
+    async def share(self, claim: Claim, deadline: Deadline) -> bool:
+        await self.called("share")
+        guests = self._of(claim.bucket)
+        owner = self.store.owners.get(claim.bucket)
+        if owner is None or owner == claim.user or claim.user not in self.store.accounts:
+            return False
+        if claim.access is None or guests.get(claim.user) is claim.access:
+            return False
+        self.store.shared[claim.bucket] = {**guests, claim.user: claim.access}
+        return True
+
+    async def unshare(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        await self.called("unshare")
+        return self.store.shared.get(bucket, {}).pop(user, None) is not None
+
+    def _of(self, bucket: str) -> Mapping[str, Access]:
+        return self.store.shared.get(bucket, {})

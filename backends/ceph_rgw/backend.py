@@ -24,8 +24,9 @@ from backends.ceph_rgw.api import AdminApi, names
 from backends.ceph_rgw.errors import ABSENT, CODES
 from backends.ceph_rgw.handover import UPLOADS, Found, Handover
 from backends.ceph_rgw.names import is_usable_secret, require_usable
+from backends.ceph_rgw.sharing import Sharing
 from backends.errors import NotEmpty, ServerFault, Unsupported
-from backends.wire import xmlbody
+from backends.wire import policydocument, xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS, Buckets
 from backends.wire.deadline import Deadline
 from backends.wire.settings import S3Settings, lock_header
@@ -49,6 +50,7 @@ class CephRGW:
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api, self._admin)
         self._handover = Handover(self._s3, self._api, self._accounts, self._admin)
+        self.sharing = Sharing(self._s3, self._handover)
 
     @property
     def bucket_settings(self) -> S3Settings:
@@ -121,7 +123,7 @@ class CephRGW:
             return False
         if not answer.ok:
             raise CODES.error(answer, admin=False)
-        return bool(policy.others(policy.parse(answer.body)))
+        return bool(policy.others(policydocument.parse(answer.body)))
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Asks for the user's, and for all where there is none: a bucket keeps a gone one's."""

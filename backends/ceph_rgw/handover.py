@@ -16,7 +16,7 @@ from backends.ceph_rgw.accounts import Accounts, is_account
 from backends.ceph_rgw.api import AdminApi, document
 from backends.ceph_rgw.errors import ABSENT, CODES, owners_error
 from backends.errors import ServerFault, Withheld
-from backends.wire import jsonbody, xmlbody
+from backends.wire import jsonbody, policydocument, xmlbody
 from backends.wire.buckets import Buckets
 from backends.wire.deadline import Deadline
 from backends.wire.signing import SignedClient
@@ -195,6 +195,40 @@ class Handover:
                 await self._write(found.name, signer, bare, deadline)
         await buckets.remove_settings(found.name, _SETTINGS, deadline)
 
+    async def policy(self, found: Found, deadline: Deadline) -> policydocument.Document | None:
+        """The bucket's policy as its owner reads it; None for none.
+
+        Raises:
+            Withheld: there is no owner who could, or its policy forbids it.
+        """
+        return await self._policy(found.name, await self._owner(found, deadline), deadline)
+
+    async def write_policy(
+        self, found: Found, document: policydocument.Document | None, deadline: Deadline
+    ) -> None:
+        """Writes the bucket's policy as its owner, or removes it.
+
+        Raises:
+            Withheld: there is no owner who could, or its policy forbids it.
+            Unsupported: it is too long.
+        """
+        signer = await self._owner(found, deadline)
+        if document is None:
+            await Buckets(self._s3, signer, owners_error).remove_settings(
+                found.name, {"policy": frozenset({"NoSuchBucketPolicy"})}, deadline
+            )
+        else:
+            await self._write(found.name, signer, document, deadline)
+
+    async def _owner(self, found: Found, deadline: Deadline) -> Credentials:
+        """Who owns the bucket, and nobody in its place."""
+        if found.owner == await self._accounts.own_name(deadline):
+            return self._admin
+        account = await self._accounts.find(found.owner, deadline)
+        if account is None or account.credentials is None:
+            raise Withheld("The bucket's owner is gone or suspended on the store, or an account.")
+        return account.credentials
+
     async def _signer(self, found: Found, deadline: Deadline) -> Credentials:
         """Who may write the bucket's settings: its owner.
 
@@ -242,7 +276,7 @@ class Handover:
 
     async def _policy(
         self, bucket: str, signer: Credentials, deadline: Deadline
-    ) -> policy.Document | None:
+    ) -> policydocument.Document | None:
         answer = await self._s3.request(
             "GET",
             [bucket],
@@ -255,10 +289,14 @@ class Handover:
             return None
         if not answer.ok:
             raise owners_error(answer)
-        return policy.parse(answer.body)
+        return policydocument.parse(answer.body)
 
     async def _write(
-        self, bucket: str, signer: Credentials, document: policy.Document, deadline: Deadline
+        self,
+        bucket: str,
+        signer: Credentials,
+        document: policydocument.Document,
+        deadline: Deadline,
     ) -> None:
         answer = await self._s3.request(
             "PUT",

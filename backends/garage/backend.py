@@ -24,6 +24,7 @@ from backends.capabilities import CAPABILITIES
 from backends.errors import NotEmpty, ServerFault, Unsupported
 from backends.garage.api import AdminApi, bucket_id, document
 from backends.garage.errors import CODES
+from backends.garage.sharing import Sharing
 from backends.wire import jsonbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS
 from backends.wire.deadline import Deadline
@@ -51,6 +52,7 @@ class Garage:
         self._s3 = SignedClient(connection.endpoint, connection, observe)
         self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
         self._api = AdminApi(connection, observe)
+        self.sharing = Sharing(self._s3, self._api, self._bucket, self._explained)
 
     @property
     def bucket_settings(self) -> S3Settings:
@@ -69,16 +71,7 @@ class Garage:
         permission alike: only then the admin API is asked which it is.
         """
         answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
-        gap = CODES.gap(answer)
-        if gap is not Gap.DENIED:
-            return Probe(gap)
-        key = await self._key(claim.user, deadline)
-        # Whatever else is wrong with an expired key: it is as good as none.
-        if key is None or key.get("expired"):
-            return Probe(Gap.NO_USER)
-        if key.get("secretAccessKey") != claim.secret.reveal():
-            return Probe(Gap.WRONG_SECRET)
-        return Probe(Gap.DENIED)
+        return Probe(await self._explained(claim, CODES.gap(answer), deadline))
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The key; none is ever an administrator. An expired one counts as disabled."""
@@ -193,7 +186,10 @@ class Garage:
         return await self._permit("AllowBucketKey", bucket, claim.user, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
-        """Switches the website off, and removes CORS and lifecycle rules; it has no policies."""
+        """Switches the website off, and removes CORS, lifecycle rules and what was shared.
+
+        It has no policies.
+        """
         found = await self._bucket(bucket, deadline)
         if found is None:
             return
@@ -202,6 +198,7 @@ class Garage:
         )
         if answer.code != "NoSuchBucket":
             CODES.require(answer)
+        await self.sharing.revoke(found, deadline)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         """Takes all three permissions from a key that owns the bucket."""
@@ -283,6 +280,18 @@ class Garage:
         """Closes the connections."""
         await self._s3.close()
         await self._api.close()
+
+    async def _explained(self, claim: Claim, gap: Gap, deadline: Deadline) -> Gap:
+        """What AccessDenied really says of a tenant."""
+        if gap is not Gap.DENIED:
+            return gap
+        key = await self._key(claim.user, deadline)
+        # Whatever else is wrong with an expired key: it is as good as none.
+        if key is None or key.get("expired"):
+            return Gap.NO_USER
+        if key.get("secretAccessKey") != claim.secret.reveal():
+            return Gap.WRONG_SECRET
+        return Gap.DENIED
 
     async def _key(self, name: str, deadline: Deadline) -> dict[str, Any] | None:
         answer = await self._api.get("GetKeyInfo", deadline, id=name, showSecretKey="true")

@@ -25,6 +25,7 @@ from backends.minio.api import AdminApi, Reply
 from backends.minio.errors import CODES, NO_SUCH_USER, NO_USER_BUT, NO_USERS_NAME
 from backends.minio.ownership import PREFIX, Ownership, group_of
 from backends.minio.policy import grants_administration
+from backends.minio.sharing import Sharing
 from backends.wire import jsonbody
 from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
@@ -58,6 +59,7 @@ class MinIO:
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api)
         self._ownership = Ownership(self._api, self._accounts)
+        self.sharing = Sharing(self._s3, self._api, self._ownership, self._exists)
         self._cleanup = Cleanup()
 
     @property
@@ -176,6 +178,7 @@ class MinIO:
             # A bucket of this name may have been somebody's before.
             others = await self._ownership.owners(claim.bucket, deadline) - {claim.user}
             await self._ownership.take(claim.bucket, others, deadline)
+            await self.sharing.revoke(claim.bucket, deadline)
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -194,13 +197,14 @@ class MinIO:
         return await self._ownership.give(claim.bucket, claim.user, deadline) is not None
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
-        """Removes policy, lifecycle rules, replication and notifications.
+        """Removes policy, lifecycle rules, replication, notifications and what was shared.
 
         CORS and website are no settings of a bucket's here, and a DELETE of what MinIO doesn't
         know deletes the bucket: so nothing else is called.
         """
         await self._buckets.remove_settings(bucket, _SETTINGS, deadline)
         await self._buckets.remove_notifications(bucket, deadline)
+        await self.sharing.revoke(bucket, deadline)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
         """Detaches the bucket's policy from the user."""
@@ -232,6 +236,8 @@ class MinIO:
         if deleted and await self._exists(name, deadline):
             # Without the policy nobody would know whose the bucket is.
             raise ServerFault("The store still has the bucket after it was to be deleted.")
+        if deleted:
+            await self.sharing.forget(name, deadline)
         await self._ownership.forget(name, deadline, owned=deleted)
         return deleted
 

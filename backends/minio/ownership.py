@@ -147,6 +147,10 @@ class Ownership:
         )
         return None if found.code else found.document
 
+    async def is_there(self, user: str, deadline: Deadline) -> bool:
+        """Whether there is such a user, be it disabled or not."""
+        return await self._known(user, deadline) is not None
+
     async def _known(self, owner: str, deadline: Deadline) -> dict[str, Any] | None:
         if (group := group_of(owner)) is not None:
             return await self._accounts.group(group, deadline)

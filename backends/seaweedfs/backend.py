@@ -25,7 +25,8 @@ from backends.capabilities import CAPABILITIES
 from backends.errors import NotEmpty, Rejected, ServerFault, Unsupported
 from backends.seaweedfs.api import IamApi
 from backends.seaweedfs.errors import ACCESS_DENIED, CODES, bucket_error, unsigned
-from backends.seaweedfs.ownership import PREFIX, Ownership
+from backends.seaweedfs.ownership import OWN, PREFIX, Ownership
+from backends.seaweedfs.sharing import Sharing
 from backends.seaweedfs.users import KeyTaken, Users
 from backends.wire import xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, Buckets
@@ -59,8 +60,9 @@ class SeaweedFS:
         self._settings = S3Settings(self._s3, CODES.tenants_error, self.capabilities.settings)
         self._buckets = Buckets(self._s3, self._admin, bucket_error)
         self._iam = IamApi(connection, observe)
-        self._users = Users(self._iam, PREFIX)
+        self._users = Users(self._iam, OWN)
         self._ownership = Ownership(self._iam)
+        self.sharing = Sharing(self._s3, self._iam, self._ownership, self._exists)
         self._cleanup = Cleanup()
 
     @property
@@ -186,6 +188,8 @@ class SeaweedFS:
             raise error
         # A bucket of this name may have been somebody's before.
         await self._ownership.take(claim.bucket, set(listed) - {claim.user}, deadline)
+        if listed:
+            await self.sharing.revoke(claim.bucket, deadline)
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
@@ -204,7 +208,11 @@ class SeaweedFS:
         return await self._ownership.give(claim.bucket, claim.user, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
-        """Removes policy, lifecycle rules and CORS, and sets the ACL to the creator's alone."""
+        """Removes policy, lifecycle rules, CORS and what was shared.
+
+        And sets the ACL to the creator's alone.
+        """
+        await self.sharing.revoke(bucket, deadline)
         await self._buckets.remove_settings(bucket, _SETTINGS, deadline)
         answer = await self._s3.request(
             "PUT",
@@ -269,6 +277,7 @@ class SeaweedFS:
         if deleted:
             users = await self._ownership.listed(name, deadline)
             await self._ownership.take(name, users, deadline)
+            await self.sharing.revoke(name, deadline)
         return deleted
 
     async def prepare(self, claim: Claim, deadline: Deadline, *, dry_run: bool = False) -> None:

@@ -27,6 +27,7 @@ from backends.capabilities import CAPABILITIES
 from backends.errors import ServerFault, Unsupported
 from backends.versitygw.api import AdminApi
 from backends.versitygw.errors import CODES
+from backends.versitygw.sharing import Sharing
 from backends.versitygw.versioning import VersioningSetup
 from backends.wire import xmlbody
 from backends.wire.buckets import Buckets
@@ -72,6 +73,7 @@ class VersityGW:
         self._commands = AdminApi(self._api, self._admin)
         self._buckets = Buckets(self._s3, self._admin, CODES.admin_error)
         self._cleanup = Cleanup()
+        self.sharing = Sharing(self._s3, self._admin, self._is_known)
         self._versioning = VersioningSetup(self._s3, self._admin, self._cleanup)
         # The gateway's IAM services read, change and write the whole list of accounts.
         self._account_writes = asyncio.Lock()
@@ -116,19 +118,8 @@ class VersityGW:
         raise CODES.admin_error(answer)
 
     async def may_deny(self, claim: Claim, deadline: Deadline) -> bool:
-        """Whether the bucket has a policy; nothing else keeps an owner out."""
-        answer = await self._s3.request(
-            "GET",
-            [claim.bucket],
-            operation="read_policy",
-            credentials=self._admin,
-            deadline=deadline,
-            query={"policy": ""},
-        )
-        if answer.code == "NoSuchBucketPolicy":
-            return False
-        CODES.require(answer)
-        return True
+        """Whether the bucket has a policy of its owner's; nothing else keeps an owner out."""
+        return await self.sharing.is_owners(claim.bucket, deadline)
 
     async def owns_buckets(self, user: str, deadline: Deadline) -> bool:
         """Looks through list-buckets: a deleted user's buckets keep its name."""
@@ -184,8 +175,15 @@ class VersityGW:
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
-        """Gives the bucket away; drops its policy and ACL, so only when the owner differs."""
-        return await self._hand_over(claim.bucket, claim.user, deadline)
+        """Gives the bucket away; drops its policy and ACL, so only when the owner differs.
+
+        Access that was shared is given back: where the bucket was another's, it is wiped before.
+        """
+        shared = await self.sharing.shares(claim.bucket, deadline)
+        changed = await self._hand_over(claim.bucket, claim.user, deadline)
+        if changed:
+            await self.sharing.restore(claim.bucket, shared, deadline)
+        return changed
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, CORS and website; it has no lifecycle rules and no replication.

@@ -74,6 +74,9 @@ class Policy:
     def forbids(self, namespace: str, claim: Claim, *, chosen: bool = True) -> Forbidden | None:
         """The first thing that the namespace may not ask for, None if it may ask for all.
 
+        A bucket that stays another's is not asked for: whose it is decides, see
+        :mod:`hooks.tenancy.consent`.
+
         Args:
             namespace: where it is asked for.
             claim: what is.
@@ -84,7 +87,9 @@ class Policy:
             ("bucket", claim.bucket, self._buckets, "BUCKET_NAME_PATTERN"),
             ("access-key", claim.user, self._access_keys, "ACCESS_KEY_PATTERN"),
         ):
-            if not chosen and field == "access-key":
+            if field == "access-key" and not chosen:
+                continue
+            if field == "bucket" and claim.access is not None:
                 continue
             if patterns and not _match(patterns, name, namespace):
                 return Forbidden(
@@ -276,7 +281,7 @@ def _rule(rules: tuple[Rule, ...], namespace: str) -> Rule | None:
 def _forbidden(rule: Rule, namespace: str, claim: Claim, *, chosen: bool) -> Forbidden | None:
     by = f"is not allowed by rule {rule.name} of the operator's policy"
     for field, name, patterns in (
-        ("bucket", claim.bucket, rule.buckets),
+        ("bucket", claim.bucket, rule.buckets if claim.access is None else None),
         ("access-key", claim.user, rule.access_keys if chosen else None),
     ):
         if patterns is not None and not _match(patterns, name, namespace):

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from backends.base import Capabilities, Claim
+from backends.sharing import Access
 from backends.wire.sensitive import Sensitive
 from hooks.claim.allowed import shown_ranges
 from hooks.claim.bucketsettings.support import check_settings
@@ -143,6 +144,7 @@ def read(
     keys: KeyChoice = NO_CHOICE,
     *,
     chosen: bool = True,
+    access: Access | None = None,
 ) -> Reading:
     """Reads a Secret's data.
 
@@ -156,6 +158,7 @@ def read(
         namespace: where it is; the policy allows nothing without one.
         keys: which of its keys are to be read.
         chosen: whether somebody has chosen the access key, see :meth:`Policy.forbids`.
+        access: what it wants of another's bucket; None where it wants one of its own.
 
     Raises:
         InvalidSecret: with the first mistake.
@@ -201,6 +204,7 @@ def read(
         quota_objects=numbers[QUOTA_OBJECTS],
         versioning=versioning.text if versioning else None,
         origin=origin,
+        access=access,
         more_buckets=tuple(bucket.text for bucket in buckets[1:]),
     )
     for bucket, one in zip(buckets, claim.each(), strict=True):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from backends.base import Backend, Bucket, Capabilities, Claim, Gap, Probe, User
+from backends.sharing import Access, Sharing
 from backends.wire.deadline import Deadline
 from hooks.commands.rehearsedsettings import RehearsedSettings
 from hooks.contract.outcome import Outcome, Status
@@ -33,6 +36,7 @@ class Rehearsal:
         # None for what would have been deleted.
         self._users: dict[str, Claim | None] = {}
         self._owners: dict[str, frozenset[str] | None] = {}
+        self._shared: dict[tuple[str, str], Access | None] = {}
         self.bucket_settings = RehearsedSettings(
             backend.bucket_settings, self._is_imagined, self._imagine
         )
@@ -71,27 +75,37 @@ class Rehearsal:
         """The store's."""
         return self._backend.administrator
 
+    @property
+    def sharing(self) -> RehearsedSharing | None:
+        """The store's, likewise."""
+        sharing = self._backend.sharing
+        return None if sharing is None else RehearsedSharing(self, sharing, self._shared)
+
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """What the store would answer after the writes."""
         if claim.user not in self._users and claim.bucket not in self._owners:
             return await self._backend.probe(claim, deadline)
         self.imagined = True
-        written = self._users.get(claim.user)
-        if written is None and claim.user in self._users:
-            return Probe(Gap.NO_USER)
-        if claim.user not in self._users:
-            # The store's own, beside a bucket that is another by now.
-            probe = await self._backend.probe(claim, deadline)
-            if probe.gap in {Gap.NO_USER, Gap.WRONG_SECRET}:
-                return probe
-        if written is not None and written.secret != claim.secret:
-            return Probe(Gap.WRONG_SECRET)
+        refusal = await self.refusal(claim, deadline)
+        if refusal is not None:
+            return refusal
         bucket = await self.find_bucket(claim.bucket, deadline)
         if bucket is None:
             return Probe(Gap.NO_BUCKET)
         if bucket.is_owned_by(claim.user):
             return Probe(Gap.ACCEPTED, claim.user)
         return Probe(Gap.DENIED)
+
+    async def refusal(self, claim: Claim, deadline: Deadline) -> Probe | None:
+        """The answer to credentials that the store would not accept after the writes."""
+        if claim.user not in self._users:
+            # The store's own, beside a bucket that is another by now.
+            probe = await self._backend.probe(claim, deadline)
+            return probe if probe.gap in {Gap.NO_USER, Gap.WRONG_SECRET} else None
+        written = self._users[claim.user]
+        if written is None:
+            return Probe(Gap.NO_USER)
+        return Probe(Gap.WRONG_SECRET) if written.secret != claim.secret else None
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The store's, or one that would have been made."""
@@ -191,3 +205,69 @@ class Rehearsal:
     async def close(self) -> None:
         """The store's."""
         await self._backend.close()
+
+
+class RehearsedSharing:
+    """The same of what a bucket is shared with.
+
+    Args:
+        rehearsal: what it belongs to.
+        sharing: the store's.
+        given: what would have been written, by bucket and user; None for what would be taken.
+    """
+
+    def __init__(
+        self,
+        rehearsal: Rehearsal,
+        sharing: Sharing,
+        given: dict[tuple[str, str], Access | None],
+    ) -> None:
+        self._rehearsal = rehearsal
+        self._sharing = sharing
+        self._given = given
+
+    async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
+        """What the store would answer after the writes."""
+        refusal = await self._rehearsal.refusal(claim, deadline)
+        if refusal is not None:
+            return refusal
+        place = (claim.bucket, claim.user)
+        if place not in self._given:
+            return await self._sharing.probe(claim, deadline)
+        self._rehearsal.imagined = True
+        return Probe(Gap.DENIED if self._given[place] is None else Gap.ACCEPTED)
+
+    async def may_write(self, claim: Claim, deadline: Deadline) -> bool:
+        """The store's, or as it would be."""
+        place = (claim.bucket, claim.user)
+        if place in self._given:
+            return self._given[place] is Access.READ_WRITE
+        return await self._sharing.may_write(claim, deadline)
+
+    async def shares(self, bucket: str, deadline: Deadline) -> Mapping[str, Access]:
+        """The store's, with what would have been written."""
+        found = dict(await self._sharing.shares(bucket, deadline))
+        given = {user: access for (where, user), access in self._given.items() if where == bucket}
+        return {user: access for user, access in {**found, **given}.items() if access is not None}
+
+    async def share(self, claim: Claim, deadline: Deadline) -> bool:
+        """Remembers the access, where there are bucket and user and it isn't there."""
+        shares = await self.shares(claim.bucket, deadline)
+        bucket = await self._rehearsal.find_bucket(claim.bucket, deadline)
+        user = await self._rehearsal.find_user(claim.user, deadline)
+        if bucket is None or user is None or claim.user in bucket.owners:
+            return False
+        return shares.get(claim.user) is not claim.access and self._give(claim)
+
+    def _give(self, claim: Claim) -> bool:
+        self._given[claim.bucket, claim.user] = claim.access
+        self._rehearsal.imagined = True
+        return True
+
+    async def unshare(self, bucket: str, user: str, deadline: Deadline) -> bool:
+        """Remembers that it would be gone."""
+        there = user in await self.shares(bucket, deadline)
+        if there:
+            self._given[bucket, user] = None
+            self._rehearsal.imagined = True
+        return there

@@ -19,6 +19,7 @@ from typing import Any
 
 from backends.base import Claim
 from backends.wire.sensitive import Sensitive
+from hooks.contract.access import Shares
 from hooks.contract.holding import Grant, Holding, Kind, Mark
 
 __all__ = ["STORE", "Evidence", "Grant", "Grants", "Held", "Holding", "Kind", "Mark", "store_told"]
@@ -71,6 +72,7 @@ class Grants:
             "signed": now,
             "user": [grant.user, *_entry(grant.holding)],
             "buckets": {name: _entry(holding) for name, holding in grant.buckets.items()},
+            **grant.shares.entries(),
         }
         if grant.since is not None or grant.former:
             document["generated"] = [grant.since, grant.key, list(grant.former)]
@@ -303,6 +305,7 @@ def _grant(document: Mapping[str, Any], *, current: bool) -> Grant | None:
             _names(former),
             document["signed"],
             current,
+            shares=Shares.read(document),
             left=_names(document.get("left", ())),
         )
     except (LookupError, ValueError, TypeError, AttributeError):

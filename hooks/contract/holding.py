@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hooks.contract.access import Shares
+
 
 class Kind(StrEnum):
     """What holding a thing comes to.
@@ -99,6 +101,7 @@ class Grant:
         left: those that may be there and that nobody removes, since no key proved their grant.
         signed: when it was signed, in Unix time; not part of what was given.
         current: whether the key that signs today signed it.
+        shares: what it says of buckets that are shared, of which it holds none.
     """
 
     user: str
@@ -110,3 +113,4 @@ class Grant:
     left: tuple[str, ...] = field(default=(), kw_only=True)
     signed: int = field(default=0, compare=False)
     current: bool = field(default=True, compare=False)
+    shares: Shares = field(default_factory=Shares, kw_only=True)

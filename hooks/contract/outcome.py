@@ -56,6 +56,7 @@ class Reason(StrEnum):
     USER_DISABLED = "UserDisabled"
     CONNECTION_SECRET_TAKEN = "ConnectionSecretTaken"  # noqa: S105
     CONNECTION_SECRET_REFUSED = "ConnectionSecretRefused"  # noqa: S105
+    NOT_SHARED = "NotShared"
 
     ENDPOINT_MISMATCH = "EndpointMismatch"
 
@@ -119,6 +120,7 @@ _STATUS = {
             Reason.USER_DISABLED,
             Reason.CONNECTION_SECRET_TAKEN,
             Reason.CONNECTION_SECRET_REFUSED,
+            Reason.NOT_SHARED,
         ],
         Status.SKIPPED: [Reason.ENDPOINT_MISMATCH],
     }.items()
@@ -149,6 +151,8 @@ class Action(StrEnum):
     CHANGE_OWNER = "change-owner"
     SET_QUOTA = "set-quota"
     SET_VERSIONING = "set-versioning"
+    SHARE = "share"
+    UNSHARE = "unshare"
     SET_TAGS = "set-tags"
     SET_LIFECYCLE = "set-lifecycle"
     SET_CORS = "set-cors"

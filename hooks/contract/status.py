@@ -26,13 +26,14 @@ _TIME_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z
 _SHORTEST_RETRY = 2.0
 _LONGEST_RETRY = 300.0
 # What ends without the operator's doing, and is asked for again soon: the Secret that holds it
-# is deleted, the Secret of that name is, the bucket is emptied, a quota is raised.
+# is deleted, the Secret of that name is, the bucket is emptied or shared, a quota is raised.
 _SOON = {
     Reason.BUCKET_CLAIMED: 30.0,
     Reason.ACCESS_KEY_CLAIMED: 30.0,
     Reason.CONNECTION_SECRET_TAKEN: 30.0,
     Reason.BUCKET_NOT_EMPTY: 60.0,
     Reason.CONNECTION_SECRET_REFUSED: 60.0,
+    Reason.NOT_SHARED: 60.0,
 }
 # Who waits for another's things looks ever more seldom: many who do must not keep anybody busy.
 _CLAIMED = frozenset({Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED})

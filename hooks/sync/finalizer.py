@@ -134,9 +134,13 @@ class Finalizer:
             set() if names is None else {names.user},
         )
         grant = held.last
-        if grant is None or not grant.buckets:
+        if grant is None:
             return None
         owned = {name: mine.kind in _REMOVABLE for name, mine in grant.buckets.items()}
+        # Of one that has access to another's there is a user alone.
+        owned = owned or dict.fromkeys(grant.shares.given, False)
+        if not owned:
+            return None
         bucket = next(iter(owned))
         mentions = read_mentions(data, choice)
         former = held.grant.former if held.grant is not None else ()
@@ -157,6 +161,7 @@ class Finalizer:
             more_buckets=owned,
             secret=next(iter(secrets)) if len(secrets) == 1 else None,
             former=tuple(user for user in dict.fromkeys(former) if user != grant.user),
+            shared=tuple(grant.shares.given),
         )
 
     async def _derived(self, request: SyncRequest, deadline: Deadline) -> Holdings | None:

@@ -24,7 +24,9 @@ from hooks.sync.locks import KeyedLocks
 from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.renewal import generator_of
 from hooks.sync.reporter import Reporter
+from hooks.sync.sharing import SharedBuckets
 from hooks.sync.syncer import Result, Syncer
+from hooks.tenancy.consent import Consents
 from hooks.tenancy.guard import ConflictGuard
 from hooks.tenancy.others import Others
 from hooks.tenancy.standing import Thing
@@ -104,17 +106,19 @@ class Operator:
         locks = KeyedLocks() if locks is None else locks
         placement = placement or of_one_store(settings)
         others = None
-        guard = None
+        guard = consents = None
         if kube is not None and settings.conflict_guard is not Switch.OFF:
             others = others_of(settings, kube, placement)
             guard = ConflictGuard(others)
+            consents = Consents(others, keys)
         if settings.policy.file is not None and settings.stores is None:
             settings.policy.file.watch(metrics.policy_observer())
         if settings.connection.ca_bundle is not None:
             settings.connection.ca_bundle.watch(metrics.ca_bundle_observer())
         attachments = Attachments(Connections.of(keys, settings), kube)
+        shared = SharedBuckets(keys, backend, consents)
         return cls(
-            Syncer(settings, backend, metrics, locks, attachments, guard, placement),
+            Syncer(settings, backend, metrics, locks, attachments, shared, guard, placement),
             Finalizer(settings, backend, metrics, locks, others, placement),
             Reporter(keys, metrics, events),
             guard is not None,

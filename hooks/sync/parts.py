@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from backends.base import Claim
+from hooks.contract.access import Shares
 from hooks.contract.grant import Grant, Held, Holding
 from hooks.contract.outcome import Outcome, Reason, Status
 from hooks.sync.reconcile import READY
@@ -72,7 +73,9 @@ def gathered(claim: Claim, held: Held, parts: Mapping[str, Outcome]) -> Grant | 
                 # and while a bucket is still the former user's, that one isn't forgotten.
                 return None
             buckets[name] = before
-    return replace(accepted[0], buckets=buckets)
+    looked_after = Shares() if held.grant is None else held.grant.shares
+    shares = {name: given[name].shares if name in given else looked_after for name in claim.buckets}
+    return replace(accepted[0], buckets=buckets, shares=Shares.of_each(shares))
 
 
 def _is_renamed(claim: Claim, held: Held) -> bool:

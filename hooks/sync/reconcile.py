@@ -50,7 +50,7 @@ async def reconcile(
         keeper: of the bucket's own settings.
         probed: the answer to the first probe, where it was asked already.
     """
-    run = _Run(takeover, applied, keeper)
+    run = Run(takeover, applied, keeper)
     try:
         return await run.outcome(unseen=unseen, probed=probed)
     except (Refusal, StoreError) as error:
@@ -66,7 +66,9 @@ def ready_message(claim: Claim, backend: Backend) -> str:
     return f"{READY} This store has no user ids and group ids: the Secret's are ignored."
 
 
-class _Run:
+class Run:
+    """One try for one claim; it takes the arguments of :func:`reconcile`."""
+
     def __init__(self, takeover: Takeover, applied: bool, keeper: Keeper) -> None:
         self.takeover = takeover
         self.keeper = keeper
@@ -79,6 +81,7 @@ class _Run:
         self.actions: list[Action] = []
 
     async def outcome(self, *, unseen: bool, probed: Probe | None) -> Outcome:
+        """How it ends, if the store and all rules let it."""
         repaired: set[Gap] = set()
         if self.claim.bucket_attributes and not self.applied:
             await self.backend.prepare(self.claim, self.deadline)

@@ -48,6 +48,8 @@ class Holdings:
     secret: Sensitive | None = None
     former: tuple[str, ...] = ()
     """Users of other generated credentials of the Secret's, which may be there too."""
+    shared: tuple[str, ...] = ()
+    """Buckets of others that the user was given access to."""
     more_buckets: Mapping[str, bool] = field(default_factory=dict)
     """Further buckets, and of each whether it is the Secret's own."""
 
@@ -108,6 +110,7 @@ class _Run:
                 held.origin,
             )
             return
+        await self._give_access_back()
         user_used, buckets_used = await self._are_used(others)
         user_goes = held.owns_user and not user_used
         # First, as long as there is a user that can empty them, and by whose name they are known.
@@ -130,6 +133,17 @@ class _Run:
                 raise _still_there("user")
             for former in held.former:
                 await self._delete_former(former, others)
+
+    async def _give_access_back(self) -> None:
+        """Some stores give it to whoever is next called like the user.
+
+        Another Secret that shares the user is given its own again at its next sync.
+        """
+        sharing = self.backend.sharing
+        for bucket in self.held.shared if sharing is not None else ():
+            if sharing is not None:
+                taken = sharing.unshare(bucket, self.held.user, self.deadline)
+                await self._do(Action.UNSHARE, taken)
 
     async def _delete_former(self, user: str, others: Others) -> None:
         """Deletes what a rotation left behind, or began to make, unless it is another's by now."""

@@ -23,6 +23,7 @@ from hooks.claim.secret import (
     read,
     read_endpoint,
 )
+from hooks.claim.sharing import as_guest, read_access
 from hooks.contract.applied import Applied
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import Pair
@@ -35,9 +36,10 @@ from hooks.sync.locks import KeyedLocks
 from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.recent import Recent
 from hooks.sync.recogniser import Recogniser
-from hooks.sync.reconcile import reconcile
 from hooks.sync.renewal import Renewal, generator_of
 from hooks.sync.several import reconcile_each
+from hooks.sync.sharing import SharedBuckets
+from hooks.tenancy.guest import Guest
 from hooks.tenancy.holdings import Rights
 from hooks.tenancy.standing import Guard, Thing, claimed
 from hooks.tenancy.takeover import Takeover
@@ -75,6 +77,7 @@ class Syncer:
         metrics: counted into.
         locks: held while something is done for a bucket and a user.
         attachments: decides about connection Secrets.
+        shared: gives and takes back access to shared buckets.
         guard: knows what other Secrets hold; None doesn't ask.
         placement: which store a Secret belongs to; None where there is one only.
     """
@@ -86,6 +89,7 @@ class Syncer:
         metrics: Metrics,
         locks: KeyedLocks,
         attachments: Attachments,
+        shared: SharedBuckets,
         guard: Guard | None = None,
         placement: Placement | None = None,
     ) -> None:
@@ -101,6 +105,7 @@ class Syncer:
         self._locks = locks
         self._attachments = attachments
         self._guard = guard
+        self._shared = shared
         self._renewal = Renewal(
             generator_of(settings),
             self._keys,
@@ -228,7 +233,7 @@ class Syncer:
         if self._guard is None:
             return
         names = {Thing.USER: claim.user, Thing.BUCKET: claim.bucket}
-        if claim.more_buckets:
+        if claim.access is not None or claim.more_buckets:
             del names[Thing.BUCKET]
         reason = self._keys.observed(request, "reason")
         # Of two things that are others' it is told of one, always the same.
@@ -284,7 +289,8 @@ class Syncer:
     ) -> Takeover:
         evidence = self._keys.evidence(request)
         adoption = policy.adoption_for(request.namespace) or self._adoption
-        return Takeover(
+        kind = Takeover if claim.access is None else Guest
+        return kind(
             claim,
             request.uid,
             evidence.held(self._grants, set(claim.buckets), {claim.user}),
@@ -304,7 +310,8 @@ class Syncer:
         names = claim.bucket, claim.user
         applied = self._keys.observed(request, "applied")
         digest = Applied.of(applied).digest
-        outcome = await reconcile(
+        outcome = await self._shared.reconcile(
+            request,
             takeover,
             applied=self._grants.is_applied(digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
@@ -330,8 +337,10 @@ class Syncer:
         plan = self._renewal.plan(request)
         data = request.data if plan is None else plan.data(request.data)
         chosen = plan is None or bool(plan.named)
-        found = read(data, rules, request.origin, request.namespace, choice, chosen=chosen)
-        found = with_settings(found, data, rules, request.namespace)
+        access = read_access(request.annotations, self._keys)
+        where = request.origin, request.namespace
+        found = read(data, rules, *where, choice, chosen=chosen, access=access)
+        found = as_guest(with_settings(found, data, rules, request.namespace), self._keys)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
         if deletion not in _DELETIONS:

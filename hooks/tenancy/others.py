@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from backends.wire.deadline import Deadline
 from hooks.claim.generated import Generator
@@ -35,6 +36,8 @@ from hooks.tenancy.other import (
 )
 from hooks.tenancy.reading import NO_RELEASES, Reading
 from hooks.tenancy.standing import Thing
+
+T = TypeVar("T")
 
 # Of its own, and as many as there can be lists at once, three of each of five kinds: with a few for
 # everything, those that wait for an API that hangs would keep the others from even asking.
@@ -196,24 +199,30 @@ class Others:
 
         def find(until: float) -> Found:
             listing = self._reading.listing(until, namespace=namespace)
-            slots = [
-                (slim(request), held)
-                for request, held in self._reading.granted(listing)
-                if request.origin != origin and self._may_be_of(request, {user}) is not False
-            ]
             others = [
                 other
-                for request, held in slots
+                for request, held in [
+                    (slim(request), held)
+                    for request, held in self._reading.granted(listing)
+                    if request.origin != origin and self._may_be_of(request, {user}) is not False
+                ]
                 if (other := self._reading.read(request, held, until))
                 and (user in other.names.users or may_be_meant(other, Thing.USER, user))
             ]
             return Found(listing.second, tuple(others))
 
+        return await self._aside(find, deadline)
+
+    async def named(self, slots: Sequence[Slot], deadline: Deadline) -> tuple[Other, ...]:
+        """Those of these names that live and are this operator's; each is read by itself."""
+        return await self._aside(lambda until: self._reading.named(slots, until), deadline)
+
+    async def _aside(self, find: Callable[[float], T], deadline: Deadline) -> T:
+        """Looks for what no new Secret waits for."""
         left = deadline.remaining()
         until = time.monotonic() + left
-        return await self._in_time(
-            left, asyncio.get_running_loop().run_in_executor(self._removals, find, until)
-        )
+        running = asyncio.get_running_loop().run_in_executor(self._removals, find, until)
+        return await self._in_time(left, running)
 
     def _batches(
         self, find: Callable[[Sequence[_Question], float], list[Found]]
@@ -239,7 +248,7 @@ class Others:
         question = _Question(thing, name, origin, time.monotonic() + left, owners)
         return await self._in_time(left, batches.ask(question))
 
-    async def _in_time(self, left: float, found: Awaitable[Found]) -> Found:
+    async def _in_time(self, left: float, found: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(left):
                 return await found

@@ -134,6 +134,12 @@ class Reading:
             return None
         return self._mentions(request, now, held)
 
+    def named(self, slots: Iterable[Slot], until: float) -> tuple[Other, ...]:
+        """Those of these names that live, each read by itself."""
+        looked = (self.look(slot, until) for slot in slots)
+        read = (self.read(*found, until) for found in looked if found is not None)
+        return tuple(other for other in read if other is not None)
+
     def look(self, slot: Slot, until: float) -> tuple[SyncRequest, Held] | None:
         """A Secret as it is now, by its metadata."""
         found = self._kube.secret(*slot, timeout=until - time.monotonic(), metadata_only=True)

@@ -55,10 +55,13 @@ def settled(operator: Operator, name: str, /, **fields: str) -> Secret:
     return secret
 
 
-def seen(real: RealSubject, bucket: str, name: SettingName) -> Any:
-    """What its owner reads of a setting, past the operator; None for nothing."""
+def seen(real: RealSubject, bucket: str, name: SettingName, user: str = "") -> Any:
+    """What its owner, of the same name if no other is told, reads of a setting; None for nothing.
+
+    It goes past the operator.
+    """
     method, key = _GET[name]
-    with real.store.s3(bucket, SECRET) as client:
+    with real.store.s3(user or bucket, SECRET) as client:
         answers: list[Answer] = []
         code = code_of(lambda: answers.append(getattr(client, method)(Bucket=bucket)))
     if code:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from backends import REGISTRY
 from backends.base import Backend, Observer
+from backends.sharing import Access
 from hooks.cluster.kube import Kube
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
@@ -162,22 +163,25 @@ class ModelSubject:
         self.store.owners[bucket] = owner or ADMINISTRATOR
 
     def put(self, bucket: str, key: str, body: bytes, *, as_user: Credentials | None) -> str:
-        refusal = self._refusal(bucket, as_user)
+        refusal = self._refusal(bucket, as_user, Access.READ_WRITE)
         if not refusal:
             self.store.objects[bucket, key] = body
         return refusal
 
     def get(self, bucket: str, key: str, *, as_user: Credentials | None) -> bytes | str:
-        return self._refusal(bucket, as_user) or self.store.objects.get((bucket, key), "NoSuchKey")
+        refusal = self._refusal(bucket, as_user, Access.READ_ONLY)
+        return refusal or self.store.objects.get((bucket, key), "NoSuchKey")
 
-    def _refusal(self, bucket: str, as_user: Credentials | None) -> str:
+    def _refusal(self, bucket: str, as_user: Credentials | None, wanted: Access) -> str:
         if as_user is not None:
             account = self.store.accounts.get(as_user[0])
             if account is None:
                 return "InvalidAccessKeyId"
             if account.secret != as_user[1]:
                 return "SignatureDoesNotMatch"
-            if self.store.owners.get(bucket) != as_user[0]:
+            given = self.store.shared.get(bucket, {}).get(as_user[0])
+            shared = given is not None and given.covers(wanted)
+            if self.store.owners.get(bucket) != as_user[0] and not shared:
                 return "AccessDenied"
         return "" if bucket in self.store.owners else "NoSuchBucket"
 

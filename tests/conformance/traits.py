@@ -43,9 +43,9 @@ class Traits:
     """One store's.
 
     `features`: ``administrators`` (a user can be one), ``names-again`` (a deleted user's name
-    can be made again), ``regions`` (a signature for another region is refused), ``rotation``,
-    ``ids``, ``roles``, ``quota_bytes``, ``quota_objects``, ``versioning``: all but the first three
-    follow from the capabilities.
+    can be made again), ``regions`` (a signature for another region is refused), ``object-acls``
+    (who writes an object says who may read it), ``rotation``, ``ids``, ``roles``, ``quota_bytes``,
+    ``quota_objects``, ``versioning``: all but the first four follow from the capabilities.
     """
 
     capabilities: Capabilities
@@ -168,7 +168,7 @@ TRAITS: Mapping[str, Traits] = {
             }
         ),
         refused=_UNKNOWN_OR_WRONG,
-        features=frozenset({"administrators", "names-again"}),
+        features=frozenset({"administrators", "names-again", "object-acls"}),
         # Of a user: whether it is there, which account is the operator's own, what it owns.
         before_deletion=(2, 1),
         keys=["a", "team@example.com", "a+b~c_d.e-f", "_x", "A" * 128],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.sharing import Access
 from hooks.claim.endpoint import normalise
 from hooks.claim.secret import read
 from hooks.contract.status import Keys
@@ -25,7 +26,9 @@ from tests.manifests import (
 )
 from tests.markdown import Document as Page
 from tests.model import ModelStore
+from tests.properties.cluster import Slot
 from tests.support import PREFIX, Operator
+from tests.tenancy.sharing import SharedGround
 
 PAGE = Page(MANIFESTS.parent / "docs" / "examples.md")
 TABLES = ("The Secret itself", "By consumer", "By tool")
@@ -72,7 +75,10 @@ def test_the_operator_understands_the_example(secret: Document, tmp_path: Path) 
     }
     assert annotations[settings.annotation_key] == "true"
     keys = Keys(settings.annotation_key)
-    asked = ("enabled", "store", "connection-secret", "connection-format", "connection-defaults")
+    asked = (
+        *("enabled", "store", "access", "share-with"),
+        *("connection-secret", "connection-format", "connection-defaults"),
+    )
     assert annotations.keys() <= {keys[word] for word in asked}
     data = {
         key: base64.b64encode(value.encode()).decode()
@@ -93,6 +99,20 @@ def test_the_example_application_uses_the_example_secret() -> None:
     spec = documents["Deployment"]["spec"]["template"]["spec"]
     reference = {"secretRef": {"name": documents["Secret"]["metadata"]["name"]}}
     assert spec["containers"][0]["envFrom"] == [reference]
+
+
+def test_the_example_of_a_shared_bucket_lets_the_second_user_read() -> None:
+    ground = SharedGround()
+    slots: list[Slot] = []
+    for document in load(MANIFESTS / "examples/shared.yaml"):
+        metadata = document["metadata"]
+        slots.append((metadata["namespace"], metadata["name"]))
+        ground.kube.put(slots[-1], metadata["name"], document["stringData"])
+        ground.kube.documents[slots[-1]]["metadata"]["annotations"] = metadata["annotations"]
+        assert ground.sync(slots[-1]).state == ("Ready", "Provisioned")
+    assert ground.sync(slots[0]).state == ("Ready", "Provisioned")
+    assert ground.store.owners == {"my-app-data": "my-app-data-user"}
+    assert ground.store.shared == {"my-app-data": {"my-app-reports-user": Access.READ_ONLY}}
 
 
 def test_an_example_with_generated_credentials_becomes_ready_and_is_read() -> None:

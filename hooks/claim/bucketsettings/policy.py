@@ -10,6 +10,7 @@ from typing import Any
 from backends.bucketsettings import BUCKET_PLACE, Document
 from backends.wire import policydocument as policies
 from hooks.claim.bucketsettings import source
+from hooks.claim.bucketsettings.actions import is_action
 from hooks.claim.fields import Value
 
 _ARN = "arn:aws:s3:::"
@@ -18,7 +19,6 @@ _MOST = 100
 _LONGEST = 2048
 _KNOWN = frozenset({"Sid", "Effect", "Principal", "Action", "Resource", "Condition"})
 _NEGATED = frozenset({"NotAction", "NotPrincipal", "NotResource"})
-_ACTION = re.compile(r"\*|s3:[A-Za-z*?]{1,64}")
 _SID = re.compile(r"[A-Za-z0-9 _-]{0,128}")
 # Without these a bucket's owner, and so the operator for it, can't mend the policy any more, nor
 # be told from somebody to whom the bucket doesn't belong.
@@ -85,8 +85,8 @@ def _check(statement: Any, place: str, bucket: str, user: str) -> None:
         raise _Mistake(f"{place}.Effect must be Allow or Deny")
     names = _principals(statement["Principal"], f"{place}.Principal")
     actions = _texts(statement["Action"], f"{place}.Action")
-    if not all(map(_ACTION.fullmatch, actions)):
-        raise _Mistake(f"{place}.Action must name actions such as s3:GetObject")
+    if not all(map(is_action, actions)):
+        raise _Mistake(f"{place}.Action must name actions such as s3:GetObject, each of them S3's")
     resources = _texts(statement["Resource"], f"{place}.Resource")
     for resource in resources:
         if not _is_of(resource, bucket):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backends.base import Claim
-from backends.bucketsettings import Setting, SettingName
+from backends.bucketsettings import BUCKET_PLACE, Setting, SettingName
 from hooks.claim.bucketsettings import cors, lifecycle, lock, policy, source, tags
 from hooks.claim.bucketsettings.source import EXPIRE_PREFIX, LIFECYCLE, LOCK, RETENTION
 from hooks.claim.fields import InvalidSecret, PassedOver, Value, malformed
@@ -132,6 +132,8 @@ class _Found:
 
 def _meanings(claim: Claim) -> Mapping[str, Callable[[Value], Any]]:
     """What the value of each word comes to; raises InvalidSecret where it can't be one."""
+    # Of several buckets none stands for the others.
+    bucket = BUCKET_PLACE if claim.more_buckets else claim.bucket
     return {
         LIFECYCLE: lifecycle.read_document,
         source.EXPIRE_DAYS: source.days,
@@ -140,7 +142,7 @@ def _meanings(claim: Claim) -> Mapping[str, Callable[[Value], Any]]:
         source.NONCURRENT_DAYS: source.days,
         source.CORS: cors.read,
         source.TAGS: tags.read,
-        source.POLICY: lambda value: policy.read(value, claim.bucket, claim.user),
+        source.POLICY: lambda value: policy.read(value, bucket, claim.user),
         source.PUBLIC: lambda value: source.word(value, "read"),
         LOCK: lambda value: source.word(value, "enabled"),
         RETENTION: lock.read_retention,

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from backends.base import Claim
-from backends.ceph_rgw.policy import FORMER_SID, OWNER_SID
+from backends.ceph_rgw.policy import FORMER_SID
 from backends.wire.deadline import Deadline
+from backends.wire.policydocument import OWNER_SID
 from backends.wire.sensitive import Sensitive
 from tests.conformance.subject import Killed, RealSubject
 from tests.conformance.traits import OWNED, READY

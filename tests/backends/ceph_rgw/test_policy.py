@@ -9,6 +9,7 @@ import pytest
 
 from backends.ceph_rgw import policy
 from backends.errors import ServerFault
+from backends.wire import policydocument
 
 MINE = {"Sid": "Mine", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
 
@@ -21,7 +22,7 @@ def test_the_owner_is_let_in_and_the_former_ones_are_kept_out_of_all_objects() -
     made = policy.handed_over(None, "bucket", "new", ["b", "a"])
     assert made == document(
         {
-            "Sid": policy.OWNER_SID,
+            "Sid": policydocument.OWNER_SID,
             "Effect": "Allow",
             "Principal": {"AWS": ["arn:aws:iam:::user/new"]},
             "Action": "s3:*",
@@ -36,7 +37,7 @@ def test_the_owner_is_let_in_and_the_former_ones_are_kept_out_of_all_objects() -
         },
     )
     assert policy.formers(made) == {"a", "b"}
-    assert policy.parse(policy.encoded(made)) == made
+    assert policydocument.parse(policy.encoded(made)) == made
 
 
 def test_a_user_of_a_tenant_is_named_as_one() -> None:
@@ -91,11 +92,11 @@ def test_so_many_names_are_not_kept() -> None:
 )
 def test_what_is_no_policy_is_a_fault(content: bytes) -> None:
     with pytest.raises(ServerFault):
-        policy.parse(content)
+        policydocument.parse(content)
 
 
 @pytest.mark.parametrize("statement", [None, 5, "text", [1], {"Sid": []}, {"Sid": None}], ids=repr)
 def test_odd_statements_are_nobodys_harm(statement: Any) -> None:
-    odd = policy.parse(json.dumps({"Statement": [statement]}).encode())
+    odd = policydocument.parse(json.dumps({"Statement": [statement]}).encode())
     assert policy.others(odd) == [statement]
     assert policy.formers(odd) == set()

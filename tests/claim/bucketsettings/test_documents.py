@@ -125,7 +125,7 @@ def test_rules_have_one_form() -> None:
     by_id = {each["ID"]: each for each in found}
     assert by_id["rule-1"]["Filter"] == {"Prefix": "old/", "Tags": []}
     assert by_id["named"]["Filter"]["Tags"][0] == {"Key": "a", "Value": ""}
-    assert by_id["named"]["Expiration"] == {"Date": "2030-01-01T00:00:00.000Z"}
+    assert by_id["named"]["Expiration"] == {"Date": "2030-01-01T00:00:00Z"}
 
 
 @pytest.mark.parametrize(
