@@ -242,7 +242,7 @@ def day(text: str) -> str:
 def _day(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first or the last year, elsewhere
         return None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return found if found.time().replace(tzinfo=None) == datetime.min.time() else None

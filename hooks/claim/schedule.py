@@ -13,6 +13,8 @@ _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
 _MOMENT = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
+_FIRST = datetime(1970, 1, 2, tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def read_moment(text: str) -> int:
         moment = datetime.fromisoformat(text.upper())
     except ValueError:
         raise ValueError(problem) from None
-    if moment < datetime(1970, 1, 2, tzinfo=UTC):
+    # In another zone the last year may be over: no annotation can show that.
+    if not _FIRST <= moment <= _LAST:
         raise ValueError(problem)
     return int(moment.timestamp())

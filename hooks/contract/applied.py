@@ -3,8 +3,9 @@
 ``DIGEST`` alone, as before buckets had settings of their own, or
 ``DIGEST;BUCKET/SETTING=MARK;BUCKET/SETTING=MARK…``. A mark is a keyed digest of the bucket, the
 setting and the document that was written, so that nobody can tell the operator that something was
-written which wasn't. The word ``stays`` in its place says that the Secret names the setting no
-more, and that what stands on the bucket isn't what it wrote.
+written which wasn't. ``MARK.`` or ``MARK.MARK`` says that a write was begun and not seen to end:
+then the one may stand there, or what the other is of. The word ``stays`` says that the Secret names
+the setting no more, and that what stands on the bucket isn't what it wrote.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hooks.contract.grant import Grants
 
 STAYS = "stays"
 
-_ENTRY = re.compile(r"([a-z0-9.-]{1,63})/([a-z-]{1,32})=([A-Za-z0-9_-]{1,32})")
+_ENTRY = re.compile(r"([a-z0-9.-]{1,63})/([a-z-]{1,32})=([A-Za-z0-9_.-]{1,40})")
 # Sixteen buckets with all settings.
 _MOST = 16 * len(SettingName)
 _LENGTH = 16
@@ -78,6 +79,26 @@ class Marks:
         """Whether a mark is the setting's, under any of the keys."""
         found = self._grants.marks("setting", bucket, setting.name.value, setting.text)
         return any(hmac.compare_digest(each[:_LENGTH], mark) for each in found)
+
+    def begun(self, entry: str, bucket: str, setting: Setting, before: Setting | None) -> str:
+        """What stands in an entry's place from before a write until that was seen to end well.
+
+        Args:
+            entry: the one so far, empty for none.
+            bucket: the bucket's name.
+            setting: what is to be written.
+            before: what stands there.
+        """
+        mine = "" if before in {None, setting} else self._of_entry(entry, bucket, before)
+        return f"{self.of(bucket, setting)}.{mine}"
+
+    def wrote(self, entry: str, bucket: str, setting: Setting) -> bool:
+        """Whether a setting is the Secret's work, as far as an entry tells."""
+        return bool(self._of_entry(entry, bucket, setting))
+
+    def _of_entry(self, entry: str, bucket: str, setting: Setting | None) -> str:
+        marks = entry.split(".") if setting is not None else []
+        return next((mark for mark in marks if setting and self.fits(mark, bucket, setting)), "")
 
 
 def of_buckets(entries: Entries, buckets: Iterable[str]) -> Entries:

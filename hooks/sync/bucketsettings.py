@@ -7,11 +7,11 @@ an unchanged Secret costs no request for them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from backends.base import Backend, BucketSettings, Claim
 from backends.bucketsettings import Document, Setting, SettingName
-from backends.errors import Unsupported
+from backends.errors import Rejected, Unsupported
 from backends.wire import policydocument as policies
 from backends.wire.deadline import Deadline
 from hooks.contract.applied import STAYS, Applied, Entries, Marks, of_buckets
@@ -46,15 +46,20 @@ class Keeper:
         grants: has the keys of the marks.
         applied: the annotation as observed.
         buckets: all that the Secret names; of others nothing is remembered.
+        settled: whether user and bucket are the Secret's since a former sync. Else one that was
+            killed after it had changed the owner, which takes settings from a bucket, can't be
+            told from none.
 
     Attributes:
         entries: what the annotation has to say from now on.
     """
 
-    def __init__(self, grants: Grants, applied: str, buckets: Iterable[str]) -> None:
+    def __init__(
+        self, grants: Grants, applied: str, buckets: Iterable[str], *, settled: bool = True
+    ) -> None:
         self._marks = Marks(grants)
-        self._observed = of_buckets(Applied.of(applied).entries, buckets)
-        self.entries: Entries = self._observed
+        self._settled = settled
+        self.entries: Entries = of_buckets(Applied.of(applied).entries, buckets)
 
     async def keep(
         self,
@@ -81,7 +86,7 @@ class Keeper:
             Refusal: it is written and has no effect.
         """
         bucket = claim.bucket
-        anew = not _ANEW.isdisjoint(actions)
+        anew = not self._settled or not _ANEW.isdisjoint(actions)
         wanted = {setting.name: setting for setting in claim.settings}
         gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]
         run = _Bucket(claim, backend.bucket_settings, deadline, actions)
@@ -98,11 +103,26 @@ class Keeper:
         for name, setting in wanted.items():
             mark = self.entries.get((bucket, name), "")
             if not self._marks.fits(mark, bucket, setting):
-                await run.put(setting, known=bool(mark))
-                self._note(bucket, name, self._marks.of(bucket, setting))
+                await self._put(run, setting, mark)
         if not notes:
             return []
         return [f"Left on the bucket, since it is not what this Secret wrote: {', '.join(notes)}."]
+
+    async def _put(self, run: _Bucket, setting: Setting, entry: str) -> None:
+        """Writes one. Whatever ends it half-way, it is known that it may have been written."""
+        bucket, name = run.claim.bucket, setting.name
+        found = await run.read(name)
+        before = None if found is None else Setting.of(name, found)
+        self._note(bucket, name, self._marks.begun(entry, bucket, setting, before))
+
+        def undone() -> None:
+            self._drop(bucket, name)
+            if entry:
+                self._note(bucket, name, entry)
+
+        written = await run.put(setting, found, undone)
+        await run.prove(setting, before, known=bool(entry) and "." not in entry, written=written)
+        self._note(bucket, name, self._marks.of(bucket, setting))
 
     async def _take_back(self, run: _Bucket, name: SettingName) -> bool:
         """Whether what the Secret once wrote is gone."""
@@ -110,7 +130,7 @@ class Keeper:
         if found is None:
             return True
         mark = self.entries[run.claim.bucket, name]
-        if not self._marks.fits(mark, run.claim.bucket, Setting.of(name, found)):
+        if not self._marks.wrote(mark, run.claim.bucket, Setting.of(name, found)):
             return False
         return await run.remove(name)
 
@@ -136,29 +156,55 @@ class _Bucket:
         """What stands there, as a claim says it."""
         return await self._store.read(name, self.claim, self._deadline)
 
-    async def put(self, setting: Setting, *, known: bool) -> None:
+    async def put(
+        self, setting: Setting, before: Document | None, undone: Callable[[], None]
+    ) -> bool:
         """Writes one, unless it stands there, and looks whether the store has taken all of it.
 
         Args:
             setting: what is to be.
-            known: whether the Secret has written one before.
+            before: what stands there.
+            undone: called where it is sure that this still does, or does again.
+
+        Returns:
+            Whether it was written.
 
         Raises:
-            Unsupported: it hasn't; what stood there before is put back.
-            Refusal: it is written and has no effect.
+            Unsupported: the store hasn't; what stood there before is put back.
         """
         name = setting.name
-        before = await self.read(name)
-        written = before is None or not _is(before, setting)
-        if written:
+        if before is not None and _is(before, setting):
+            return False
+        try:
             await self._store.write(name, setting.document, self.claim, self._deadline)
-            if not await self._stands(setting):
-                await self._put_back(name, before)
-                raise Unsupported(
-                    f"The store takes {name.value} and keeps something else of it in silence, so "
-                    "what was there before was put back: simplify it, or remove it from the Secret."
-                )
-            self._actions.append(_SET[name])
+        except (Rejected, Unsupported):
+            undone()
+            raise
+        if not await self._stands(setting):
+            await self._put_back(name, before)
+            undone()
+            raise Unsupported(
+                f"The store takes {name.value} and keeps something else of it in silence, so "
+                "what was there before was put back: simplify it, or remove it from the Secret."
+            )
+        self._actions.append(_SET[name])
+        return True
+
+    async def prove(
+        self, setting: Setting, before: Setting | None, *, known: bool, written: bool
+    ) -> None:
+        """Looks whether one that stands there has its effect, and notes that a bucket is open.
+
+        Args:
+            setting: what is there.
+            before: what was.
+            known: whether the Secret has written one before.
+            written: whether it was written just now.
+
+        Raises:
+            Refusal: it has none.
+        """
+        name = setting.name
         if name is SettingName.PUBLIC and not await self._store.is_public(
             self.claim, self._deadline
         ):
@@ -167,7 +213,7 @@ class _Bucket:
                 f"{name.value} is written, but the store still refuses to let everybody read: a "
                 "public access block may be in its way, which an administrator has to lift.",
             )
-        was_open = before is not None and opens(Setting.of(name, before))
+        was_open = before is not None and opens(before)
         if opens(setting) and not (was_open and (known or written)):
             self._actions.append(Action.MAKE_PUBLIC)
 

@@ -158,6 +158,12 @@ class Holdings:
         mine = self.holding(Thing.BUCKET)
         return self.has(Thing.BUCKET) and mine is not None and mine.mark is not Mark.GIVEN
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the bucket is the Secret's since a former sync, and for the user of today."""
+        last = self.held.last
+        return self.has_taken and last is not None and last.user == self.claim.user
+
     def is_anothers(self, bucket: Bucket) -> bool:
         """Whether a bucket that changes its owner was another's, who may have set it up.
 

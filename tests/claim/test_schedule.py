@@ -50,6 +50,7 @@ def test_times(text: str, seconds: int) -> None:
         "2026-02-31T12:00:00Z",
         "1969-12-31T00:00:00Z",
         "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-00:01",
     ],
 )
 def test_what_is_no_time(text: str) -> None:

@@ -44,3 +44,17 @@ def test_a_mark_is_of_one_bucket_setting_and_document_under_any_key() -> None:
     assert not Marks(Grants(ONE)).fits(mark, "bucket", Setting.of(SettingName.TAGS, {"a": "c"}))
     assert not Marks(Grants(ONE)).fits(mark, "bucket", Setting.of(SettingName.CORS, {"a": "b"}))
     assert not Marks(Grants(ONE)).fits("", "bucket", TAGS)
+
+
+def test_a_write_that_was_begun_may_have_left_either_of_two() -> None:
+    marks, old = Marks(Grants(ONE)), Setting.of(SettingName.TAGS, {"a": "c"})
+    begun = marks.begun(marks.of("bucket", old), "bucket", TAGS, old)
+    assert Applied.of(f"d;bucket/tags={begun}").entries == {("bucket", SettingName.TAGS): begun}
+    assert not marks.fits(begun, "bucket", TAGS)
+    assert marks.wrote(begun, "bucket", TAGS)
+    assert marks.wrote(begun, "bucket", old)
+    # What somebody else has put there doesn't become the Secret's, and nothing grows.
+    for entry, before in (("", old), (begun, TAGS), (STAYS, old), (begun, None)):
+        again = marks.begun(entry, "bucket", TAGS, before)
+        assert again == f"{marks.of('bucket', TAGS)}."
+        assert not marks.wrote(again, "bucket", old)

@@ -265,3 +265,57 @@ def test_sixteen_buckets_with_all_settings_cost_a_probe_each_when_nothing_change
     operator.sync(secret)
     assert secret.state == ("Invalid", "InvalidField")
     assert "arn:aws:s3:::${bucket}" in secret.annotations["message"]
+
+
+def test_what_never_had_its_effect_is_taken_back_all_the_same(store: ModelStore) -> None:
+    operator = Operator(store, {"ALLOW_PUBLIC_ACCESS": "true"})
+    odd(store).hidden = True
+    secret = claiming(public_access="read")
+    operator.sync(secret)
+    assert secret.state == ("Retrying", "NotYetVisible")
+    before = secret.annotations
+    operator.sync(secret)
+    assert secret.annotations == before
+    # A public access block that an administrator lifts later must not open the bucket then.
+    del secret.document["data"]["public-access"]
+    assert synced(operator, secret) == (Action.REMOVE_PUBLIC_ACCESS,)
+    assert documents(store) == {}
+    assert secret.state == READY
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_what_a_write_without_an_answer_has_left_is_taken_back(
+    store: ModelStore, lands: bool
+) -> None:
+    operator = Operator(store)
+    secret = claiming(tags="a=b")
+    operator.sync(secret)
+    secret.set(tags="a=c")
+    odd(store).failing, odd(store).error = frozenset({SettingName.TAGS}), ServerFault
+    operator.sync(secret)
+    assert secret.state == ("Retrying", "BackendError")
+    if lands:
+        store.bucket_settings.documents["bucket", SettingName.TAGS] = {"a": "c"}
+    odd(store).failing = frozenset()
+    del secret.document["data"]["tags"]
+    assert synced(operator, secret) == (Action.REMOVE_TAGS,)
+    assert documents(store) == {}
+    assert ";" not in secret.annotations["applied"]
+
+
+def test_a_change_of_owner_that_was_killed_half_way_loses_no_setting(store: ModelStore) -> None:
+    operator = Operator(store)
+    secret = claiming(tags="a=b", cors="*")
+    operator.sync(secret)
+    secret.set(access_key="another")
+    # Its owner was changed, which takes a policy along (VersityGW 1.8.0), and then the process
+    # died: no answer was written.
+    Operator(store).sync(deepcopy(secret))
+    assert store.owners["bucket"] == "another"
+    store.bucket_settings.forget("bucket")
+    assert synced(operator, secret) == (Action.SET_TAGS, Action.SET_CORS)
+    assert secret.state == READY
+    assert documents(store).keys() == {"tags", "cors"}
+    store.calls.clear()
+    assert synced(operator, secret) == ()
+    assert "read_setting" not in store.calls

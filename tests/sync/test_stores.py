@@ -69,6 +69,15 @@ class Hooks:
         assert secret.annotations == before
         return secret.state
 
+    def ready(self, secret: Secret) -> None:
+        """Calls for a Secret until it is Ready, as Metacontroller does."""
+        ends = time.monotonic() + 60
+        self.sync(secret)
+        while secret.state != READY:
+            assert time.monotonic() < ends, secret.annotations
+            time.sleep(0.2)
+            self.sync(secret)
+
     def value(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"s3_operator_{name}", labels)
 
@@ -283,14 +292,15 @@ def timed(hooks: Hooks, made: Secret) -> float:
 
 
 def test_one_is_killed_and_one_hangs_and_the_third_goes_on(listed: List) -> None:
-    with opened(listed, SYNC_TIMEOUT_SECONDS="4", SYNC_CONCURRENCY="12") as hooks:
+    # The bounds below are less than one sync waits for a store that hangs.
+    with opened(listed, SYNC_TIMEOUT_SECONDS="6", SYNC_CONCURRENCY="12") as hooks:
         known = secret("minio")
-        assert hooks.settled(known) == READY
+        hooks.ready(known)
         listed.stores["garage"].process.kill()
         listed.stores["minio"].process.pause()
         try:
             killed = secret("garage")
-            assert timed(hooks, killed) < 2
+            assert timed(hooks, killed) < 4
             assert killed.state == ("Retrying", "BackendUnavailable")
 
             async def outage() -> float:
@@ -304,9 +314,9 @@ def test_one_is_killed_and_one_hangs_and_the_third_goes_on(listed: List) -> None
                 await asyncio.gather(*waiting)
                 return seconds
 
-            assert wait(outage()) < 2
+            assert wait(outage()) < 4
             # From here on nobody waits for it.
-            assert timed(hooks, known) < 0.5
+            assert timed(hooks, known) < 2
             assert known.state == ("Retrying", "Timeout")
             assert hooks.value("backend_up", store="minio") == 0
             assert hooks.value("backend_up", store="garage") == 0
@@ -314,12 +324,8 @@ def test_one_is_killed_and_one_hangs_and_the_third_goes_on(listed: List) -> None
         finally:
             listed.stores["minio"].process.resume()
             listed.stores["garage"].restart()
-        ends = time.monotonic() + 30
         for made in (known, killed):
-            while made.state != READY:
-                assert time.monotonic() < ends
-                time.sleep(0.2)
-                hooks.sync(made)
+            hooks.ready(made)
 
 
 # A list that changes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any
 
-from backends.bucketsettings import BUCKET_PLACE, Document
+from backends.bucketsettings import BUCKET_PLACE, Document, canonical
 from backends.wire import policydocument as policies
 from hooks.claim.bucketsettings import source
 from hooks.claim.bucketsettings.actions import is_action
@@ -17,6 +17,8 @@ _ARN = "arn:aws:s3:::"
 _VERSION = "2012-10-17"
 _MOST = 100
 _LONGEST = 2048
+# Bytes; of no store more is known to be taken, and it is looked through in every sync.
+_LIMIT = 20 * 1024
 _KNOWN = frozenset({"Sid", "Effect", "Principal", "Action", "Resource", "Condition"})
 _NEGATED = frozenset({"NotAction", "NotPrincipal", "NotResource"})
 _SID = re.compile(r"[A-Za-z0-9 _-]{0,128}")
@@ -53,6 +55,8 @@ def read(found: Value, bucket: str, user: str) -> Document:
 def _statements(document: Any, bucket: str, user: str) -> Document:
     if not isinstance(document, dict) or not policies.is_shallow(document):
         raise _Mistake("it must be a mapping with Version and Statement")
+    if len(canonical(document)) > _LIMIT:
+        raise _Mistake(f"it has more than {_LIMIT // 1024} KiB")
     if not document.keys() <= {"Version", "Id", "Statement"}:
         raise _Mistake("it has a key that is none of Version, Id, Statement")
     if document.get("Version", _VERSION) != _VERSION:
@@ -97,12 +101,26 @@ def _check(statement: Any, place: str, bucket: str, user: str) -> None:
     _check_condition(statement.get("Condition", {}), f"{place}.Condition")
     of_bucket = any("/" not in resource for resource in resources)
     if statement["Effect"] == "Deny" and of_bucket and _may_be(user, names):
-        for action in _OWNERS:
-            if any(fnmatchcase(action.lower(), pattern.lower()) for pattern in actions):
-                raise _Mistake(
-                    f"{place} would lock the bucket's owner out, since it denies {action}: name "
-                    "other actions or other principals"
-                )
+        denied = _denied(actions)
+        if denied is not None:
+            raise _Mistake(
+                f"{place} would lock the bucket's owner out, since it denies {denied}: name "
+                "other actions or other principals"
+            )
+
+
+def _denied(actions: Iterable[str]) -> str | None:
+    """The first of the owner's actions that a pattern covers, None for none."""
+    # Each pattern is made into an expression once: that is what a long policy costs.
+    patterns = [re.compile(translate(each)) for each in {each.lower() for each in actions}]
+    return next(
+        (
+            action
+            for action in _OWNERS
+            if any(pattern.match(action.lower()) for pattern in patterns)
+        ),
+        None,
+    )
 
 
 def _principals(found: Any, place: str) -> list[str]:

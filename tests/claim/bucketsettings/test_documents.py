@@ -140,6 +140,8 @@ def test_rules_have_one_form() -> None:
         (rules(rule(Expiration={"Days": True})), "Rules[0].Expiration.Days must be a whole number"),
         (rules(rule(Expiration={"Days": 0})), "Rules[0].Expiration.Days must be a whole number"),
         (rules(rule(Expiration={"Date": "2030-01-01T10:00:00Z"})), "Date must be a date"),
+        (rules(rule(Expiration={"Date": "9999-12-31T23:00:00-01:00"})), "Date must be a date"),
+        (rules(rule(Expiration={"Date": "0001-01-01T00:00:00+01:00"})), "Date must be a date"),
         (rules(rule(Expiration={"Days": 1, "Date": "2030-01-01"})), "must have one of Date, Days"),
         (rules(rule(Expiration={})), "Rules[0].Expiration says nothing"),
         (rules(rule(Prefix="a", Filter={"Prefix": "b"})), "Rules[0] has both Prefix and Filter"),
@@ -192,6 +194,25 @@ def test_a_retention_needs_a_lock() -> None:
         )
     assert "object-lock must be enabled" in problem(object_lock="disabled")
     assert "public-access must be read" in problem(public_access="write")
+
+
+def statement(*actions: str) -> dict[str, Any]:
+    bucket = "arn:aws:s3:::team-bucket"
+    return {"Effect": "Deny", "Principal": "*", "Action": list(actions), "Resource": bucket}
+
+
+def test_a_policy_is_looked_through_only_as_long_as_a_store_may_take_it() -> None:
+    # Each with a wildcard, so that none is read off at a glance.
+    harmless = [f"s3:*Nothing?{chr(65 + number % 26)}*{'x' * number}" for number in range(40)]
+    assert documents(bucket_policy=json.dumps({"Statement": statement(*harmless)}))
+    late = json.dumps({"Statement": [statement(*harmless), statement(*harmless, "get*Acl")]})
+    assert "Statement[1].Action must name actions" in problem(bucket_policy=late)
+    late = json.dumps({"Statement": [statement(*harmless), statement(*harmless, "s3:GET*ACL")]})
+    assert "Statement[1] would lock the bucket's owner out, since it denies s3:GetBucketAcl" in (
+        problem(bucket_policy=late)
+    )
+    long = json.dumps({"Statement": statement(*harmless * 15)})
+    assert "it has more than 20 KiB" in problem(bucket_policy=long)
 
 
 def test_generic_keys_count_where_they_can_be_one() -> None:
