@@ -16,7 +16,7 @@ IMAGE ?= s3-resource-operator:dev
 FACTS_OF ?= $(STORES) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
 SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint rclone restic pgbackrest \
-	native-floor
+	s3cmd s3fs consumers native-floor
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
