@@ -15,7 +15,8 @@ IMAGE ?= s3-resource-operator:dev
 # Whose facts `make facts` looks at.
 FACTS_OF ?= $(STORES) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
-SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint native-floor
+SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint rclone restic pgbackrest \
+	s3cmd s3fs consumers native-floor
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
@@ -68,8 +69,10 @@ demo-svg: setup ## the demo as a picture for the README
 demo-cluster: setup servers ## the same through a real kube-apiserver and Metacontroller
 	@$(RUN) -m tests.e2e.demo_cluster
 
-bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD=1: the guard
-ifdef GUARD
+bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD=1: the guard; SEVERAL=1: three stores
+ifdef SEVERAL
+	@$(RUN) -m tests.bench.several $(if $(SMALL),--secrets 60 --rounds 2)
+else ifdef GUARD
 	@$(RUN) -m tests.bench.guard $(if $(BASE),--base $(BASE)) $(if $(SMALL),--small)
 else ifdef BASE
 	@$(RUN) -m tests.bench.beside --base $(BASE) --backend $(BACKEND) $(if $(SMALL),--secrets 50 --rounds 2)

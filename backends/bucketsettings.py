@@ -78,8 +78,8 @@ class SettingSupport:
         without_rule: the same for what a lifecycle rule can't be made of.
         signed_principals: whether a bucket policy says anything about signed users; else it is
             about everybody, and only allows.
-        principal: how a user's name has to look in a policy that means it, as a regular expression;
-            empty where the store refuses what means nobody.
+        principal: how a user's name has to look in a policy that means it, with ``NAME`` for the
+            name; empty where the store refuses what means nobody.
         policy_bytes: how long a bucket policy may be.
     """
 

@@ -77,7 +77,7 @@ CAPABILITIES: Mapping[str, Capabilities] = {
             # Both are accepted and dropped: a rule that loses its sizes deletes the rest too.
             rules=frozenset(Rule) - {Rule.SIZE, Rule.NONCURRENT_COUNT},
             # Any other is accepted and means nobody.
-            principal=r"arn:aws:iam::[^:]*:user/.+",
+            principal="arn:aws:iam:::user/NAME",
         ),
     ),
     "seaweedfs": Capabilities(
@@ -87,5 +87,11 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         owner_in_probe=False,
         several_owners=True,
         versioning=True,
+        settings=SettingSupport(
+            names=frozenset(SettingName),
+            rules=frozenset(Rule) - {Rule.TRANSITION},
+            # Any other is accepted and means nobody.
+            principal="arn:aws:iam::000000000000:user/NAME",
+        ),
     ),
 }

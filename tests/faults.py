@@ -113,7 +113,7 @@ class FaultProxy:
     def _handle(self, handler: BaseHTTPRequestHandler, port: int) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         fault = None
-        if not self.writes_only or _changes(handler.command, body):
+        if not self.writes_only or changes(handler.command, body):
             fault = (self.faults.popleft() if self.faults else self.always) or None
         if fault:
             self.injected.append(fault)
@@ -157,7 +157,7 @@ class FaultProxy:
             reset(handler)
 
 
-def _changes(method: str, body: bytes) -> bool:
+def changes(method: str, body: bytes) -> bool:
     """Whether a request is one that changes something; IAM's reads are POST, too."""
     return method != "GET" and not body.startswith((b"Action=Get", b"Action=List"))
 

@@ -15,7 +15,7 @@ from backends.versitygw.errors import CODES
 from backends.wire import policydocument, shares, xmlbody
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
-from backends.wire.policydocument import OWNER_SID, Document, Statement
+from backends.wire.policydocument import Document, Statement
 from backends.wire.signing import SignedClient
 
 LIMIT = 3 * 1024
@@ -154,23 +154,19 @@ def _policy(
 ) -> Document | None:
     """The policy with these users in it; what isn't this operator's stays."""
     found = policydocument.statements(old)
-    stays = any(_is_owners(each) for each in found) and not all(map(_is_written, found))
+    stays = any(map(policydocument.is_owners, found)) and not all(map(_is_written, found))
     own: list[Statement] = []
     if wanted or stays:
         own = [
-            policydocument.allows(OWNER_SID, _principal([owner]), ["s3:*"], bucket, objects=False),
+            *policydocument.owner_statements(bucket, _principal([owner])),
             *shares.written(wanted, bucket, _principal),
         ]
     return policydocument.replaced(old, _is_written, own)
 
 
-def _is_owners(statement: Statement) -> bool:
-    return policydocument.sid(statement) == OWNER_SID
-
-
 def _is_written(statement: Statement) -> bool:
     """Whether it is one of those that are written here."""
-    return _is_owners(statement) or shares.is_share(statement)
+    return policydocument.is_owners(statement) or shares.is_share(statement)
 
 
 def _merged(found: Mapping[str, Access], changes: Mapping[str, Access | None]) -> dict[str, Access]:

@@ -72,6 +72,11 @@ def is_ours(statement: Statement) -> bool:
     return sid(statement).startswith(OURS)
 
 
+def is_owners(statement: Statement) -> bool:
+    """Whether it is one of those that :func:`owner_statements` makes."""
+    return sid(statement) in {OWNER_SID, KEEP_SID}
+
+
 def replaced(
     document: Mapping[str, Any] | None,
     which: Callable[[Statement], bool],

@@ -82,7 +82,6 @@ _RESOURCES: Mapping[SettingName, _Resource] = {
         lambda document: document,
     ),
 }
-_OF_OWNER = frozenset({policies.OWNER_SID, policies.KEEP_SID})
 _OF_POLICY = frozenset({SettingName.POLICY, SettingName.PUBLIC})
 _NO_POLICY = frozenset({"NoSuchBucketPolicy"})
 _NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"})
@@ -225,7 +224,7 @@ class S3Settings:
         sid = policies.PUBLIC_SID
 
         def goes(statement: policies.Statement) -> bool:
-            if self._owner_statement and policies.sid(statement) in _OF_OWNER:
+            if self._owner_statement and policies.is_owners(statement):
                 return True
             if name is SettingName.PUBLIC:
                 return policies.sid(statement) == sid

@@ -236,7 +236,7 @@ def day(text: str) -> str:
     found = _day(text)
     if found is None:
         raise ValueError("not a date")
-    return found.strftime("%Y-%m-%dT00:00:00.000Z")
+    return found.strftime("%Y-%m-%dT00:00:00Z")
 
 
 def _day(text: str) -> datetime | None:

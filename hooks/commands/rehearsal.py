@@ -9,6 +9,7 @@ from backends.sharing import Access, Sharing
 from backends.wire.deadline import Deadline
 from hooks.commands.rehearsedsettings import RehearsedSettings
 from hooks.contract.outcome import Outcome, Status
+from hooks.sync.parts import ready
 from hooks.sync.reconcile import READY, WIPED
 
 WOULD_BE_READY = (
@@ -17,6 +18,14 @@ WOULD_BE_READY = (
 WOULD_BE_WIPED = (
     "It is another's now, whose policy and other settings of the bucket would be removed."
 )
+
+
+def would_be_ready(number: int) -> str:
+    """The same of so many buckets."""
+    return (
+        "The store would accept the Secret's credentials, and all "
+        f"{number} buckets would be the user's."
+    )
 
 
 class Rehearsal:
@@ -61,8 +70,12 @@ class Rehearsal:
         message = outcome.message
         if not self.foretells(outcome):
             return message
-        if message.startswith(READY):
-            return WOULD_BE_READY + message.removeprefix(READY).replace(WIPED, WOULD_BE_WIPED)
+        for so, would_be in (
+            (READY, WOULD_BE_READY),
+            (ready(len(outcome.parts)), would_be_ready(len(outcome.parts))),
+        ):
+            if message.startswith(so):
+                return would_be + message.removeprefix(so).replace(WIPED, WOULD_BE_WIPED)
         return f"It would then say: {message}"
 
     @property

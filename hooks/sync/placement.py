@@ -97,17 +97,22 @@ class Placement:
             request: the Secret.
             named: the endpoint in its data, None if that isn't looked at.
         """
-        store, name = self.store(request), self._name(request)
+        stores, name = self._stores(), self._name(request)
         if name is not None:
-            known = self._stores().named(name) is not None
-            if not known or (named is not None and not _is_one(store, named.endpoint)):
+            store = stores.named(name)
+            if store is None or (named is not None and not _is_one(store, named.endpoint)):
                 return Refusal(
                     Reason.ENDPOINT_MISMATCH,
                     f"The annotation {self._keys['store']} names a store that no operator has "
                     "reported on, or the Secret's endpoint another one than it: left alone.",
                 )
-        elif named is not None and self._stores().of(named.endpoint) is None:
-            return Refusal(Reason.ENDPOINT_MISMATCH, self._mismatch(named))
+        else:
+            store = stores.default
+            if named is not None:
+                found = stores.of(named.endpoint)
+                if found is None:
+                    return Refusal(Reason.ENDPOINT_MISMATCH, self._mismatch(named))
+                store = found
         if not store.is_for(request.namespace):
             return Refusal(
                 Reason.NOT_ALLOWED,

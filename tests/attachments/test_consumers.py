@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from backends.wire.sensitive import Sensitive
 from hooks.attachments.formats import FORMATS, Access
+from hooks.commands.processes import Process
 from tests.servers.require import require
 from tests.servers.store import REGION, Store, running_store
 
@@ -68,6 +70,56 @@ def test_rclone_lists_the_bucket(access: Access, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout) == (0, "hello\n"), ran.stderr
 
 
+def test_s3cmd_reads_and_writes(access: Access, tmp_path: Path) -> None:
+    files("s3cmd", access, tmp_path)
+    program = require("s3cmd")
+    # With the packages of these tests: the system's Python needn't have what it imports.
+    modules = str(program.parents[1] / "lib/python3/dist-packages")
+
+    def s3cmd(*arguments: str) -> str:
+        config = f"--config={tmp_path / '.s3cfg'}"
+        ran = run(Path(sys.executable), str(program), config, *arguments, PYTHONPATH=modules)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    (tmp_path / "file").write_text("by s3cmd")
+    s3cmd("put", str(tmp_path / "file"), f"s3://{BUCKET}/s3cmd")
+    assert s3cmd("get", f"s3://{BUCKET}/s3cmd", "-", "--no-progress") == "by s3cmd"
+    assert f"s3://{BUCKET}/hello" in s3cmd("ls", f"s3://{BUCKET}")
+
+
+@pytest.fixture
+def mounted(access: Access, store: Store, tmp_path: Path) -> Iterator[Path]:
+    """The bucket as a folder, by s3fs with its file of a password."""
+    files("s3fs", access, tmp_path)
+    # As the documents say; it refuses one that others can read.
+    (tmp_path / "passwd-s3fs").chmod(0o600)
+    program, folder = require("s3fs"), tmp_path / "mounted"
+    folder.mkdir()
+    process = Process(
+        [
+            *(str(program), BUCKET, str(folder), "-f"),
+            *("-o", f"passwd_file={tmp_path / 'passwd-s3fs'}"),
+            *("-o", f"url={store.url}", "-o", "use_path_request_style"),
+        ],
+        log=tmp_path / "s3fs.log",
+        env={**os.environ, "LD_LIBRARY_PATH": str(program.parents[2] / "lib/x86_64-linux-gnu")},
+        name="s3fs",
+    )
+    with process:
+        process.wait_for(lambda: os.path.ismount(folder), timeout=20, what="the mount")
+        yield folder
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not os.access("/dev/fuse", os.W_OK), reason="nothing can be mounted here"
+)
+def test_s3fs_mounts_the_bucket(mounted: Path) -> None:
+    assert (mounted / "hello").read_text() == "world"
+    (mounted / "s3fs").write_text("by s3fs")
+    assert {entry.name for entry in mounted.iterdir()} >= {"hello", "s3fs"}
+
+
 @pytest.mark.parametrize("name", ["restic", "volsync"])
 def test_restic_makes_its_repository(name: str, access: Access, tmp_path: Path) -> None:
     environ = files(name, access, tmp_path)
@@ -89,6 +141,22 @@ def test_the_aws_files_are_all_that_an_sdk_needs(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     client: Any = boto3.Session().client("s3")
     assert client.get_object(Bucket=BUCKET, Key="hello")["Body"].read() == b"world"
+
+
+def test_awss_sdk_for_go_reads_the_same_files(access: Access, tmp_path: Path) -> None:
+    files("aws", access, tmp_path)
+    environ = {
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+    }
+    ran = run(require("consumers"), "aws", BUCKET, "hello", **environ)
+    assert (ran.returncode, ran.stdout) == (0, "world"), ran.stderr
+
+
+def test_thanos_reads_its_file(access: Access, tmp_path: Path) -> None:
+    files("thanos", access, tmp_path)
+    ran = run(require("consumers"), "thanos", str(tmp_path / "thanos.yaml"), "hello")
+    assert (ran.returncode, ran.stdout) == (0, "world"), ran.stderr
 
 
 def test_velero_s_file_is_one_of_credentials(

@@ -66,7 +66,7 @@ def running(
     with (
         stores.running(directory / "store") as store,
         running_hook(store, directory / "hook", settings=settings, root=root) as hook,
-        closing(_Caller(hook, callers)) as caller,
+        closing(Caller(hook, callers)) as caller,
     ):
         yield Run(store, hook, caller, count, callers)
 
@@ -75,7 +75,7 @@ class Run:
     """One hook, one store, and one kind of work after the other for the same Secrets."""
 
     def __init__(
-        self, store: S3Store, hook: Hook, caller: _Caller, count: int, callers: int
+        self, store: S3Store, hook: Hook, caller: Caller, count: int, callers: int
     ) -> None:
         self.store = store
         self._hook = hook
@@ -109,7 +109,7 @@ class Run:
         )
 
 
-class _Caller:
+class Caller:
     """Posts recorded calls for numbered Secrets, and keeps what the answers set on them."""
 
     def __init__(self, hook: Hook, callers: int) -> None:
@@ -132,7 +132,7 @@ class _Caller:
         self._pool.clear()
 
     def sync(self, number: int) -> None:
-        secret = self._secrets.get(number) or self._new(number)
+        secret = self._secrets.get(number) or self.new(number)
         answer = self._pool.request(
             "POST",
             self._url,
@@ -149,7 +149,8 @@ class _Caller:
             raise RuntimeError(f"not {self.expected}: {changes['annotations']}")
         self._secrets[number] = secret
 
-    def _new(self, number: int) -> dict[str, Any]:
+    def new(self, number: int) -> dict[str, Any]:
+        """A Secret that nobody has answered for."""
         secret: dict[str, Any] = copy.deepcopy(self._recorded["object"])
         secret["metadata"] |= {"name": f"secret-{number}", "uid": f"uid-{number}"}
         data = {

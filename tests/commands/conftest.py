@@ -59,7 +59,7 @@ def unconfigured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def admin(api_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def admin(unconfigured: None, api_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(api_cluster.kubeconfig))
 
 

@@ -13,7 +13,12 @@ import pytest
 import yaml
 
 from hooks.commands.cli import main
-from hooks.commands.rehearsal import WOULD_BE_READY, WOULD_BE_WIPED, Rehearsal
+from hooks.commands.rehearsal import (
+    WOULD_BE_READY,
+    WOULD_BE_WIPED,
+    Rehearsal,
+    would_be_ready,
+)
 from hooks.contract.decorator import SyncRequest
 from tests.conformance.subject import SUBJECTS, RealSubject, versitygw_subject
 from tests.model import Account, ModelStore
@@ -209,3 +214,22 @@ def test_two_secrets_of_one_file_see_one_another() -> None:
         ("update-user",),
     ]
     assert store.accounts == {}
+
+
+def test_several_buckets_are_foretold_as_one_outcome() -> None:
+    store = ModelStore()
+    store.accounts["other"] = Account("secret")
+    store.owners["two"] = "other"
+    rehearsal = Rehearsal(store)
+    secret = Secret("list", bucket_names="one,two,three", access_key="user", access_secret=SECRET)
+    rehearsal.begin()
+    outcome = wait(Operator(rehearsal).parts.syncer.sync(SyncRequest.of(secret.document))).outcome
+    assert outcome is not None
+    assert [action.value for action in outcome.actions] == [
+        "create-user",
+        "create-bucket",
+        "change-owner",
+        "create-bucket",
+    ]
+    assert rehearsal.told(outcome) == f"{would_be_ready(3)} two: {WOULD_BE_WIPED}"
+    assert store.owners == {"two": "other"}

@@ -182,6 +182,25 @@ def test_the_owners_own_statements_stay_and_a_lost_one_of_ours_comes_back(
     assert ground.write("own") == ""
 
 
+@pytest.mark.parametrize("subject", [parameter("versitygw")], indirect=True)
+def test_a_policy_without_room_is_told_before_anything_is_written(
+    ground: Ground, subject: Subject
+) -> None:
+    assert isinstance(subject, RealSubject)
+    own = (f"{ground.prefix}own", SECRET)
+    ground.make(HOLDER, "own", SECRET)
+    ground.share("theirs/stranger")
+    statement = _statement(subject, *own, bucket=ground.prefix)
+    statement["Resource"] += [f"arn:aws:s3:::{ground.prefix}/{n:0120}" for n in range(19)]
+    _write(subject, own, ground.prefix, [statement])
+    ground.make(STRANGER, "guest", SECRET)
+    ground.annotate(STRANGER, access="read-only")
+    assert ground.sync(STRANGER).state == ("Invalid", "NotSupported")
+    assert _read(subject, own, ground.prefix) == [statement]
+    assert ground.write("own") == ""
+    assert ground.read("guest") == "AccessDenied"
+
+
 def _statement(subject: RealSubject, user: str, _: str, *, bucket: str) -> dict[str, Any]:
     """An owner's own, in the store's form."""
     arn = f"arn:aws:iam:::user/{user}" if subject.backend_name == "ceph-rgw" else user

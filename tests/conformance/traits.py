@@ -35,6 +35,8 @@ _ODD_SECRETS = (
     "x" * 512,
 )
 
+# What asks what a second user can do, and on the model who there is.
+_OF_GUESTS = frozenset({"probe_access", "probe_write", "shares"})
 _OF_THE_CAPABILITIES = {"rotation", "ids", "quota_bytes", "quota_objects", "versioning"}
 
 
@@ -85,7 +87,8 @@ _VERSITYGW = Traits(
     CAPABILITIES["versitygw"],
     provisioning=4,
     writes=2,
-    reads=frozenset(
+    reads=_OF_GUESTS
+    | frozenset(
         {
             *("probe", "find_user", "read_owner", "read_policy", "list_users", "list_buckets"),
             *("list_uploads", "get_versioning", "ask_versioning", "list_one_bucket"),
@@ -115,7 +118,8 @@ TRAITS: Mapping[str, Traits] = {
         CAPABILITIES["minio"],
         provisioning=11,
         writes=4,
-        reads=frozenset(
+        reads=_OF_GUESTS
+        | frozenset(
             {
                 *("probe", "find_user", "find_bucket"),
                 *("user-info", "group", "policy-info", "policy-entities"),
@@ -140,7 +144,7 @@ TRAITS: Mapping[str, Traits] = {
         CAPABILITIES["garage"],
         provisioning=6,
         writes=3,
-        reads=frozenset({"probe", "GetKeyInfo", "GetBucketInfo"}),
+        reads=_OF_GUESTS | frozenset({"probe", "GetKeyInfo", "GetBucketInfo"}),
         refused=frozenset({"AccessDenied"}),
         features=frozenset({"regions"}),
         keys=["a_b.c-de", "A" * 128],
@@ -161,7 +165,8 @@ TRAITS: Mapping[str, Traits] = {
         CAPABILITIES["ceph-rgw"],
         provisioning=6,
         writes=3,
-        reads=frozenset(
+        reads=_OF_GUESTS
+        | frozenset(
             {
                 *("probe", "find_user", "find_key", "find_operator", "find_bucket", "read_mark"),
                 *("read_policy", "list_buckets", "list_all", "get_versioning"),
@@ -186,7 +191,8 @@ TRAITS: Mapping[str, Traits] = {
         CAPABILITIES["seaweedfs"],
         provisioning=11,
         writes=5,
-        reads=frozenset(
+        reads=_OF_GUESTS
+        | frozenset(
             {
                 *("probe", "find_user", "find_bucket", "read_policy"),
                 *("ListUserPolicies", "GetUserPolicy", "ListAccessKeys", "ListPolicies"),
@@ -195,7 +201,7 @@ TRAITS: Mapping[str, Traits] = {
             }
         ),
         refused=_UNKNOWN_OR_WRONG,
-        features=frozenset({"administrators", "names-again"}),
+        features=frozenset({"administrators", "names-again", "object-acls"}),
         # A user's policies and keys are looked for, and its one key is deleted.
         before_deletion=(3, 3),
         locked="not in a valid state",

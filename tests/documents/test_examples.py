@@ -16,6 +16,7 @@ from tests.attended import SIGNING_KEY, Attended, cluster_of
 from tests.delivery.test_kustomize import render
 from tests.examples import ENTRIES, FOLDER, KUSTOMIZE, example_secrets, name_of, secrets_of
 from tests.manifests import (
+    EXAMPLES,
     MANIFESTS,
     PLACEHOLDER,
     Document,
@@ -114,22 +115,33 @@ def test_the_example_of_a_shared_bucket_lets_the_second_user_read() -> None:
     assert ground.store.shared == {"my-app-data": {"my-app-reports-user": Access.READ_ONLY}}
 
 
-def test_the_example_with_generated_credentials_becomes_ready_and_the_application_reads_them() -> (
-    None
-):
+def test_an_example_with_generated_credentials_becomes_ready_and_is_read() -> None:
+    entries = [path for path in EXAMPLES if any(map(is_generated, secrets_of(path)))]
+    assert len(entries) >= 4
+    for entry in entries:
+        (example,) = secrets_of(entry)
+        assert set(example["stringData"]) == {"bucket-name"}, "no secret stands in the manifest"
+        secret = Attended(example["stringData"]["bucket-name"])
+        secret.document["metadata"]["name"] = example["metadata"]["name"]
+        secret.document["metadata"]["annotations"] = dict(example["metadata"]["annotations"])
+        secret.settle(
+            Operator(ModelStore(), {"SIGNING_KEY": SIGNING_KEY}, kube=cluster_of(secret)),
+        )
+        assert secret.state == ("Ready", "Provisioned")
+        ((name, made),) = secret.attached.items()
+        assert all(made["data"].values())
+        # Whoever reads it asks for nothing that isn't there.
+        text = entry.read_text()
+        for key in re.findall(rf"name: {name}, key: (\w+)", text):
+            assert key in made["data"]
+        assert text.count(name) >= 2 or entry.name == "only-generated.yaml"
+
+
+def test_the_example_application_reads_the_generated_credentials() -> None:
     (example,) = secrets_of(FOLDER / "generated.yaml")
     application = next(
         document for document in load(FOLDER / "generated.yaml") if document["kind"] == "Deployment"
     )
-    assert set(example["stringData"]) == {"bucket-name"}, "no secret stands in the manifest"
-    secret = Attended(example["stringData"]["bucket-name"])
-    secret.document["metadata"]["name"] = example["metadata"]["name"]
-    secret.document["metadata"]["annotations"] = dict(example["metadata"]["annotations"])
-    secret.settle(
-        Operator(ModelStore(), {"SIGNING_KEY": SIGNING_KEY}, kube=cluster_of(secret)),
-    )
-    assert secret.state == ("Ready", "Provisioned")
     spec = application["spec"]["template"]["spec"]
-    (name,) = secret.attached
+    name = example["metadata"]["annotations"][f"{PREFIX}connection-secret"]
     assert spec["containers"][0]["envFrom"] == [{"secretRef": {"name": name}}]
-    assert all(secret.pair)

@@ -33,10 +33,10 @@ pytestmark = pytest.mark.server
 def cluster(api_cluster: Cluster) -> Iterator[Cluster]:
     """With the namespaces and objects that the page speaks of."""
     api = api_cluster.api
-    for namespace in ("team-a", "s3-resource-operator", "versitygw"):
+    for namespace in ("team-a", "team-b", "s3-resource-operator", "versitygw"):
         api_cluster.namespace(namespace)
     yield api_cluster
-    for namespace in ("team-a", "s3-resource-operator"):
+    for namespace in ("team-a", "team-b", "s3-resource-operator"):
         for found in api.list("Secret", namespace):
             change = {"metadata": {"finalizers": None}}
             api.merge("Secret", found["metadata"]["name"], namespace, change)

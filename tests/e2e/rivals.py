@@ -8,6 +8,7 @@ from dataclasses import replace
 import yaml
 
 from hooks.commands.processes import wait_until
+from tests.e2e.answers import looked_at
 from tests.e2e.holdings import given
 from tests.e2e.stack import Stack, Tenant
 from tests.servers.s3 import code_of
@@ -86,10 +87,7 @@ def state(stack: Stack, tenant: Tenant) -> tuple[str | None, str | None]:
 
 def synced(stack: Stack, tenant: Tenant) -> tuple[str | None, str | None]:
     """The same after one more sync of it."""
-    calls = stack.hook.syncs()
-    stack.touch(tenant)
-    wait_until(lambda: stack.hook.syncs() > calls, timeout=15, what="another sync")
-    stack.settle(quiet=0.3)
+    looked_at(stack, tenant)
     return state(stack, tenant)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hooks.commands.processes import wait_until
+from tests.e2e.answers import Answers, looked_at
 from tests.e2e.application import using
 from tests.e2e.stack import Stack, Tenant
 
@@ -39,19 +40,17 @@ def copied(stack: Stack, source: Tenant, namespace: str) -> Tenant:
         },
         "data": observed["data"],
     }
-    calls = stack.hook.syncs()
+    copy = replace(source, namespace=namespace)
+    answers = Answers(stack, copy)
     stack.cluster.api.create(manifest)
-    wait_until(lambda: stack.hook.syncs() > calls, timeout=15, what="the copy to be seen")
+    wait_until(answers.told, timeout=30, what="the copy to be seen")
     stack.settle()
-    return replace(source, namespace=namespace)
+    return copy
 
 
 def synced(stack: Stack, tenant: Tenant) -> dict[str, str]:
     """Its annotations after one more sync."""
-    calls = stack.hook.syncs()
-    stack.touch(tenant)
-    wait_until(lambda: stack.hook.syncs() > calls, timeout=15, what="another sync")
-    stack.settle()
+    looked_at(stack, tenant)
     return stack.annotations(tenant)
 
 

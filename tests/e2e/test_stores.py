@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from hooks.commands.processes import wait_until
 from tests.e2e.stack import Programs, Stack, Tenant, running_stack
 from tests.servers.require import require, require_metacontroller
 from tests.servers.several import List, running_stores
@@ -81,11 +82,15 @@ def test_a_secret_that_moves_leaves_everything_behind(
     made = tenant(several, place, "mover")
     several.provision(made, annotations={"store": "versitygw"})
     several.mark(made, {"store": "garage"})
+    wait_until(
+        lambda: "stayed on the store versitygw" in several.annotations(made)["message"],
+        timeout=15,
+        what="the message to say what stayed behind",
+    )
     several.settle()
-    seen = several.wait_for(made, "Ready")
+    several.wait_for(made, "Ready")
     assert is_on(listed, "garage", made)
     assert is_on(listed, "versitygw", made)
-    assert "stayed on the store versitygw" in seen["message"]
     # It has come to rest: nothing is written any more.
     version = several.resource_version(made)
     several.settled_sync()

@@ -193,6 +193,29 @@ def _(store: CephRGWStore) -> str:
     return deleted_by_deleting(store, "accelerate", "encryption")
 
 
+@FACTS.known("lifecycle-size", "accepted, and left out")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    large = {"ObjectSizeGreaterThan": 1_000_000}
+    rule = {"ID": "one", "Status": "Enabled", "Filter": large, "Expiration": {"Days": 1}}
+    with store.s3(*mine) as client:
+        put = client.put_bucket_lifecycle_configuration
+        code = code_of(lambda: put(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]}))
+        if code:
+            return f"refused with {code}"
+        (kept,) = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    return f"accepted, and {'kept' if 'ObjectSizeGreaterThan' in str(kept) else 'left out'}"
+
+
+@FACTS.known("unknown-principal", "204, and the user of that bare name 403 AccessDenied")
+def _(store: CephRGWStore) -> str:
+    (mine, bucket), reader = owner(store), tenant(store)
+    document = policy(allow(f"arn:aws:iam::000000000000:user/{reader[0]}", ["s3:*"], bucket))
+    put = call(store, mine, "PUT", bucket, {"policy": ""}, body=document)
+    read = call(store, reader, "GET", bucket, {"list-type": "2"})
+    return f"{put}, and the user of that bare name {read}"
+
+
 @FACTS.known("policy-of-another-bucket", "204")
 def _(store: CephRGWStore) -> str:
     (mine, bucket), (_, other) = owner(store), owner(store)

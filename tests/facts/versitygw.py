@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 # Only to write XML; what the store answers is read with defusedxml.
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from hooks.commands.processes import LOOPBACK, free_port, versitygw
 from tests.facts.fact import Facts
 from tests.facts.wire import (
     SECRET,
@@ -240,6 +241,36 @@ def _(store: Store) -> str:
     if lock.text("ObjectLockEnabled") == "Enabled" and store.owner(bucket) == mine[0]:
         return "the tenant's, with object lock"
     return f"{made}, {lock}"
+
+
+@FACTS.known(
+    "another-gateway", "new user 200, rotated secret 403 SignatureDoesNotMatch, the old one 200"
+)
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    files = Path(store.process.command[-1])
+    port = free_port()
+    with versitygw(
+        Path(store.process.command[0]),
+        files.parent,
+        port=port,
+        access_key=store.access_key,
+        secret_key=store.secret_key,
+    ):
+        changed = mine[0], SECRET + "-new"
+        told = [at(store, port, mine, bucket)]
+        store.set_secret(*changed)
+        told += [at(store, port, who, bucket) for who in (changed, mine)]
+    return f"new user {told[0]}, rotated secret {told[1]}, the old one {told[2]}"
+
+
+def at(store: Store, port: int, by: Credentials, bucket: str) -> str:
+    """What another gateway of the same files answers to the probe."""
+    here, store.url = store.url, f"http://{LOOPBACK}:{port}"
+    try:
+        return str(call(store, by, "GET", bucket, {"acl": ""}))
+    finally:
+        store.url = here
 
 
 @FACTS.known(

@@ -269,6 +269,16 @@ SERVERS: Mapping[str, Server] = {
             "sends signed probes, as the benchmark's limit; some seconds",
             go_tool(NATIVE_FLOOR, _NATIVE_FLOOR),
         ),
+        Server(
+            "consumers",
+            _version(
+                MODULE / "consumers",
+                "github.com/aws/aws-sdk-go-v2/config",
+                MODULE / "consumers" / "main.go",
+            ),
+            "AWS's SDK for Go and Thanos' reader of connection Secrets; about 40 s on two cores",
+            go_tool(MODULE / "consumers", "s3-resource-operator.io/tests/servers/consumers"),
+        ),
         *(
             Server(
                 name,
@@ -279,7 +289,7 @@ SERVERS: Mapping[str, Server] = {
                 program=f"usr/bin/{name}",
                 optional=True,
             )
-            for name in ("rclone", "restic", "pgbackrest")
+            for name in ("rclone", "restic", "pgbackrest", "s3cmd", "s3fs")
         ),
     )
 }

@@ -30,9 +30,11 @@ class List:
     Args:
         folder: where it is written, with the files of credentials.
         stores: by their names; each is called like its kind.
+        kind: of all, where they are called otherwise.
     """
 
-    def __init__(self, folder: Path, stores: Mapping[str, S3Store]) -> None:
+    def __init__(self, folder: Path, stores: Mapping[str, S3Store], kind: str = "") -> None:
+        self._kind = kind
         self.folder = folder
         self.path = folder / "stores.yaml"
         self.stores = stores
@@ -51,7 +53,7 @@ class List:
 
     def entry(self, name: str, store: S3Store) -> dict[str, Any]:
         """What the list has to say of a store; its files of credentials are written."""
-        entry: dict[str, Any] = {"name": name, "backend": name}
+        entry: dict[str, Any] = {"name": name, "backend": self._kind or name}
         for variable, value in store.environ().items():
             if variable in _URLS:
                 entry[_URLS[variable]] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -218,6 +219,52 @@ def test_a_dry_run_shows_what_would_become_of_each(store: ModelStore) -> None:
     assert outcome is not None
     assert foretold is not None
     assert foretold.actions == outcome.actions
+
+
+def test_sixteen_buckets_with_all_settings_cost_a_probe_each_when_nothing_changed(
+    store: ModelStore,
+) -> None:
+    names = [f"bucket-{number:02}" for number in range(16)]
+    environ = {"ALLOW_PUBLIC_ACCESS": "true"}
+    operator = Operator(store, environ)
+    policy = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::${bucket}/pub/*",
+    }
+    secret = claiming(
+        bucket_names=",".join(names),
+        tags="a=b",
+        cors="*",
+        expire_days="3",
+        object_lock="enabled",
+        retention="governance-1d",
+        public_access="read",
+        bucket_policy=json.dumps({"Statement": policy}),
+    )
+    del secret.document["data"]["bucket-name"]
+    operator.sync(secret)
+    assert secret.state == READY, secret.annotations["message"]
+    found = store.bucket_settings.documents
+    assert set(found) == {(bucket, name) for bucket in names for name in SettingName}
+    answered = dict(secret.annotations)
+    store.calls.clear()
+    assert synced(operator, secret) == ()
+    assert (store.calls, secret.annotations) == (["probe"] * 16, answered)
+    # One of them that changes is the only one that is written.
+    del store.owners["bucket-07"]
+    store.bucket_settings.forget("bucket-07")
+    store.calls.clear()
+    operator.sync(secret)
+    assert secret.state == READY
+    assert store.calls.count("write_setting") == len(SettingName) - 1
+    # A policy that names one bucket can't be every bucket's.
+    policy["Resource"] = "arn:aws:s3:::bucket-00/*"
+    secret.set(bucket_policy=json.dumps({"Statement": policy}))
+    operator.sync(secret)
+    assert secret.state == ("Invalid", "InvalidField")
+    assert "arn:aws:s3:::${bucket}" in secret.annotations["message"]
 
 
 def test_what_never_had_its_effect_is_taken_back_all_the_same(store: ModelStore) -> None:

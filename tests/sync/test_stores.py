@@ -5,72 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from hooks.commands.demo import apply_answer
 from hooks.contract.decorator import SyncRequest
-from hooks.metrics import Metrics
-from hooks.settings.settings import Settings
-from hooks.sync.stores import Sites
-from hooks.sync.syncer import Result
 from tests.servers.several import List, running_stores
-from tests.support import PREFIX, Secret, wait
+from tests.support import PREFIX, wait
+from tests.sync.onlist import (
+    READY,
+    SECRET,
+    SKIPPED,
+    Hooks,
+    choose,
+    is_on,
+    names,
+    opened,
+    places,
+    secret,
+    timed,
+)
 
 pytestmark = pytest.mark.server
-
-READY = ("Ready", "Provisioned")
-SKIPPED = ("Skipped", "EndpointMismatch")
-# What every one of the three takes for an access key and its secret.
-SECRET = "0123456789abcdef" * 4
-
-
-class Hooks:
-    """An operator for all of a list's stores, without HTTP."""
-
-    def __init__(self, listed: List, **variables: str) -> None:
-        self.listed = listed
-        self.metrics = Metrics(by_store=True)
-        self.settings = Settings.load(
-            {
-                "STORES_FILE": str(listed.path),
-                "SIGNING_KEY": "a-key",
-                "SYNC_TIMEOUT_SECONDS": "10",
-                **variables,
-            }
-        )
-        assert self.settings.stores is not None
-        self.file = self.settings.stores
-        self.sites = Sites(self.settings, self.file, self.metrics)
-        self.operator = self.sites.operator()
-
-    def change(self) -> None:
-        """The list as it is now, read."""
-        self.listed.write()
-        self.file.refresh()
-
-    async def call(self, secret: Secret) -> Result:
-        request = SyncRequest.of(secret.document)
-        result = await self.operator.syncer.sync(request)
-        self.operator.reporter.record(request, result)
-        apply_answer(secret.document, result.response.document())
-        return result
-
-    def sync(self, secret: Secret) -> Result:
-        """One hook call whose answer is written on the Secret."""
-        return wait(self.call(secret))
-
-    def settled(self, secret: Secret) -> tuple[str, str]:
-        """How a Secret is in the end; the second identical call answers the same."""
-        self.sync(secret)
-        before = {**secret.annotations}
-        self.sync(secret)
-        assert secret.annotations == before
-        return secret.state
-
-    def value(self, name: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(f"s3_operator_{name}", labels)
 
 
 @pytest.fixture(scope="module")
@@ -84,49 +39,6 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[List]:
 def hooks(listed: List) -> Iterator[Hooks]:
     with opened(listed) as made:
         yield made
-
-
-@contextmanager
-def opened(listed: List, **variables: str) -> Iterator[Hooks]:
-    made = Hooks(listed, **variables)
-    try:
-        yield made
-    finally:
-        wait(made.sites.close())
-        listed.entries = {name: listed.entry(name, store) for name, store in listed.stores.items()}
-        listed.default = "versitygw"
-        listed.write()
-
-
-_NUMBER = iter(range(10_000))
-
-
-def secret(store: str = "", **fields: str) -> Secret:
-    """A Secret with names of its own, in every store's form."""
-    number = next(_NUMBER)
-    made = Secret.claiming(f"bucket-{number}", f"GK{number:024x}", SECRET, **fields)
-    if store:
-        choose(made, store)
-    return made
-
-
-def choose(found: Secret, store: str) -> None:
-    found.document["metadata"]["annotations"][f"{PREFIX}store"] = store
-
-
-def names(found: Secret) -> tuple[str, str]:
-    return found.plain("access-key"), found.plain("bucket-name")
-
-
-def is_on(listed: List, store: str, found: Secret) -> bool:
-    users, buckets = listed.stores[store].names()
-    user, bucket = names(found)
-    assert (user in users) == (bucket in buckets)
-    return user in users
-
-
-def places(listed: List, found: Secret) -> set[str]:
-    return {store for store in listed.stores if is_on(listed, store, found)}
 
 
 # Which store a Secret chooses
@@ -276,21 +188,16 @@ def test_what_was_set_on_one_store_is_set_on_the_next(hooks: Hooks) -> None:
 # One that is down
 
 
-def timed(hooks: Hooks, made: Secret) -> float:
-    began = time.monotonic()
-    hooks.sync(made)
-    return time.monotonic() - began
-
-
 def test_one_is_killed_and_one_hangs_and_the_third_goes_on(listed: List) -> None:
-    with opened(listed, SYNC_TIMEOUT_SECONDS="4", SYNC_CONCURRENCY="12") as hooks:
+    # The bounds below are less than one sync waits for a store that hangs.
+    with opened(listed, SYNC_TIMEOUT_SECONDS="6", SYNC_CONCURRENCY="12") as hooks:
         known = secret("minio")
-        assert hooks.settled(known) == READY
+        hooks.ready(known)
         listed.stores["garage"].process.kill()
         listed.stores["minio"].process.pause()
         try:
             killed = secret("garage")
-            assert timed(hooks, killed) < 2
+            assert timed(hooks, killed) < 4
             assert killed.state == ("Retrying", "BackendUnavailable")
 
             async def outage() -> float:
@@ -304,9 +211,9 @@ def test_one_is_killed_and_one_hangs_and_the_third_goes_on(listed: List) -> None
                 await asyncio.gather(*waiting)
                 return seconds
 
-            assert wait(outage()) < 2
+            assert wait(outage()) < 4
             # From here on nobody waits for it.
-            assert timed(hooks, known) < 0.5
+            assert timed(hooks, known) < 2
             assert known.state == ("Retrying", "Timeout")
             assert hooks.value("backend_up", store="minio") == 0
             assert hooks.value("backend_up", store="garage") == 0
@@ -314,12 +221,8 @@ def test_one_is_killed_and_one_hangs_and_the_third_goes_on(listed: List) -> None
         finally:
             listed.stores["minio"].process.resume()
             listed.stores["garage"].restart()
-        ends = time.monotonic() + 30
         for made in (known, killed):
-            while made.state != READY:
-                assert time.monotonic() < ends
-                time.sleep(0.2)
-                hooks.sync(made)
+            hooks.ready(made)
 
 
 # A list that changes

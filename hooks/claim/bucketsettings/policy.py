@@ -10,6 +10,7 @@ from typing import Any
 from backends.bucketsettings import BUCKET_PLACE, Document, canonical
 from backends.wire import policydocument as policies
 from hooks.claim.bucketsettings import source
+from hooks.claim.bucketsettings.actions import is_action
 from hooks.claim.fields import Value
 
 _ARN = "arn:aws:s3:::"
@@ -18,9 +19,10 @@ _MOST = 100
 _LONGEST = 2048
 # Bytes; of no store more is known to be taken, and it is looked through in every sync.
 _LIMIT = 20 * 1024
+# Each is made into an expression, which is what a policy costs.
+_PATTERNS = 100
 _KNOWN = frozenset({"Sid", "Effect", "Principal", "Action", "Resource", "Condition"})
 _NEGATED = frozenset({"NotAction", "NotPrincipal", "NotResource"})
-_ACTION = re.compile(r"\*|s3:[A-Za-z*?]{1,64}")
 _SID = re.compile(r"[A-Za-z0-9 _-]{0,128}")
 # Without these a bucket's owner, and so the operator for it, can't mend the policy any more, nor
 # be told from somebody to whom the bucket doesn't belong.
@@ -64,9 +66,19 @@ def _statements(document: Any, bucket: str, user: str) -> Document:
     statements = policies.statements(document)
     if not statements or len(statements) > _MOST:
         raise _Mistake(f"Statement must be a list of 1 to {_MOST} statements")
+    if len(_patterns(statements)) > _PATTERNS:
+        raise _Mistake(f"its Actions must have at most {_PATTERNS} different patterns in all")
     for number, statement in enumerate(statements):
         _check(statement, f"Statement[{number}]", bucket, user)
     return policies.unplaced(statements, bucket)
+
+
+def _patterns(statements: Iterable[Any]) -> set[str]:
+    """All actions with a wildcard, of statements that are not checked yet."""
+    found = (each.get("Action") for each in statements if isinstance(each, dict))
+    listed = (each if isinstance(each, list) else [each] for each in found)
+    texts = {text for texts in listed for text in texts if isinstance(text, str)}
+    return {text for text in texts if "*" in text or "?" in text}
 
 
 def _check(statement: Any, place: str, bucket: str, user: str) -> None:
@@ -89,8 +101,8 @@ def _check(statement: Any, place: str, bucket: str, user: str) -> None:
         raise _Mistake(f"{place}.Effect must be Allow or Deny")
     names = _principals(statement["Principal"], f"{place}.Principal")
     actions = _texts(statement["Action"], f"{place}.Action")
-    if not all(map(_ACTION.fullmatch, actions)):
-        raise _Mistake(f"{place}.Action must name actions such as s3:GetObject")
+    if not all(map(is_action, actions)):
+        raise _Mistake(f"{place}.Action must name actions such as s3:GetObject, each of them S3's")
     resources = _texts(statement["Resource"], f"{place}.Resource")
     for resource in resources:
         if not _is_of(resource, bucket):

@@ -6,7 +6,6 @@ filter deletes what it shouldn't.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from backends.bucketsettings import Document, Rule, Setting, SettingName, SettingSupport
@@ -62,14 +61,15 @@ def _check_for_everybody(document: Document, key: str) -> None:
             )
 
 
-def _check_principals(document: Document, pattern: str, key: str) -> None:
-    for number, statement in enumerate(document):
+def _check_principals(document: Document, form: str, key: str) -> None:
+    beginning = form.removesuffix("NAME")
+    for statement in document:
         for name in statement["Principal"]["AWS"]:
-            if name != "*" and not re.fullmatch(pattern, name):
+            if name != "*" and not name.startswith(beginning):
                 raise InvalidSecret(
                     Reason.NOT_SUPPORTED,
-                    f"This store takes a principal that means nobody: in statement {number + 1} "
-                    f"of {key} name users as arn:aws:iam:::user/NAME.",
+                    f"This store takes a principal that means nobody: in {key} name users as "
+                    f"{form}.",
                 )
 
 
