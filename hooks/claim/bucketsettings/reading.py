@@ -18,6 +18,8 @@ from hooks.contract.outcome import Reason
 PUBLIC = frozenset({SettingName.POLICY, SettingName.PUBLIC})
 """Those that may let everybody in."""
 
+# The short forms that a prefix narrows.
+_OF_PREFIX = frozenset({source.EXPIRE_DAYS, source.NONCURRENT_DAYS})
 _GENERIC = frozenset(map(source.generic, source.WORDS))
 
 
@@ -119,7 +121,19 @@ class _Found:
         if both and not self._drop(*short) and not self._drop(LIFECYCLE):
             key, other = self._values[LIFECYCLE].key, self._values[short[0]].key
             raise malformed(key, f"and {other} are both there: use one of them")
+        if EXPIRE_PREFIX not in self._values and not _OF_PREFIX.isdisjoint(self._values):
+            self._refuse_without_prefix()
         return {word: self._values[word] for word in words if word in self._values}
+
+    def _refuse_without_prefix(self) -> None:
+        """A prefix that can't be read isn't passed over: everything would expire without it.
+
+        Raises:
+            InvalidSecret: there is one.
+        """
+        for passed in self.passed_over:
+            if passed.key == source.generic(EXPIRE_PREFIX) and passed.problem is not None:
+                raise passed.problem
 
     def _drop(self, *words: str) -> bool:
         """Passes keys over that an application may mean; False where one is a specific key."""

@@ -43,8 +43,13 @@ def generic(word: str) -> str:
     return word.upper().replace("-", "_")
 
 
+_TO_THE_LETTER = frozenset({EXPIRE_PREFIX, generic(EXPIRE_PREFIX)})
+
+
 def text(data: Mapping[str, object], key: str) -> Value | None:
     """What stands under a key, without blanks around it; None for nothing.
+
+    Of a prefix only line ends are dropped: without a blank it would be of more objects.
 
     Raises:
         InvalidSecret: it is no text, or too long.
@@ -63,7 +68,8 @@ def text(data: Mapping[str, object], key: str) -> Value | None:
         raise malformed(key, "is not UTF-8 text in base64") from None
     if _CONTROLS.search(found):
         raise malformed(key, "must not contain control characters but line ends and tabs")
-    return Value(key, found.strip()) if found.strip() else None
+    around = "\r\n" if key in _TO_THE_LETTER else None
+    return Value(key, found.strip(around)) if found.strip() else None
 
 
 def is_json(found: Value) -> bool:

@@ -172,6 +172,18 @@ def test_the_short_forms() -> None:
     }
 
 
+def test_no_prefix_turns_into_a_wider_one() -> None:
+    # Passed over, it would have everything expire.
+    assert "EXPIRE_PREFIX must have at most 1024" in problem(
+        expire_days="3", EXPIRE_PREFIX="x" * 1025
+    )
+    with pytest.raises(InvalidSecret, match="EXPIRE_PREFIX is not UTF-8 text"):
+        read({"NONCURRENT_DAYS": encode("3"), "EXPIRE_PREFIX": "/w=="})
+    assert documents(EXPIRE_PREFIX="x" * 1025, abort_uploads_days="3").keys() == {"lifecycle"}
+    (found,) = documents(expire_days="3", expire_prefix="tmp old \n")["lifecycle"]["Rules"]
+    assert found["Filter"]["Prefix"] == "tmp old "
+
+
 def test_the_short_forms_and_the_document_are_not_mixed() -> None:
     both = problem(lifecycle=rules(rule()), expire_days="3")
     assert both == "lifecycle and expire-days are both there: use one of them."
