@@ -14,6 +14,7 @@ from backends import Backend
 from hooks import logs
 from hooks.attachments.attachments import NOT_BY_HAND
 from hooks.commands import connectionfile, manifest
+from hooks.commands.handover import handed_over
 from hooks.commands.rehearsal import Rehearsal
 from hooks.commands.storewise import Target, target
 from hooks.contract.decorator import SyncRequest
@@ -111,14 +112,18 @@ async def run(settings: Settings, backend: Backend | None, arguments: argparse.N
                 rehearsal = at.rehearsal(request)
                 if rehearsal:
                     rehearsal.begin()
-                result = await operator.syncer.sync(request)
-                row = _row(request, result, keys, rehearsal)
+                done = await handed_over(
+                    operator.syncer,
+                    keys,
+                    request,
+                    to_file=file is not None,
+                    dry_run=arguments.dry_run,
+                )
+                row = _row(request, done.result, keys, rehearsal)
                 rows.append(row)
-                if file is not None and result.outcome and result.outcome.accepted:
-                    made = operator.syncer.connection_secret(request)
-                    if made is not None:
-                        connections.append(made)
-                        row["message"] = row["message"].removesuffix(f" {NOT_BY_HAND}")
+                if file is not None and done.connection is not None:
+                    connections.append(done.connection)
+                    row["message"] = row["message"].removesuffix(f" {NOT_BY_HAND}")
                 progress.step()
         finally:
             progress.clear()
