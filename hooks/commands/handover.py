@@ -114,7 +114,12 @@ async def _settled(syncer: Syncing, keys: Keys, request: SyncRequest) -> Handove
         if shown == before:
             break
     annotations.pop(keys["grants"], None)
-    response = replace(response, annotations=annotations, labels=labels, attachments=())
+    response = replace(
+        response,
+        annotations=_answered(annotations, request.annotations),
+        labels=_answered(labels, request.labels),
+        attachments=(),
+    )
     if outcome is not None:
         outcome = replace(outcome, actions=tuple(actions))
     return Handover(replace(result, outcome=outcome, response=response), made)
@@ -132,6 +137,13 @@ def _written(before: Mapping[str, str], answered: Mapping[str, str | None]) -> M
     """Annotations or labels as they are after an answer."""
     after = {**before, **answered}
     return {key: value for key, value in after.items() if value is not None}
+
+
+def _answered(
+    answers: Mapping[str, str | None], before: Mapping[str, str]
+) -> Mapping[str, str | None]:
+    """All answers as one, which takes nothing away that was never there."""
+    return {key: value for key, value in answers.items() if value is not None or key in before}
 
 
 def _without_attachments(result: Result) -> Result:
