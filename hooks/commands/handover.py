@@ -1,16 +1,18 @@
 """Generated credentials of a Secret in a file: made, rotated and handed over without a cluster.
 
 Metacontroller's part is played for one Secret: what a sync answers is shown to the next one, until
-nothing changes any more. Nothing of it is kept: what the store accepts tells the next run the rest.
+nothing changes any more. The next run reads in the file since when its credentials are in use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hooks.attachments.attachments import NOT_BY_HAND, Made
 from hooks.claim.fields import InvalidSecret
+from hooks.commands.remembered import found, marked, resumed
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.outcome import Action, Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys
@@ -28,13 +30,26 @@ WOULD_ARRIVE = "Its credentials would arrive in the file that --connection names
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """What a run before has left.
+
+    Args:
+        secrets: what the file holds, whatever that is.
+        trial: the sync hook, with a store that is only asked.
+    """
+
+    secrets: Sequence[Any] = field(repr=False)
+    trial: Syncing
+
+
+@dataclass(frozen=True, slots=True)
 class Handover:
     """What came of a Secret in a file.
 
     Args:
         result: the last sync's, with the actions and annotations of all and no connection Secret.
-        connection: the connection Secret with the credentials that the store accepts; None where
-            there is none, or where the store has not accepted any.
+        connection: the connection Secret with the credentials that the store accepts; where it has
+            not accepted any, what a run before has left of generated ones; None for none.
     """
 
     result: Result
@@ -42,7 +57,13 @@ class Handover:
 
 
 async def handed_over(
-    syncer: Syncing, keys: Keys, request: SyncRequest, *, to_file: bool, dry_run: bool
+    syncer: Syncing,
+    keys: Keys,
+    request: SyncRequest,
+    *,
+    former: Former | None = None,
+    to_file: bool,
+    dry_run: bool,
 ) -> Handover:
     """Does for a Secret what the hook does, with generated credentials until they are right.
 
@@ -53,6 +74,7 @@ async def handed_over(
         syncer: the sync hook.
         keys: names of the annotations.
         request: the Secret.
+        former: what a run before has left in the file, None if there is none.
         to_file: whether connection Secrets are written to a file.
         dry_run: whether the store behind the hook writes nothing.
     """
@@ -62,7 +84,7 @@ async def handed_over(
     if not to_file and not dry_run and _is_well_formed(syncer, request):
         refusal = InvalidSecret(Reason.NOT_SUPPORTED, NOWHERE)
         return Handover(Result(Outcome.of(refusal), SyncResponse()))
-    handover = await _settled(syncer, keys, request)
+    handover = await _settled(syncer, keys, request, former)
     outcome = handover.result.outcome
     if dry_run and outcome is not None and outcome.status is Status.READY:
         message = f"{outcome.message.removesuffix(f' {NOT_BY_HAND}')} {WOULD_ARRIVE}"
@@ -85,7 +107,9 @@ async def _once(syncer: Syncing, request: SyncRequest) -> Handover:
     return Handover(_without_attachments(result), _made(syncer, request, result))
 
 
-async def _settled(syncer: Syncing, keys: Keys, request: SyncRequest) -> Handover:
+async def _settled(
+    syncer: Syncing, keys: Keys, request: SyncRequest, former: Former | None
+) -> Handover:
     """Syncs until one changes nothing, or is not Ready."""
     actions: dict[Action, None] = {}
     annotations: dict[str, str | None] = {}
@@ -93,6 +117,9 @@ async def _settled(syncer: Syncing, keys: Keys, request: SyncRequest) -> Handove
     # Without a uid there is no grant, which tells from one sync to the next which pair is in use.
     # No cluster gives such a one, so that grant is worth nothing elsewhere, and it isn't shown.
     shown = replace(request, uid=f"file:{request.origin}")
+    before = None if former is None else found(former.secrets, keys, request)
+    if former is not None and before is not None:
+        shown = await resumed(syncer, former.trial, keys, shown, before[1])
     for _ in range(_ROUNDS):
         result = await syncer.sync(shown)
         response, outcome = result.response, result.outcome
@@ -102,7 +129,7 @@ async def _settled(syncer: Syncing, keys: Keys, request: SyncRequest) -> Handove
         made = _made(syncer, shown, result)
         if made is None or outcome is None or outcome.status is not Status.READY:
             break
-        before, shown = (
+        last, shown = (
             shown,
             replace(
                 shown,
@@ -111,7 +138,7 @@ async def _settled(syncer: Syncing, keys: Keys, request: SyncRequest) -> Handove
                 attached_secrets={made["metadata"]["name"]: made},
             ),
         )
-        if shown == before:
+        if shown == last:
             break
     annotations.pop(keys["grants"], None)
     response = replace(
@@ -122,6 +149,12 @@ async def _settled(syncer: Syncing, keys: Keys, request: SyncRequest) -> Handove
     )
     if outcome is not None:
         outcome = replace(outcome, actions=tuple(actions))
+        grant = outcome.grant
+        if made is not None and grant is not None and grant.since is not None:
+            made = marked(made, keys, grant.since)
+    if made is None and before is not None:
+        # No outage and no mistake takes an application's credentials away.
+        made = before[0]
     return Handover(replace(result, outcome=outcome, response=response), made)
 
 

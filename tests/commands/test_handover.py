@@ -138,6 +138,7 @@ def test_a_rotation_that_is_cut_short_is_finished_by_the_next_run(
     filed: Filed, model: ModelStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert filed.sync() == 0
+    before = filed.connection.read_text()
     filed.secret.annotate(rotate=ago(5))
 
     def fail(operation: str) -> None:
@@ -147,11 +148,31 @@ def test_a_rotation_that_is_cut_short_is_finished_by_the_next_run(
     model.before = fail
     assert filed.sync() == 1
     assert "Retrying" in capsys.readouterr().out
-    # Which of the two the store takes by now nobody knows.
-    assert filed.connection.read_text() == ""
+    # Which of the two the store takes by now nobody knows, so applications keep what they have.
+    assert filed.connection.read_text() == before
     model.before = lambda operation: None
     assert filed.sync() == 0
     assert secrets_of(model) == dict([filed.pair])
+    assert filed.connection.read_text() != before
+
+
+def test_neither_an_outage_nor_a_mistake_takes_them_away(
+    filed: Filed, model: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert filed.sync() == 0
+    before = filed.connection.read_text()
+
+    def fail(operation: str) -> None:
+        if operation != "close":
+            raise Unavailable("The store can't be reached.")
+
+    model.before = fail
+    assert filed.sync() == 1
+    assert filed.connection.read_text() == before
+    model.before = lambda operation: None
+    filed.secret.annotate(rotate="yesterday")
+    assert filed.sync() == 1
+    assert filed.connection.read_text() == before
 
 
 def test_a_dry_run_writes_nothing_and_says_where_they_would_arrive(
@@ -204,3 +225,52 @@ def test_what_a_cluster_has_is_handed_over_and_rotated_there(
     assert filed.sync() == 0
     assert filed.pair == pair
     assert secrets_of(model) == before
+
+
+def test_the_file_remembers_any_pair(
+    filed: Filed, model: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADOPTION", "never")
+    pairs = set()
+    for asked in (
+        {},
+        {"rotate": ago(500)},
+        {"rotate": ago(300)},
+        {"rotate_after": "1h"},
+        {"rotate_after": None},
+        {"rotate": ago(5)},
+    ):
+        filed.secret.annotate(**asked)
+        assert filed.sync() == 0
+        assert secrets_of(model) == dict([filed.pair])
+        pairs.add(filed.pair)
+    # A span may have begun before the time of the last rotation: then it counts for nothing.
+    assert len(pairs) in {4, 5}
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "- 1", "metadata: 1", "metadata: {annotations: 2}"])
+@pytest.mark.usefixtures("model")
+def test_a_file_of_anything_else_is_written_over(filed: Filed, text: str) -> None:
+    filed.connection.write_text(text)
+    assert filed.sync() == 0
+    before = filed.pair
+    marked = filed.connection.read_text()
+    filed.connection.write_text(marked.replace("1970-01-01T00:00:00Z", "long ago"))
+    assert filed.sync() == 0
+    assert filed.pair == before
+    assert filed.connection.read_text() == marked
+
+
+def test_what_the_file_remembers_is_never_made_again(filed: Filed, model: ModelStore) -> None:
+    filed.secret.annotate(rotate=ago(500))
+    assert filed.sync() == 0
+    old = filed.connection.read_text()
+    filed.secret.annotate(rotate=ago(5))
+    assert filed.sync() == 0
+    pair = filed.pair
+    # An old copy of the file, which somebody has brought back.
+    filed.connection.write_text(old)
+    model.calls.clear()
+    assert filed.sync() == 0
+    assert filed.pair == pair
+    assert "update_user" not in model.calls

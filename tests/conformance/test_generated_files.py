@@ -99,3 +99,15 @@ def test_a_rotation_leaves_no_former_pair_behind(
     (row,) = json.loads(capsys.readouterr().out)
     assert row["actions"] == []
     assert file.pair == rotated
+
+
+def test_one_time_after_the_other_rotates_what_is_there(
+    real: RealSubject, name: str, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADOPTION", "never")
+    before = real.names()[0]
+    for seconds in (900, 600, 300):
+        file.secret.annotate(rotate=ago(seconds))
+        assert file.filed() == 0
+        assert users_of(real, before) == {file.pair[0]}
+        assert real.put(name, "key", BODY, as_user=file.pair) == ""
