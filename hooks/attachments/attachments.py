@@ -114,9 +114,9 @@ class Attachments:
             changed: when generated credentials last changed, which the Secret itself doesn't show.
         """
         if made is None:
-            missing = self._are_missing(request)
-            message = f"{outcome.message} {NOT_BY_HAND}" if missing else outcome.message
-            return replace(outcome, message=message)
+            if not self._are_missing(request):
+                return outcome
+            return replace(outcome, message=f"{outcome.message} {NOT_BY_HAND}")
         attached = request.attached_secrets or {}
         if self.is_right(request, made):
             return outcome

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from hooks.cluster import kubeconfig
+from hooks.cluster.access import Access
 from hooks.cluster.kubecall import (
     ANSWER_LIMIT,
     JSON,
@@ -65,7 +66,7 @@ class Kube:
         access: the API's address and the credentials.
     """
 
-    def __init__(self, access: kubeconfig.Access) -> None:
+    def __init__(self, access: Access) -> None:
         self.namespace = access.namespace
         self._caller = Caller(access)
         self._call = self._caller.call

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
+from urllib3 import PoolManager, ProxyManager, Timeout
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 from backends.wire.trust import strictly
-from hooks.cluster.kubeconfig import Access
+from hooks.cluster.access import Access
 from hooks.cluster.kubeerrors import Rejected, TimedOut, Unavailable, error_for, foreign_errors
 
 Object = dict[str, Any]
@@ -28,6 +31,17 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 """The same for a list."""
 
 _CONNECTIONS = 32
+_NAME = "s3-resource-operator"
+# As Go's client has them: half a minute of silence, then a question every quarter of one.
+_KEPT_ALIVE = [
+    *HTTPSConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), seconds)
+        for name, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15))
+        if hasattr(socket, name)
+    ),
+]
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of an answer: a Secret may have a mebibyte, and anybody may make many."""
 METADATA_LIMIT = 4 * 1024 * 1024
@@ -97,24 +111,35 @@ class Caller:
     """
 
     def __init__(self, access: Access) -> None:
-        from kubernetes.client import ApiClient
-
-        configuration = access.configuration
-        configuration.connection_pool_maxsize = _CONNECTIONS
-        # Its own tries would each take the whole time again.
-        configuration.retries = False
-        configuration.keep_alive = True
-        self._client: Any = ApiClient(configuration)
-        self._client.user_agent = "s3-resource-operator"
-        pools: Any = self._client.rest_client.pool_manager
-        pools.pool_classes_by_scheme = {
-            **pools.pool_classes_by_scheme,
+        self._server = access.server
+        self._authorization = access.authorization
+        certificate, key = access.certificate or (None, None)
+        made: dict[str, Any] = {
+            "maxsize": _CONNECTIONS,
+            # Its own tries would each take the whole time again.
+            "retries": False,
+            "socket_options": _KEPT_ALIVE,
+            "cert_reqs": "CERT_REQUIRED" if access.verify else "CERT_NONE",
+            "ca_certs": access.ca_file,
+            "ca_cert_data": access.ca_data,
+            "cert_file": certificate,
+            "key_file": key,
+        }
+        if access.server_name:
+            made["server_hostname"] = access.server_name
+        self._pools = (
+            ProxyManager(access.proxy, proxy_headers=access.proxy_headers, **made)
+            if access.proxy
+            else PoolManager(**made)
+        )
+        self._pools.pool_classes_by_scheme = {
+            **self._pools.pool_classes_by_scheme,
             "https": _StrictPool if access.strict else _Pool,
         }
 
     def close(self) -> None:
         """Closes the connections."""
-        self._client.close()
+        self._pools.clear()
 
     def call(
         self,
@@ -184,34 +209,36 @@ class Caller:
         """
         if not _NO_NAMES.isdisjoint(values.values()):
             raise Rejected(f"There is nothing of that name to {doing[0]}.")
-        headers = {"Accept": accept}
-        if body is not None:
-            headers["Content-Type"] = content_type
+        place = path.format_map({name: quote(value, safe="") for name, value in values.items()})
+        asked = urlencode({key: value for key, value in (query or {}).items() if value})
+        url = f"{self._server}{place}{'?' if asked else ''}{asked}"
+        headers = {"Accept": accept, "User-Agent": _NAME}
         with foreign_errors():
-            request = self._client.param_serialize(
+            if authorization := self._authorization():
+                headers["Authorization"] = authorization
+            content = None
+            if body is not None:
+                headers["Content-Type"] = content_type
+                content = json.dumps(body)
+            response = self._pools.request(
                 method,
-                path,
-                path_params=dict(values),
-                query_params=[(key, value) for key, value in (query or {}).items() if value],
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
+                url,
+                body=content,
+                headers=headers,
+                timeout=Timeout(total=clock.left()),
+                redirect=False,
+                preload_content=False,
             )
-            sent: dict[str, str] = request[2]
-            if "authorization" in sent:
-                # A token file that an editor wrote ends with a newline.
-                sent["authorization"] = sent["authorization"].strip()
-            response = self._client.call_api(*request, _request_timeout=clock.left()).response
             try:
-                content = _read(response, clock, most)
+                answered = _read(response, clock, most)
             except BaseException:
                 # What is left of the answer must not be read as the next one's.
                 response.close()
                 raise
             response.release_conn()
-        answer = None if mentioning is None else _frame(content, mentioning)
+        answer = None if mentioning is None else _frame(answered, mentioning)
         if answer is None:
-            answer = _document(content)
+            answer = _document(answered)
         if not 200 <= response.status < 300:
             raise error_for(response.status, answer or {}, *doing)
         if answer is None:

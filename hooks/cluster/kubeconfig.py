@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -13,24 +13,11 @@ import yaml
 from urllib3.util import make_headers
 
 from backends.wire.proxies import Proxies, ProxyError, checked
+from hooks.cluster import plain
+from hooks.cluster.access import Access
 from hooks.cluster.kubeerrors import Misconfigured
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What was found.
-
-    Args:
-        configuration: the client's, with credentials that renew themselves.
-        namespace: the one meant where none is named.
-        strict: whether a certificate that breaks RFC 5280 is refused.
-    """
-
-    configuration: Any
-    namespace: str
-    strict: bool = False
 
 
 def find(
@@ -65,8 +52,7 @@ def find(
         access = _from_files(files, context)
     if access is None:
         return None
-    _choose_proxy(access.configuration, environ)
-    return replace(access, strict=_is_strict(environ))
+    return replace(_through_proxy(access, environ), strict=_is_strict(environ))
 
 
 def _is_strict(environ: Mapping[str, str]) -> bool:
@@ -76,61 +62,40 @@ def _is_strict(environ: Mapping[str, str]) -> bool:
     return value == "true"
 
 
-def _choose_proxy(configuration: Any, environ: Mapping[str, str]) -> None:
-    """Has the client use the kubeconfig's own proxy, else the environment's, and no other.
+def _through_proxy(access: Access, environ: Mapping[str, str]) -> Access:
+    """The same by the kubeconfig's own proxy, else the environment's, and no other.
 
     Raises:
         Misconfigured: it is none that can be used.
     """
     try:
-        if _names_proxy(configuration):
-            proxy = checked(configuration.proxy, "The kubeconfig's proxy-url")
+        if access.proxy:
+            proxy = checked(access.proxy, "The kubeconfig's proxy-url")
         else:
-            proxy = Proxies.of(environ).for_url(configuration.host) or ""
+            proxy = Proxies.of(environ).for_url(access.server) or ""
     except ProxyError as error:
         raise Misconfigured(f"{error}.".replace(": must", " must")) from None
-    # The client's own reading of NO_PROXY is another than kubectl's.
-    configuration.no_proxy = ""
-    configuration.proxy = proxy or None
-    if not proxy:
-        return
     parts = urlsplit(proxy)
-    if parts.username is not None:
-        # The HTTP library sends no credentials that stand in the URL.
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        configuration.proxy_headers = make_headers(proxy_basic_auth=pair)
-        host = parts.netloc.rpartition("@")[2]
-        configuration.proxy = urlunsplit(parts._replace(netloc=host))
-
-
-def _names_proxy(configuration: Any) -> bool:
-    # What a kubeconfig sets is no longer taken from the environment.
-    return not configuration._proxy_from_env and bool(configuration.proxy)
+    if parts.username is None:
+        return replace(access, proxy=proxy)
+    # The HTTP library sends no credentials that stand in the URL.
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    host = parts.netloc.rpartition("@")[2]
+    return replace(
+        access,
+        proxy=urlunsplit(parts._replace(netloc=host)),
+        proxy_headers=make_headers(proxy_basic_auth=pair),
+    )
 
 
 def _in_cluster(environ: Mapping[str, str], service_account: Path) -> Access:
-    from kubernetes.client import Configuration
-    from kubernetes.config import ConfigException, incluster_config
-
-    # The client says that it is typed, but these parts aren't.
-    library: Any = incluster_config
-    configuration = Configuration()
     try:
-        library.InClusterConfigLoader(
-            token_filename=str(service_account / "token"),
-            cert_filename=str(service_account / "ca.crt"),
-            environ=environ,
-        ).load_and_set(configuration)
-    except (ConfigException, OSError, ValueError):
+        return plain.of_pod(environ, service_account)
+    except (OSError, ValueError):
         raise Misconfigured(
             "The pod's service account can't be used: its token, its ca.crt or "
             "KUBERNETES_SERVICE_PORT is missing, empty or can't be read."
         ) from None
-    try:
-        namespace = (service_account / "namespace").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        namespace = ""
-    return Access(configuration, namespace or "default")
 
 
 def _files(environ: Mapping[str, str]) -> str:
@@ -151,12 +116,16 @@ def _files(environ: Mapping[str, str]) -> str:
 
 
 def _from_files(files: str, context: str | None) -> Access:
+    if os.pathsep not in files and (access := plain.of_file(Path(files).expanduser(), context)):
+        return access
     from kubernetes import config
     from kubernetes.client import Configuration
     from kubernetes.config import kube_config
 
     library: Any = kube_config
     configuration = Configuration()
+    # Taken from the environment, by rules other than kubectl's.
+    configuration.proxy = None
     try:
         merged = library.KubeConfigMerger(files).config
         if context not in {None, *(each.value["name"] for each in merged.value["contexts"])}:
@@ -175,7 +144,34 @@ def _from_files(files: str, context: str | None) -> Access:
             "The kubeconfig can't be used: the current context, or the cluster, the user or a file "
             "that it names, is missing or malformed."
         ) from None
-    return Access(configuration, str(namespace))
+    return _of_library(configuration, str(namespace))
+
+
+def _of_library(configuration: Any, namespace: str) -> Access:
+    """What the client's configuration says, with credentials that renew themselves."""
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.config import ConfigException
+
+    def authorization() -> str:
+        try:
+            settings = configuration.auth_settings()
+        except (ConfigException, ApiException) as error:
+            # Raised where a token is renewed; its text may quote it.
+            raise ValueError(type(error).__name__) from None
+        return str(settings["BearerToken"]["value"] or "").strip() if settings else ""
+
+    certificate = configuration.cert_file
+    return Access(
+        configuration.host,
+        authorization,
+        namespace,
+        ca_file=configuration.ssl_ca_cert,
+        ca_data=configuration.ca_cert_data,
+        verify=configuration.verify_ssl,
+        certificate=(certificate, configuration.key_file) if certificate else None,
+        server_name=configuration.tls_server_name or "",
+        proxy=configuration.proxy or "",
+    )
 
 
 def _exists(path: Path) -> bool:

@@ -119,14 +119,11 @@ def error_for(status: int, answer: Mapping[str, Any], doing: str, resource: str)
 
 @contextmanager
 def foreign_errors() -> Iterator[None]:
-    """Turns the errors of urllib3 and of the Kubernetes client into ours, most specific first.
+    """Turns the errors of urllib3 and of sockets into ours, most specific first.
 
     Raises:
         KubeError: in place of any library error.
     """
-    from kubernetes.client.exceptions import ApiException
-    from kubernetes.config import ConfigException
-
     try:
         yield
     except urllib3.exceptions.NewConnectionError as error:
@@ -136,10 +133,7 @@ def foreign_errors() -> Iterator[None]:
         raise TimedOut("The Kubernetes API did not answer in time.") from error
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         raise Unavailable(f"The Kubernetes API can't be reached: {_cause(error)}.") from error
-    except ApiException as error:
-        # What the client raises by itself, without an answer, is a failed TLS handshake.
-        raise Unavailable(f"The Kubernetes API can't be reached: {_cause(error)}.") from error
-    except (ConfigException, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         # Raised where a token is renewed or put into a header; their text quotes it.
         raise Misconfigured(
             "The credentials for the Kubernetes API can't be read or are not text."

@@ -193,7 +193,7 @@ class _Giver:
             self._say("Dry run, nothing was written.")
             return OK
         self._confirm(request, claimants)
-        behind = left_behind(self._grants, evidence.token, evidence.uid)
+        behind = left_behind(self._grants, evidence)
         token = self._grants.issue(request.uid, grant, second, [each.document() for each in behind])
         if self._arguments.printed:
             print(self._command(request, claim, token))

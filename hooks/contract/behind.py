@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hooks.contract.grant import Grants
+from hooks.contract.grant import Evidence, Grants
 
 # Stores that a grant keeps in mind at most: it has to stay small.
 _LIMIT = 4
@@ -41,15 +41,14 @@ class Behind:
         )
 
 
-def left_behind(grants: Grants, token: str, uid: str) -> tuple[Behind, ...]:
+def left_behind(grants: Grants, evidence: Evidence) -> tuple[Behind, ...]:
     """What a Secret had on other stores, the latest first.
 
     Args:
         grants: the present store's; verifies.
-        token: the Secret's grant, on whichever store.
-        uid: the Secret's.
+        evidence: the Secret's grant, on whichever store.
     """
-    document, _ = grants.document(token, uid)
+    document, _ = evidence.document(grants)
     found = [_known(entry) for entry in _list(document.get("behind"))]
     if document and document.get("store") not in grants.stores:
         found.insert(0, _former(document))

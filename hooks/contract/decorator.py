@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from hooks.contract.managedfields import ManagedFields
@@ -35,6 +35,9 @@ class SyncRequest:
         managed: who set which field of it, and when.
         by_controller: whether a controller shows it, which also makes what is to be beside it;
             else it stands in a file.
+
+    Attributes:
+        memo: what was made out of it already, so that it is made once; not of one that is replaced.
     """
 
     namespace: str
@@ -48,6 +51,7 @@ class SyncRequest:
     finalizing: bool = False
     managed: ManagedFields = field(default_factory=ManagedFields)
     by_controller: bool = False
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def origin(self) -> str:
@@ -71,16 +75,27 @@ class SyncRequest:
         finalizing = document.get("finalizing", False)
         if not isinstance(finalizing, bool):
             raise NotAHookRequest("finalizing is not true or false")
-        return replace(
-            cls.of(document["object"]),
-            attached_secrets=_attached(document.get("attachments")),
-            finalizing=finalizing,
-            by_controller=True,
+        attached = _attached(document.get("attachments"))
+        return cls.of(
+            document["object"], attached=attached, finalizing=finalizing, by_controller=True
         )
 
     @classmethod
-    def of(cls, secret: Mapping[str, Any]) -> SyncRequest:
+    def of(
+        cls,
+        secret: Mapping[str, Any],
+        *,
+        attached: Mapping[str, Mapping[str, Any]] | None = None,
+        finalizing: bool = False,
+        by_controller: bool = False,
+    ) -> SyncRequest:
         """The same from a Secret as Kubernetes has it.
+
+        Args:
+            secret: the Secret.
+            attached: see the class's `attached_secrets`.
+            finalizing: see there.
+            by_controller: see there.
 
         Raises:
             NotAHookRequest: not a v1 Secret.
@@ -101,7 +116,10 @@ class SyncRequest:
             data=data or {},
             labels=_texts(metadata, "labels"),
             deleting=metadata.get("deletionTimestamp") is not None,
+            attached_secrets=attached,
+            finalizing=finalizing,
             managed=ManagedFields(metadata.get("managedFields")),
+            by_controller=by_controller,
         )
 
 

@@ -14,7 +14,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backends.base import Claim
@@ -33,6 +33,7 @@ _MOST = 16
 # Sixteen buckets of the longest names fit in well.
 _SECOND = re.compile(r"v2\.([A-Za-z0-9_-]{1,8192})\.([A-Za-z0-9_-]{43})")
 _KINDS = frozenset(Kind)
+_MARKS = frozenset(Mark)
 STORE = "default"
 """The one store of an operator, as a grant names it."""
 
@@ -46,7 +47,7 @@ class Grants:
     """
 
     def __init__(self, *keys: Sensitive, stores: Sequence[str] = (STORE,)) -> None:
-        self._keys = [key.reveal().encode() for key in keys]
+        self._keys = tuple(key.reveal().encode() for key in keys)
         self.stores = tuple(stores)
 
     @classmethod
@@ -85,11 +86,19 @@ class Grants:
 
     def read(self, token: str, uid: str) -> Grant | None:
         """What a grant says; None if it isn't one for this Secret, on this store."""
-        document, current = self.document(token, uid)
+        return self.reading(*self.document(token, uid))
+
+    def reading(self, document: Mapping[str, Any], current: bool) -> Grant | None:
+        """What :meth:`read` makes of what :meth:`document` says."""
         store = document.get("store")
         if store not in self.stores:
             return None
         return _grant(document, current=current and store == self.stores[0])
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys that verify."""
+        return self._keys
 
     def document(self, token: str, uid: str) -> tuple[Mapping[str, Any], bool]:
         """What one of the keys has signed for a Secret, whatever the store, and whether the first.
@@ -227,6 +236,13 @@ class Evidence:
     first: str = ""
     bucket: str = ""
     user: str = ""
+    # A sync asks half a dozen times what a grant says.
+    _read: dict[Grants, Grant | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _documents: dict[tuple[bytes, ...], tuple[Mapping[str, Any], bool]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def held(
         self, grants: Grants, buckets: Set[str] = frozenset(), users: Set[str] = frozenset()
@@ -238,12 +254,29 @@ class Evidence:
             buckets: what a grant of the first version may be for, besides the annotation's.
             users: likewise.
         """
-        grant, first = grants.read(self.token, self.uid), self._first(grants, buckets, users)
+        grant, first = self._grant(grants), self._first(grants, buckets, users)
         if grant is not None and first is not None and first.signed <= grant.signed:
             # What it names and the later one doesn't was given up since. After a roll-back the one
             # of the first version is the later one.
             first = None
         return Held(grant, first)
+
+    def document(self, grants: Grants) -> tuple[Mapping[str, Any], bool]:
+        """See :meth:`Grants.document`; the same for the grants of every store."""
+        if grants.keys not in self._documents:
+            self._documents[grants.keys] = grants.document(self.token, self.uid)
+        return self._documents[grants.keys]
+
+    def signed_by_another(self, grants: Grants) -> int | None:
+        """See :meth:`Grants.signed_by_another`."""
+        if not self.token or self._grant(grants) is not None:
+            return None
+        return grants.signed_by_another(self.token, self.uid)
+
+    def _grant(self, grants: Grants) -> Grant | None:
+        if grants not in self._read:
+            self._read[grants] = grants.reading(*self.document(grants))
+        return self._read[grants]
 
     def _first(self, grants: Grants, buckets: Set[str], users: Set[str]) -> Grant | None:
         if not self.first:
@@ -319,10 +352,8 @@ def _names(names: Sequence[Any]) -> tuple[str, ...]:
 
 def _holding(entry: Sequence[Any]) -> Holding:
     second, kind, *marks = entry
-    known = {mark.value for mark in Mark}
-    return Holding(
-        int(second), Kind(kind), Mark(marks[0]) if marks and marks[0] in known else Mark.NONE
-    )
+    mark = Mark(marks[0]) if marks and marks[0] in _MARKS else Mark.NONE
+    return Holding(int(second), Kind(kind), mark)
 
 
 def _base64(content: bytes) -> str:

@@ -74,13 +74,16 @@ class Keys:
 
     def evidence(self, request: SyncRequest) -> Evidence:
         """The Secret's grants and the names that they may be for."""
-        return Evidence(
-            uid=request.uid,
-            token=self.observed(request, "grants"),
-            first=self.observed(request, "grant"),
-            bucket=self.observed(request, "bucket"),
-            user=self.observed(request, "user"),
-        )
+        evidence: Evidence | None = request.memo.get(self.enabled)
+        if evidence is None:
+            evidence = request.memo[self.enabled] = Evidence(
+                uid=request.uid,
+                token=self.observed(request, "grants"),
+                first=self.observed(request, "grant"),
+                bucket=self.observed(request, "bucket"),
+                user=self.observed(request, "user"),
+            )
+        return evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +254,7 @@ class Scribe:
 
     def _behind(self, request: SyncRequest) -> tuple[Behind, ...]:
         """What the Secret had on other stores."""
-        return left_behind(self.grants, self.keys.observed(request, "grants"), request.uid)
+        return left_behind(self.grants, self.keys.evidence(request))
 
 
 def is_anothers(keys: Keys, grants: Grants, request: SyncRequest, now: int) -> bool:
@@ -266,8 +269,7 @@ def is_anothers(keys: Keys, grants: Grants, request: SyncRequest, now: int) -> b
         request: the Secret.
         now: the time, in Unix seconds.
     """
-    token = keys.observed(request, "grants")
-    signed = grants.signed_by_another(token, request.uid) if token else None
+    signed = keys.evidence(request).signed_by_another(grants)
     return signed is not None and -60 < now - signed < REST
 
 

@@ -59,7 +59,7 @@ class Placement:
             grants: of any store; verifies.
         """
         evidence = self._keys.evidence(request)
-        document, _ = grants.document(evidence.token, evidence.uid)
+        document, _ = evidence.document(grants)
         # There was one store only when the first version's were given.
         name = document.get("store") or (DEFAULT if evidence.first else None)
         return self._stores().named(name) if isinstance(name, str) else None

@@ -209,8 +209,9 @@ class Syncer:
                     made = self._attachments.check(request, claim, rules.policy)
             outcome = await self._renewal.told(request, claim, outcome, deadline)
             if outcome.status is Status.READY:
-                message = " ".join([outcome.message, *reading.notes])
-                outcome = replace(outcome, message=message)
+                if reading.notes:
+                    message = " ".join([outcome.message, *reading.notes])
+                    outcome = replace(outcome, message=message)
                 outcome = self._attachments.judge(request, made, outcome, _now(), changed)
             return claim, outcome
         except (Refusal, StoreError) as error:
@@ -374,11 +375,12 @@ class Syncer:
         endpoint = self._endpoint(request)
         response = self._scribe.answer(request, outcome, claim, _now(), endpoint)
         accepted = claim if outcome.accepted else None
-        return replace(
-            response,
-            annotations={**response.annotations, **self._renewal.shown(request, outcome)},
-            attachments=self._attachments.of(request, accepted),
-        )
+        shown = self._renewal.shown(request, outcome)
+        attachments = self._attachments.of(request, accepted)
+        if not (shown or attachments):
+            return response
+        annotations = {**response.annotations, **shown}
+        return replace(response, annotations=annotations, attachments=attachments)
 
 
 def store_time(settings: Settings) -> float:

@@ -8,8 +8,6 @@ import http.server
 import json
 import logging
 import secrets
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -300,13 +298,3 @@ def test_no_credential_is_logged(
             list(kube.secrets(namespace, "no selector at all", timeout=SECONDS))
     for text in (value, base64.b64encode(value.encode()).decode(), token):
         assert text not in caplog.text
-
-
-def test_the_client_is_imported_only_when_there_is_a_configuration() -> None:
-    program = (
-        "import sys; from hooks.cluster import kube, events; from hooks.commands import overview, "
-        "detach; "
-        "kube.Kube.load({}); print('kubernetes' in sys.modules)"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)  # noqa: S603
-    assert ended.stdout.strip() == b"False"

@@ -185,10 +185,10 @@ def test_a_replaced_authority_is_believed_from_the_next_connection_on(
         assert kube.may("list", "secrets", timeout=SECONDS)
         (folder / "ca.crt").write_bytes(latter.pem())
         front.certify(latter)
-        kube._caller._client.rest_client.pool_manager.clear()
+        kube._caller.close()
         assert kube.may("list", "secrets", timeout=SECONDS)
         front.certify(former)
-        kube._caller._client.rest_client.pool_manager.clear()
+        kube._caller.close()
         with pytest.raises(Unavailable, match="its TLS certificate is not trusted"):
             kube.may("list", "secrets", timeout=SECONDS)
     finally:
