@@ -243,6 +243,10 @@ class _Parser:
             aliases |= {normalise(public)}
         for url in sorted({endpoint, *aliases} - {""}):
             self._once(self._urls, url, where, said.get("endpoint", node), "endpoint")
+        if admin_endpoint and admin_endpoint not in {endpoint, *aliases}:
+            # One admin API is one store, whatever the entries call it: it would have two guards.
+            place = said.get("admin-endpoint", node)
+            self._once(self._urls, admin_endpoint, where, place, "admin-endpoint")
         access_key = one("access-key-file", self._credential)
         secret_key = one("secret-key-file", self._credential)
         token = one("admin-token-file", self._credential)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from backends.base import Backend, BucketSettings, Claim
 from backends.bucketsettings import Document, Setting, SettingName
@@ -55,10 +56,17 @@ class Keeper:
     """
 
     def __init__(
-        self, grants: Grants, applied: str, buckets: Iterable[str], *, settled: bool = True
+        self,
+        grants: Grants,
+        applied: str,
+        buckets: Iterable[str],
+        *,
+        settled: bool = True,
+        public: bool = False,
     ) -> None:
         self._marks = Marks(grants)
         self._settled = settled
+        self._may_be_open = public and not applied
         self.entries: Entries = of_buckets(Applied.of(applied).entries, buckets)
 
     async def keep(
@@ -90,6 +98,12 @@ class Keeper:
         wanted = {setting.name: setting for setting in claim.settings}
         gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]
         run = _Bucket(claim, backend.bucket_settings, deadline, actions)
+        if (
+            self._may_be_open
+            and SettingName.PUBLIC not in wanted
+            and Action.CREATE_BUCKET not in actions
+        ):
+            await self._close(run, backend)
         notes = []
         for name in gone:
             if self.entries[bucket, name] != STAYS and await self._take_back(run, name):
@@ -133,6 +147,20 @@ class Keeper:
         if not self._marks.wrote(mark, run.claim.bucket, Setting.of(name, found)):
             return False
         return await run.remove(name)
+
+    @staticmethod
+    async def _close(run: _Bucket, backend: Backend) -> None:
+        """Takes back an access for everybody that no annotation tells of.
+
+        The annotations were lost, to what replaces a Secret's metadata or with an answer: by its
+        id the statement is an operator's all the same, and nobody asks for it any more.
+        """
+        if SettingName.PUBLIC not in backend.capabilities.settings.names:
+            return
+        # Who can't read its policy, or has none, is as Ready as before.
+        with suppress(Rejected, Unsupported):
+            if await run.read(SettingName.PUBLIC) is not None:
+                await run.remove(SettingName.PUBLIC)
 
     def _drop(self, bucket: str, name: SettingName) -> None:
         self.entries = {key: mark for key, mark in self.entries.items() if key != (bucket, name)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
@@ -176,7 +176,7 @@ class Sites:
         before = self._sites
         self._listing, self._choice = listing, listing.stores
         self._sites = {
-            entry.store.name: self._opened(entry, before.get(entry.store.name))
+            entry.store.name: self._opened(entry, _before(entry, before))
             for entry in listing.entries
         }
         for name, site in before.items():
@@ -213,6 +213,11 @@ class Sites:
             closing = asyncio.get_running_loop().create_task(site.backend.close())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
+
+
+def _before(entry: Entry, sites: Mapping[str, Site]) -> Site | None:
+    """What served a store so far, maybe under a name that it had before."""
+    return next((sites[name] for name in entry.store.names if name in sites), None)
 
 
 class _Syncing:

@@ -321,7 +321,13 @@ class Syncer:
             and not self._keys.observed(request, "status")
             and names not in self._provisioned,
             probed=probed,
-            keeper=Keeper(self._grants, applied, {claim.bucket}, settled=takeover.is_settled),
+            keeper=Keeper(
+                self._grants,
+                applied,
+                {claim.bucket},
+                settled=takeover.is_settled,
+                public=self._rules.public_access,
+            ),
         )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)
         if outcome.status is Status.READY:

@@ -148,6 +148,18 @@ def test_twelve_kinds_of_mistakes_are_told_at_once(folder: Path) -> None:
         ),
         ("stores:\n" + store("a", "former-names: [a]"), "a is store a's already"),
         ("stores:\n" + store("a", "access-key-file: ''"), "is there twice"),
+        (
+            "default: a\nstores:\n"
+            + store("a", "admin-endpoint: http://admin.example:9001")
+            + store("b", "admin-endpoint: http://admin.example:9001/"),
+            "store b: admin-endpoint: http://admin.example:9001 is store a's already",
+        ),
+        (
+            "default: a\nstores:\n"
+            + store("a")
+            + store("b", "admin-endpoint: http://a.example:9000"),
+            "store b: admin-endpoint: http://a.example:9000 is store a's already",
+        ),
     ],
 )
 def test_what_is_no_list_of_stores(folder: Path, text: str, expected: str) -> None:

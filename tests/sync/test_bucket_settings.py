@@ -319,3 +319,22 @@ def test_a_change_of_owner_that_was_killed_half_way_loses_no_setting(store: Mode
     store.calls.clear()
     assert synced(operator, secret) == ()
     assert "read_setting" not in store.calls
+
+
+def test_public_reading_ends_with_its_key_also_where_the_annotations_are_lost(
+    store: ModelStore,
+) -> None:
+    operator = Operator(store, {"ALLOW_PUBLIC_ACCESS": "true"})
+    secret = claiming(public_access="read", tags="a=b")
+    operator.sync(secret)
+    del secret.document["data"]["public-access"]
+    del secret.document["data"]["tags"]
+    # One replace takes the key away, and with it all that the operator had noted.
+    again = secret.made_again()
+    assert synced(operator, again) == (Action.REMOVE_PUBLIC_ACCESS,)
+    assert again.state == READY
+    # What may be anybody's stays.
+    assert documents(store) == {"tags": {"a": "b"}}
+    store.calls.clear()
+    assert synced(operator, again) == ()
+    assert "read_setting" not in store.calls

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from hooks.contract.decorator import SyncRequest
+from hooks.sync.locks import KeyedLocks
 from tests.servers.several import List, running_stores
 from tests.support import PREFIX, wait
 from tests.sync.onlist import (
@@ -134,6 +135,10 @@ def test_adoption_is_each_stores_own(hooks: Hooks) -> None:
 # Names of stores
 
 
+async def locks(hooks: Hooks, store: str) -> KeyedLocks:
+    return next(site.locks for site in hooks.sites if site.name == store)
+
+
 def test_a_store_that_is_renamed_keeps_what_it_gave(listed: List) -> None:
     with opened(listed) as hooks:
         made = secret("minio")
@@ -142,7 +147,10 @@ def test_a_store_that_is_renamed_keeps_what_it_gave(listed: List) -> None:
     with opened(listed) as hooks:
         hooks.listed.entries["minio"] |= {"name": "large", "former-names": ["minio"]}
         hooks.listed.entries["minio"]["adoption"] = "never"
+        before = wait(locks(hooks, "minio"))
         hooks.change()
+        # Calls that began under the former name may still be at work on the same buckets.
+        assert wait(locks(hooks, "large")) is before
         assert hooks.sync(made).outcome is not None
         assert made.state == READY
         assert made.annotations["grants"] == given
