@@ -29,6 +29,7 @@ COUNTING = [parameter(name) for name in ("model", "garage", "ceph-rgw")]
 ALL = [
     parameter(name) for name in ("model", "versitygw", "minio", "garage", "ceph-rgw", "seaweedfs")
 ]
+PARTS = [parameter("garage", 1), parameter("ceph-rgw", 2)]
 # These have no numbers but by listing.
 SILENT = [parameter(name) for name in ("versitygw", "seaweedfs")]
 
@@ -91,6 +92,19 @@ def test_the_quota_is_told_while_there_is_one(subject: Subject, name: str) -> No
     assert _usage(backend, name) == Usage(0, 0)
 
 
+@pytest.mark.parametrize(("subject", "objects"), PARTS, indirect=["subject"])
+def test_parts_of_unfinished_uploads_are_objects_on_one_store(
+    subject: Subject, name: str, objects: int
+) -> None:
+    backend = _provisioned(subject, name)
+    assert isinstance(subject, RealSubject)
+    assert subject.put(name, "key", b"body", as_user=(name, SECRET)) == ""
+    with subject.store.s3(name, SECRET) as client:
+        upload = client.create_multipart_upload(Bucket=name, Key="large")["UploadId"]
+        client.upload_part(Bucket=name, Key="large", UploadId=upload, PartNumber=1, Body=b"part")
+    assert _within(_SOON, lambda: _usage(backend, name) == Usage(objects, 4 * objects))
+
+
 @pytest.mark.parametrize("subject", ALL, indirect=True)
 def test_there_is_none_of_a_bucket_that_is_not_there(subject: Subject, name: str) -> None:
     assert _usage(subject.backend(), name) is None
@@ -128,6 +142,7 @@ def test_a_store_in_trouble_is_no_absent_bucket(real: RealSubject, name: str) ->
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_minio_tells_what_its_scanner_has_counted(tmp_path: Path, name: str) -> None:
     started = datetime.now(UTC)
     with minio_subject(tmp_path) as subject:
