@@ -8,8 +8,8 @@ from backends.usage import Usage
 from backends.wire import jsonbody
 from backends.wire.deadline import Deadline
 
-# The counter of objects: former versions and parts of unfinished uploads count as such, as they do
-# for the quota (Ceph 16.2.15). There is none in a bucket that never held anything.
+# The counter of objects: former versions and parts of unfinished uploads count as such (Ceph
+# 16.2.15). There is none in a bucket that never held anything.
 _OBJECTS = "rgw.main"
 
 

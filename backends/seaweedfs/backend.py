@@ -295,7 +295,7 @@ class SeaweedFS:
         return await self._buckets.set_versioning(claim, deadline)
 
     async def usage(self, bucket: str, deadline: Deadline) -> Usage | None:
-        """None: only the filer and the master count, which are no S3 (SeaweedFS 4.53)."""
+        """None: only its metrics tell it, on a port of their own (SeaweedFS 4.53)."""
         return None
 
     async def check(self, deadline: Deadline) -> None:
