@@ -43,6 +43,18 @@ def check(file: str) -> None:
         raise NotWritten(f"{file}: there is no folder for it")
 
 
+def read(file: str) -> list[Any]:
+    """What a run before has written, which may be anything by now; nothing of standard output.
+
+    Args:
+        file: a path, or ``-``.
+    """
+    try:
+        return [] if file == STDOUT else list(yaml.safe_load_all(Path(file).read_text("utf-8")))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return []
+
+
 def write(file: str, secrets: Sequence[Mapping[str, Any]]) -> None:
     """Writes manifests that only the owner can read, all of them or none.
 

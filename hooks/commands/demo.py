@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import secrets
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,19 @@ import boto3
 import botocore.exceptions
 import urllib3
 from botocore.config import Config
-from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
 from backends.capabilities import CAPABILITIES
-from hooks.commands.demostore import DEMO_STORES, USER, DemoStore, Running
-from hooks.commands.processes import LOOPBACK, Process, ProcessError, answers, free_port
+from hooks.commands.demogenerated import BUCKET, GeneratedSecret
+from hooks.commands.demohook import Hook, environ_of, hook_server
+from hooks.commands.demostore import DEMO_STORES, USER, DemoStore
+from hooks.commands.processes import LOOPBACK, ProcessError, free_port
 
 PREFIX = "s3-resource-operator.io/"
 _BUCKET = "my-app-backups"
-_OBJECT = b"hello from the Secret's own user"
+_KEY = "hello.txt"
+_BODY = b"hello from the Secret's own user"
 # As wide as a terminal is at least.
 _WIDTH = 80
 
@@ -107,87 +107,76 @@ def apply_answer(secret: dict[str, Any], answer: Mapping[str, Any]) -> bool:
     return json.dumps(secret, sort_keys=True) != before
 
 
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+class _Application:
+    """Writes and reads one object.
 
+    Args:
+        endpoint: the store's.
+        region: of the signatures.
+        bucket: with the object.
+        access_key: its own.
+        access_secret: its own.
+    """
 
-@dataclass
-class _Hook:
-    port: int
-    ops_port: int
-    token: str = field(repr=False)
-    pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
-
-    def sync(self, secret: Mapping[str, Any]) -> dict[str, Any]:
-        """Posts a Secret exactly as Metacontroller does."""
-        response = self.pool.request(
-            "POST",
-            f"http://{LOOPBACK}:{self.port}/sync",
-            json={
-                "controller": {
-                    "apiVersion": "metacontroller.k8s.io/v1alpha1",
-                    "kind": "DecoratorController",
-                    "metadata": {"name": "s3-resource-operator"},
-                },
-                "object": secret,
-                "attachments": {},
-                "related": {},
-                "finalizing": False,
-            },
-            headers={"Authorization": f"Bearer {self.token}"},
+    def __init__(
+        self, endpoint: str, region: str, bucket: str, access_key: str, access_secret: str
+    ) -> None:
+        self._bucket = bucket
+        self._s3: Any = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=access_secret,
+            config=Config(
+                s3={"addressing_style": "path"},
+                retries={"total_max_attempts": 1},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
         )
-        if response.status != 200:
-            raise DemoError(f"the hook answered {response.status}")
-        answer: dict[str, Any] = response.json()
-        return answer
 
-    def metrics(self) -> dict[str, float]:
-        """All samples, by name and labels."""
-        response = self.pool.request("GET", f"http://{LOOPBACK}:{self.ops_port}/metrics")
-        samples = {}
-        for family in text_string_to_metric_families(response.data.decode()):
-            for sample in family.samples:
-                labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
-                samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
-        return samples
+    @property
+    def place(self) -> str:
+        """Where the object is, for people."""
+        return f"s3://{self._bucket}/{_KEY}"
+
+    def write(self) -> None:
+        """Writes it."""
+        self._s3.put_object(Bucket=self._bucket, Key=_KEY, Body=_BODY)
+
+    def read(self) -> bytes:
+        """Its content."""
+        body: bytes = self._s3.get_object(Bucket=self._bucket, Key=_KEY)["Body"].read()
+        return body
+
+    def refusal(self) -> str:
+        """The S3 error code of a read, empty if it went well."""
+        try:
+            self.read()
+        except botocore.exceptions.ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return ""
 
 
 def _run(console: Console, store: DemoStore, binary: Path, folder: Path) -> None:
     running = store.start(binary, folder)
-    hook = _Hook(free_port(), free_port(), secrets.token_urlsafe(24))
+    hook = Hook(free_port(), free_port(), secrets.token_urlsafe(24))
     with running.process:
         _step(console, 1, f"{store.title} starts on {running.endpoint}")
-        with _hook_server(folder, running, hook):
+        with hook_server(folder, running, hook):
             _step(console, 2, f"the hook server starts on {LOOPBACK}:{hook.port}")
             before = hook.metrics()
-            _tell(console, hook, store, running.endpoint)
+            last = _tell(console, hook, store, running.endpoint)
+            generated = GeneratedSecret(
+                folder, {**environ_of(running), "SIGNING_KEY": secrets.token_urlsafe(48)}, PREFIX
+            )
+            _tell_generated(console, last + 1, generated, store, running.endpoint)
             _show_metrics(console, before, hook.metrics())
 
 
-def _hook_server(folder: Path, running: Running, hook: _Hook) -> Process:
-    process = Process(
-        [sys.executable, "-m", "hooks", "serve"],
-        log=folder / "hook.log",
-        env={
-            # No setting of the user's shell, and no cluster of the user's kubeconfig.
-            **{name: os.environ[name] for name in _KEPT if name in os.environ},
-            "CONFLICT_GUARD": "off",
-            "KUBERNETES_EVENTS": "off",
-            **running.environ,
-            "HOOK_PORT": str(hook.port),
-            "METRICS_HOST": LOOPBACK,
-            "METRICS_PORT": str(hook.ops_port),
-            "HOOK_TOKEN": hook.token,
-        },
-        name="hook server",
-    )
-    process.start()
-    process.wait_for(
-        lambda: answers(hook.ops_port, "/readyz", status=200), timeout=15, what="it is ready"
-    )
-    return process
-
-
-def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> None:
+def _tell(console: Console, hook: Hook, store: DemoStore, endpoint: str) -> int:
+    """Tells of one Secret; the number of the last step."""
     first = secrets.token_urlsafe(24)
     secret = example_secret(first, store.user)
     _step(
@@ -200,12 +189,11 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
     _require_state(secret, "Ready", "Provisioned")
     _show_annotations(console, secret)
 
-    s3 = _s3(endpoint, store.region, store.user, first)
-    s3.put_object(Bucket=_BUCKET, Key="hello.txt", Body=_OBJECT)
-    _require(_read(s3) == _OBJECT, "the object is another")
-    _step(
-        console, 4, f"the Secret's own credentials wrote and read [cyan]s3://{_BUCKET}/hello.txt[/]"
-    )
+    reach = endpoint, store.region
+    application = _Application(*reach, _BUCKET, store.user, first)
+    application.write()
+    _require(application.read() == _BODY, "the object is another")
+    _step(console, 4, f"the Secret's own credentials wrote and read [cyan]{application.place}[/]")
 
     before = hook.metrics()
     changed = apply_answer(secret, hook.sync(secret))
@@ -223,8 +211,8 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
     apply_answer(secret, hook.sync(secret))
     if CAPABILITIES[store.name].rotation:
         _require_state(secret, "Ready", "Provisioned")
-        refused = _refusal(s3)
-        body = _read(_s3(endpoint, store.region, store.user, second))
+        refused = application.refusal()
+        body = _Application(*reach, _BUCKET, store.user, second).read()
         _require(refused == "SignatureDoesNotMatch", f"the former secret got {refused or 'in'}")
         _step(
             console,
@@ -232,9 +220,9 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
             "access-secret rotated: the former one is refused "
             f"([red]{refused}[/]), the new one reads {len(body)} bytes",
         )
-        return
+        return 6
     _require_state(secret, "Invalid", "NotSupported")
-    _require(_read(s3) == _OBJECT, "the former secret reads another object")
+    _require(application.read() == _BODY, "the former secret reads another object")
     _step(
         console,
         6,
@@ -245,8 +233,8 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
     _edit(secret, "access-key", other)
     apply_answer(secret, hook.sync(secret))
     _require_state(secret, "Ready", "Provisioned")
-    refused = _refusal(s3)
-    body = _read(_s3(endpoint, store.region, other, second))
+    refused = application.refusal()
+    body = _Application(*reach, _BUCKET, other, second).read()
     _require(refused == "AccessDenied", f"the former access key got {refused or 'in'}")
     _step(
         console,
@@ -254,40 +242,39 @@ def _tell(console: Console, hook: _Hook, store: DemoStore, endpoint: str) -> Non
         f"access-key changed as well: the former one is refused ([red]{refused}[/]), "
         f"the new one reads {len(body)} bytes",
     )
+    return 7
+
+
+def _tell_generated(
+    console: Console, number: int, secret: GeneratedSecret, store: DemoStore, endpoint: str
+) -> None:
+    """Tells of a Secret that has no credentials of its own, without showing those it gets."""
+    handed = secret.sync()
+    first = _Application(endpoint, store.region, BUCKET, handed.access_key, handed.access_secret)
+    first.write()
+    _require(handed.mode == "0600", f"the file's mode is {handed.mode}")
+    handed = secret.sync(rotate=_now())
+    second = _Application(endpoint, store.region, BUCKET, handed.access_key, handed.access_secret)
+    refused, body = first.refusal(), second.read()
+    _require(bool(refused), "the former pair got in")
+    _require(body == _BODY, "the new pair reads another object")
+    _step(
+        console,
+        number,
+        "a Secret without credentials ([cyan]credentials: generated[/]): [cyan]sync "
+        f"--connection[/] makes them, and writes {', '.join(handed.keys)} into a file that only "
+        f"its owner can read ({handed.mode}). They wrote [cyan]{first.place}[/]. After the "
+        f"annotation [cyan]rotate[/] the former ones are refused ([red]{refused}[/]), the new "
+        f"ones read {len(body)} bytes",
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _edit(secret: dict[str, Any], key: str, value: str) -> None:
     secret["data"][key] = base64.b64encode(value.encode()).decode()
-
-
-def _s3(endpoint: str, region: str, access_key: str, access_secret: str) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=region,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=access_secret,
-        config=Config(
-            s3={"addressing_style": "path"},
-            retries={"total_max_attempts": 1},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
-
-
-def _read(s3: Any) -> bytes:
-    body: bytes = s3.get_object(Bucket=_BUCKET, Key="hello.txt")["Body"].read()
-    return body
-
-
-def _refusal(s3: Any) -> str:
-    """The S3 error code of a read, empty if it went well."""
-    try:
-        _read(s3)
-    except botocore.exceptions.ClientError as error:
-        return str(error.response["Error"]["Code"])
-    return ""
 
 
 def _require_state(secret: Mapping[str, Any], status: str, reason: str) -> None:

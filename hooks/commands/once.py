@@ -14,6 +14,7 @@ from backends import Backend
 from hooks import logs
 from hooks.attachments.attachments import NOT_BY_HAND
 from hooks.commands import connectionfile, manifest
+from hooks.commands.handover import Former, handed_over
 from hooks.commands.rehearsal import Rehearsal
 from hooks.commands.storewise import Target, target
 from hooks.contract.decorator import SyncRequest
@@ -93,6 +94,8 @@ async def run(settings: Settings, backend: Backend | None, arguments: argparse.N
     connections: list[Mapping[str, Any]] = []
     keys = Keys(settings.annotation_key)
     at: Target | None = None
+    trial: Target | None = None
+    former: Former | None = None
     rows: list[dict[str, Any]] = []
     try:
         if file is not None:
@@ -104,6 +107,9 @@ async def run(settings: Settings, backend: Backend | None, arguments: argparse.N
         operator = at.operator
         # All files are read before anything is done for the first.
         read = [SyncRequest.of(secret) for secret in manifest.read(arguments.file)]
+        if file is not None and (secrets_before := connectionfile.read(file)):
+            trial = target(settings, backend, kube, dry_run=True)
+            former = Former(secrets_before, trial.operator.syncer)
         asked = [request for request in read if keys.enabled in request.annotations]
         progress = Progress(len(asked), "looked at" if arguments.dry_run else "done")
         try:
@@ -111,14 +117,19 @@ async def run(settings: Settings, backend: Backend | None, arguments: argparse.N
                 rehearsal = at.rehearsal(request)
                 if rehearsal:
                     rehearsal.begin()
-                result = await operator.syncer.sync(request)
-                row = _row(request, result, keys, rehearsal)
+                done = await handed_over(
+                    operator.syncer,
+                    keys,
+                    request,
+                    former=former,
+                    to_file=file is not None,
+                    dry_run=arguments.dry_run,
+                )
+                row = _row(request, done.result, keys, rehearsal)
                 rows.append(row)
-                if file is not None and result.outcome and result.outcome.accepted:
-                    made = operator.syncer.connection_secret(request)
-                    if made is not None:
-                        connections.append(made)
-                        row["message"] = row["message"].removesuffix(f" {NOT_BY_HAND}")
+                if file is not None and done.connection is not None:
+                    connections.append(done.connection)
+                    row["message"] = row["message"].removesuffix(f" {NOT_BY_HAND}")
                 progress.step()
         finally:
             progress.clear()
@@ -127,6 +138,8 @@ async def run(settings: Settings, backend: Backend | None, arguments: argparse.N
     except (manifest.ManifestError, connectionfile.NotWritten) as error:
         return say_why(str(error), FAILED)
     finally:
+        if trial is not None and backend is None:
+            await trial.close()
         if at is not None:
             await at.close()
         elif backend is not None:

@@ -14,6 +14,7 @@ from hooks.commands.cli import main
 from hooks.commands.overview import Row
 from hooks.contract.grant import Grant, Grants, Holding, Kind
 from hooks.contract.status import Keys
+from tests.attended import Attended, ago
 from tests.commands.overviews import put
 from tests.servers.cluster import Cluster
 from tests.servers.minio import MinioStore
@@ -164,3 +165,26 @@ def test_status_tells_the_store_that_the_grant_names(
     row = Row.of({"metadata": metadata}, Keys(f"{PREFIX}enabled"))
     assert row.store == shown
     assert row.document().get("store") == shown
+
+
+def test_generated_credentials_of_each_store_arrive_in_one_file(
+    tmp_path: Path, listed: List, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [Attended("generated-" + store, store=store) for store in listed.stores]
+    manifest, connection = tmp_path / "secrets.yaml", tmp_path / "connection.yaml"
+    arguments = ["sync", "-f", str(manifest), "-o", "json"]
+    for each in made:
+        del each.document["metadata"]["uid"]
+    manifest.write_text(yaml.safe_dump_all(each.document for each in made))
+    assert main(arguments) == 1
+    assert {row["reason"] for row in json.loads(capsys.readouterr().out)} == {"NotSupported"}
+    seen = set()
+    for moment in (None, ago(50), ago(5)):
+        for each in made:
+            each.annotate(rotate=moment)
+        manifest.write_text(yaml.safe_dump_all(each.document for each in made))
+        assert main([*arguments, "--connection", str(connection)]) == 0
+        assert [row["store"] for row in json.loads(capsys.readouterr().out)] == [*listed.stores]
+        for found in yaml.safe_load_all(connection.read_text()):
+            seen.add(found["data"]["AWS_SECRET_ACCESS_KEY"])
+    assert len(seen) == 3 * len(made)
