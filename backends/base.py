@@ -9,6 +9,7 @@ from typing import Protocol
 
 from backends.bucketsettings import Document, Setting, SettingName, SettingSupport
 from backends.sharing import Access, Sharing
+from backends.usage import Metered
 from backends.wire.breaker import Breaker
 from backends.wire.deadline import Deadline
 from backends.wire.proxies import Proxies
@@ -254,7 +255,7 @@ class BucketSettings(Protocol):
         ...
 
 
-class Backend(Protocol):
+class Backend(Metered, Protocol):
     """One store. Every method raises :class:`backends.errors.StoreError` and nothing else.
 
     A repair answers whether it changed anything. It is idempotent, and when the thing it was
@@ -327,8 +328,7 @@ class Backend(Protocol):
 
         That is the bucket's policy, and lifecycle rules, CORS, website, notifications and
         replication as far as the store has them, and every access that was shared; never an object,
-        nor versioning, lock or quota.
-        A bucket that is gone is no error.
+        nor versioning, lock or quota. A bucket that is gone is no error.
         """
         ...
 

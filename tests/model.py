@@ -14,6 +14,7 @@ from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.bucketsettings import SettingName
 from backends.errors import NotEmpty, Unsupported
 from backends.sharing import Access
+from backends.usage import Usage
 from backends.wire.deadline import Deadline
 from tests.modelsettings import SUPPORT, ModelSettings
 
@@ -225,6 +226,14 @@ class ModelStore:
             raise Unsupported("This store keeps no former versions of objects.")
         self.versioning[claim.bucket] = claim.versioning
         return True
+
+    async def usage(self, bucket: str, deadline: Deadline) -> Usage | None:
+        await self._called("usage")
+        if bucket not in self.owners:
+            return None
+        held = [body for (where, _), body in self.objects.items() if where == bucket]
+        size, number = self.quotas.get(bucket, (0, 0))
+        return Usage(len(held), sum(map(len, held)), size or None, number or None)
 
     async def check(self, deadline: Deadline) -> None:
         await self._called("check")

@@ -25,7 +25,9 @@ from backends.ceph_rgw.errors import ABSENT, CODES
 from backends.ceph_rgw.handover import UPLOADS, Found, Handover
 from backends.ceph_rgw.names import is_usable_secret, require_usable
 from backends.ceph_rgw.sharing import Sharing
+from backends.ceph_rgw.usage import usage
 from backends.errors import NotEmpty, ServerFault, Unsupported
+from backends.usage import Usage
 from backends.wire import policydocument, xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS, Buckets
 from backends.wire.deadline import Deadline
@@ -277,6 +279,10 @@ class CephRGW:
         signer = claim.credentials if found.owner == claim.user else self._admin
         buckets = Buckets(self._s3, signer, lambda answer: CODES.error(answer, admin=False))
         return await buckets.set_versioning(claim, deadline)
+
+    async def usage(self, bucket: str, deadline: Deadline) -> Usage | None:
+        """What the gateway counts as it goes."""
+        return await usage(self._api, bucket, deadline)
 
     async def check(self, deadline: Deadline) -> None:
         """Asks for the operator's own user and its caps."""

@@ -25,6 +25,8 @@ from backends.errors import NotEmpty, ServerFault, Unsupported
 from backends.garage.api import AdminApi, bucket_id, document
 from backends.garage.errors import CODES
 from backends.garage.sharing import Sharing
+from backends.garage.usage import usage
+from backends.usage import Usage
 from backends.wire import jsonbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS
 from backends.wire.deadline import Deadline
@@ -271,6 +273,11 @@ class Garage:
                 "Garage keeps no former versions of objects: remove versioning from the Secret."
             )
         return False
+
+    async def usage(self, bucket: str, deadline: Deadline) -> Usage | None:
+        """What Garage counts as it goes, so that it may be a moment behind."""
+        found = await self._bucket(bucket, deadline)
+        return None if found is None else usage(found)
 
     async def check(self, deadline: Deadline) -> None:
         """Asks for the cluster's health: that takes the token."""

@@ -28,7 +28,7 @@ from backends.errors import ServerFault
 from backends.minio.errors import CODES
 from backends.wire import jsonbody, xmlbody
 from backends.wire.deadline import Deadline
-from backends.wire.pool import HttpPool
+from backends.wire.pool import ANSWER_LIMIT, HttpPool
 from backends.wire.turns import turn
 
 # Each encrypted body takes 64 MiB and about 90 ms of CPU (Argon2id).
@@ -85,6 +85,7 @@ class AdminApi:
         encrypted: bool = False,
         expected: frozenset[str] = frozenset(),
         repeat: bool = True,
+        limit: int = ANSWER_LIMIT,
     ) -> Reply:
         """Makes one call.
 
@@ -95,11 +96,13 @@ class AdminApi:
             encrypted: whether it takes an encrypted body, of which few are made at once.
             expected: error codes that are answered rather than raised.
             repeat: whether a connection that breaks is tried once more.
+            limit: how many bytes of an answer are read at most.
         """
         loop = asyncio.get_running_loop()
+        request = _Request(operation, deadline, repeat, limit, loop)
         message = "Other changes to the store's users took all of the sync's time."
         async with turn(self._encrypted, deadline, message) if encrypted else nullcontext():
-            return await self._call(function, expected, _Request(operation, deadline, repeat, loop))
+            return await self._call(function, expected, request)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -133,6 +136,7 @@ class _Request:
     operation: str
     deadline: Deadline
     repeat: bool
+    limit: int
     loop: asyncio.AbstractEventLoop
 
 
@@ -180,6 +184,7 @@ class _Transport(urllib3.PoolManager):
             deadline=request.deadline,
             body=body or b"",
             repeat=request.repeat,
+            limit=request.limit,
         )
         answer = asyncio.run_coroutine_threadsafe(sending, request.loop).result()
         if not answer.ok:

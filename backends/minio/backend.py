@@ -26,6 +26,8 @@ from backends.minio.errors import CODES, NO_SUCH_USER, NO_USER_BUT, NO_USERS_NAM
 from backends.minio.ownership import PREFIX, Ownership, group_of
 from backends.minio.policy import grants_administration
 from backends.minio.sharing import Sharing
+from backends.minio.usage import Counters
+from backends.usage import Usage
 from backends.wire import jsonbody
 from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
@@ -60,6 +62,7 @@ class MinIO:
         self._accounts = Accounts(self._api)
         self._ownership = Ownership(self._api, self._accounts)
         self.sharing = Sharing(self._s3, self._api, self._ownership, self._exists)
+        self._counters = Counters(self._api)
         self._cleanup = Cleanup()
 
     @property
@@ -265,6 +268,10 @@ class MinIO:
     async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
         """Writes it; see :meth:`Buckets.set_versioning`."""
         return await self._buckets.set_versioning(claim, deadline)
+
+    async def usage(self, bucket: str, deadline: Deadline) -> Usage | None:
+        """What MinIO's scanner has counted last; see :class:`Counters`."""
+        return await self._counters.usage(bucket, deadline)
 
     async def check(self, deadline: Deadline) -> None:
         """Asks about some user: only an administrator is told whether it is there."""

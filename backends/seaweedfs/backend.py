@@ -28,6 +28,7 @@ from backends.seaweedfs.errors import ACCESS_DENIED, CODES, bucket_error, unsign
 from backends.seaweedfs.ownership import OWN, PREFIX, Ownership
 from backends.seaweedfs.sharing import Sharing
 from backends.seaweedfs.users import KeyTaken, Users
+from backends.usage import Usage
 from backends.wire import xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, Buckets
 from backends.wire.cleanup import Cleanup
@@ -292,6 +293,10 @@ class SeaweedFS:
     async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
         """Writes it; see :meth:`Buckets.set_versioning`."""
         return await self._buckets.set_versioning(claim, deadline)
+
+    async def usage(self, bucket: str, deadline: Deadline) -> Usage | None:
+        """None: only its metrics tell it, on a port of their own (SeaweedFS 4.53)."""
+        return None
 
     async def check(self, deadline: Deadline) -> None:
         """Asks whether signatures are checked, and whether this administrator's IAM may write."""

@@ -25,6 +25,7 @@ from backends.base import (
 )
 from backends.capabilities import CAPABILITIES
 from backends.errors import ServerFault, Unsupported
+from backends.usage import Usage
 from backends.versitygw.api import AdminApi
 from backends.versitygw.errors import CODES
 from backends.versitygw.sharing import Sharing
@@ -231,6 +232,10 @@ class VersityGW:
     async def set_versioning(self, claim: Claim, deadline: Deadline) -> bool:
         """Writes it; see :meth:`Buckets.set_versioning`."""
         return await self._buckets.set_versioning(claim, deadline)
+
+    async def usage(self, bucket: str, deadline: Deadline) -> Usage | None:
+        """None: the gateway counts nothing, and would have to list the bucket (1.8.0)."""
+        return None
 
     async def check(self, deadline: Deadline) -> None:
         """Lists the users: that takes an administrator and an IAM service."""

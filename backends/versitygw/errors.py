@@ -32,6 +32,7 @@ CODES = Codes(
     Code("BucketAlreadyExists", "the bucket is there, and another's"),
     Code("BucketAlreadyOwnedByYou", "the bucket is there, and the administrator's"),
     Code("NoSuchBucketPolicy", "the bucket has no policy"),
+    Code("MalformedPolicy", "of a policy that names a user: there is no such user"),
     Code("NoSuchCORSConfiguration", "the bucket has no CORS rules"),
     Code("NoSuchWebsiteConfiguration", "the bucket is no website"),
     Code("NoSuchKey", "no such object, in a gateway that looks for versions"),

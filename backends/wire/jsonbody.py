@@ -73,6 +73,20 @@ def mapping(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     return found or {}
 
 
+def count(document: Mapping[str, Any], key: str) -> int | None:
+    """The number there; None where there is none, or one below zero, which is a lack of limits.
+
+    Raises:
+        ServerFault: something else is there.
+    """
+    found = document.get(key)
+    if found is None:
+        return None
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise ServerFault(f"The store's answer has no number under {key} as it was expected.")
+    return found if found >= 0 else None
+
+
 def _list(document: Mapping[str, Any], key: str, kind: type) -> list[Any]:
     found = document.get(key)
     # Go writes null for an empty list.

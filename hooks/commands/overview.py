@@ -1,23 +1,26 @@
 """The `status` command: how the Secrets of a cluster are, read from their annotations.
 
-It asks for metadata alone, so no credential reaches it, and it needs no S3 settings.
+It asks for metadata alone, so no credential reaches it, and it needs no S3 settings but for what
+the buckets hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from backends.bucketsettings import SettingName
 from hooks.cluster.kube import Kube
 from hooks.cluster.kubecall import Object
 from hooks.cluster.kubeerrors import Forbidden, KubeError, Rejected
+from hooks.commands.shares import Shared
 from hooks.contract.applied import STAYS, Applied
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import STORE, Evidence, Grants, store_told
@@ -35,6 +38,9 @@ from hooks.terminal import (
     say_why,
     secrets,
 )
+
+if TYPE_CHECKING:
+    from hooks.commands.usage import BucketsUsage
 
 OK = 0
 NOT_READY = 1
@@ -69,6 +75,10 @@ class Row:
     """What of its buckets' settings was written, by the words of the data keys."""
     store: str | None = None
     """The name of the store, where it isn't the one of an operator that has one only."""
+    shares: Shared = field(default_factory=Shared)
+    """Whose buckets it uses, and who uses its own."""
+    usage: BucketsUsage | None = None
+    """What its buckets hold, where that was asked for."""
 
     @classmethod
     def of(cls, secret: Object, keys: Keys) -> Self:
@@ -90,18 +100,22 @@ class Row:
             next_rotation=annotations.get(keys["next-rotation"]),
             settings=_settings(annotations.get(keys["applied"])),
             store=_store(annotations, keys),
+            shares=Shared.of(annotations, keys),
         )
 
-    def document(self) -> dict[str, str | None]:
-        """For programs; generated credentials and a bucket's settings only where there are some."""
-        document = asdict(self)
+    def document(self) -> dict[str, Any]:
+        """For programs; generated credentials, a bucket's settings and what is shared only where
+        there are some."""
+        document = asdict(replace(self, shares=Shared(), usage=None))
+        del document["shares"], document["usage"]
         if self.credentials_since is None:
             del document["credentials_since"], document["next_rotation"]
         if self.settings is None:
             del document["settings"]
         if self.store is None:
             del document["store"]
-        return document
+        usage = {} if self.usage is None else {"usage": self.usage.document()}
+        return {**document, **self.shares.document(), **usage}
 
     @property
     def fine(self) -> bool:
@@ -137,6 +151,11 @@ def add_parser(commands: Any) -> None:
         default="table",
         help="for people, with all columns, or for programs",
     )
+    parser.add_argument(
+        "--usage",
+        action="store_true",
+        help="also ask the stores, with the settings of check, what the buckets hold",
+    )
     parser.add_argument("--context", help="of the kubeconfig, instead of its current one")
     parser.add_argument(
         "--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="for all of it; 60"
@@ -160,6 +179,15 @@ def run(arguments: argparse.Namespace) -> int:
         if found.certain:
             return _no_access(str(found))
         say(f"warning: {found}", file=sys.stderr)
+    settings = None
+    if arguments.usage:
+        # The stores' libraries take a while to import: only where they are needed.
+        from hooks.commands import usage
+
+        try:
+            settings = usage.load(os.environ)
+        except usage.NotConfigured as error:
+            return _no_access(str(error))
     signed = _Signed.of(os.environ, keys)
     label = keys["status"]
     selector = ",".join(part for part in (label, arguments.selector) if part)
@@ -187,6 +215,12 @@ def run(arguments: argparse.Namespace) -> int:
     except KubeError as error:
         return _no_access(str(error))
     shown = [row for row in rows if not row.fine] if arguments.problems else rows
+    if settings is not None:
+        places = [place for row in shown for place in usage.places_of(row.endpoint, row.bucket)]
+        told = asyncio.run(usage.ask(settings, places, arguments.timeout))
+        shown = [replace(row, usage=told.of(row.endpoint, row.bucket)) for row in shown]
+        for note in told.notes:
+            say(note, file=sys.stderr)
     if arguments.output == "json":
         print(json.dumps([row.document() for row in shown], indent=2))
     elif arguments.output == "yaml":
@@ -298,21 +332,28 @@ def _print_table(rows: Sequence[Row], *, wide: bool, now: datetime) -> None:
     generated = any(row.credentials_since for row in rows)
     several = any(row.store for row in rows)
     settings = any(row.settings for row in rows)
-    header = ["NAMESPACE", "NAME", "STATUS", "REASON", "AGE"]
+    shares = any(row.shares for row in rows)
+    usage = any(row.usage for row in rows)
+    header = ["NAMESPACE", "NAME", "STATUS", "REASON", "AGE", *(["USAGE"] if usage else ())]
     if wide:
         header += ["BUCKET", "USER", *(_GENERATED if generated else ())]
-        header += [*(["SETTINGS"] if settings else ()), *(["STORE"] if several else ())]
+        header += [*(["SETTINGS"] if settings else ()), *(["SHARES"] if shares else ())]
+        header += [*(["STORE"] if several else ())]
         header += ["ENDPOINT", "MESSAGE"]
     lines: list[list[str | Cell | None]] = []
     for row in rows:
         status = Cell(row.status or "", STATUS_COLOURS.get(row.status or "", "red"))
         lines.append([row.namespace, row.name, status, row.reason, age(row.since, now)])
+        if usage:
+            lines[-1].append(row.usage.text() if row.usage else None)
         if wide:
             lines[-1] += [row.bucket, row.user]
             if generated:
                 lines[-1] += [age(row.credentials_since, now), row.next_rotation]
             if settings:
                 lines[-1].append(row.settings)
+            if shares:
+                lines[-1].append(row.shares.text())
             if several:
                 lines[-1].append(row.store or STORE)
             lines[-1] += [row.endpoint, row.message]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from backends.base import Backend, Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.sharing import Access, Sharing
+from backends.usage import Usage
 from backends.wire.deadline import Deadline
 from hooks.commands.rehearsedsettings import RehearsedSettings
 from hooks.contract.outcome import Outcome, Status
@@ -210,6 +211,10 @@ class Rehearsal:
         there = await self.find_bucket(claim.bucket, deadline) is not None
         self.imagined = self.imagined or there
         return there
+
+    async def usage(self, bucket: str, deadline: Deadline) -> Usage | None:
+        """The store's."""
+        return await self._backend.usage(bucket, deadline)
 
     async def check(self, deadline: Deadline) -> None:
         """The store's."""

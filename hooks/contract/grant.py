@@ -22,7 +22,18 @@ from backends.wire.sensitive import Sensitive
 from hooks.contract.access import Shares
 from hooks.contract.holding import Grant, Holding, Kind, Mark
 
-__all__ = ["STORE", "Evidence", "Grant", "Grants", "Held", "Holding", "Kind", "Mark", "store_told"]
+__all__ = [
+    "STORE",
+    "Evidence",
+    "Grant",
+    "Grants",
+    "Held",
+    "Holding",
+    "Kind",
+    "Mark",
+    "shares_told",
+    "store_told",
+]
 
 # Sorted and without blanks, so that the same grant has the same bytes; a JSON list, so that no two
 # tuples of fields have.
@@ -300,6 +311,15 @@ def store_told(token: str) -> str | None:
     match = _SECOND.fullmatch(token)
     store = _document(match[1]).get("store") if match else None
     return store if isinstance(store, str) else None
+
+
+def shares_told(token: str) -> Shares:
+    """What a grant says of shared buckets, whoever signed it; for people only."""
+    match = _SECOND.fullmatch(token)
+    try:
+        return Shares.read(_document(match[1]) if match else {})
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError):
+        return Shares()
 
 
 def _entry(holding: Holding) -> list[object]:

@@ -15,6 +15,9 @@ from hooks.commands.overview import Row
 from hooks.contract.grant import Grant, Grants, Holding, Kind
 from hooks.contract.status import Keys
 from tests.attended import Attended, ago
+from tests.commands.overviews import put
+from tests.servers.cluster import Cluster
+from tests.servers.minio import MinioStore
 from tests.servers.several import List, running_stores
 from tests.support import PREFIX, Secret
 
@@ -102,6 +105,42 @@ def test_sync_goes_to_the_store_of_each_secret(
     main(["sync", "-f", str(file)])
     header, *_ = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["SECRET", "STORE", "STATUS"]
+
+
+def test_usage_comes_from_the_store_of_each_secret(
+    listed: List,
+    api_cluster: Cluster,
+    namespace: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(api_cluster.kubeconfig))
+    for name, store in listed.stores.items():
+        store.create_bucket(f"usage-{name}")
+        buckets = ",".join(f"usage-{each}" for each in listed.stores)
+        put(api_cluster, namespace, name, "Ready", bucket=buckets, endpoint=store.url)
+    assert isinstance(listed.stores["minio"], MinioStore)
+    listed.stores["minio"].admin().bucket_quota_set("usage-minio", 1024)
+    assert main(["status", "-n", namespace, "--usage", "-o", "json"]) == 0
+    out, err = capsys.readouterr()
+    limits = {
+        row["name"]: {each["bucket"]: each["quota_bytes"] for each in row["usage"]}
+        for row in json.loads(out)
+    }
+    assert limits == {
+        "minio": {"usage-versitygw": None, "usage-minio": 1024},
+        "versitygw": {"usage-versitygw": None, "usage-minio": None},
+    }
+    assert "No usage from the store versitygw: it has none of these buckets, or would" in err
+    assert "store minio" not in err
+    listed.stores["minio"].process.pause()
+    try:
+        assert main(["status", "-n", namespace, "--usage", "--timeout", "3"]) == 0
+    finally:
+        listed.stores["minio"].process.resume()
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 3
+    assert "No usage from the store minio: It did not answer in time." in err
 
 
 @pytest.mark.parametrize(

@@ -328,7 +328,8 @@ def test_the_documented_rights_are_enough_for_the_operator(
     wait(backend.check(Deadline(5)))
     claim = Claim("least-1", "least-two", Sensitive(OTHER_SECRET), versioning="enabled")
     quota = Claim("least-1", "least-two", Sensitive(OTHER_SECRET), quota_bytes=1_000)
-    calls: list[Callable[[], Coroutine[Any, Any, bool]]] = [
+    calls: list[Callable[[], Coroutine[Any, Any, object]]] = [
+        lambda: backend.usage("least-1", Deadline(5)),
         lambda: backend.set_versioning(claim, Deadline(5)),
         lambda: backend.set_quota(quota, Deadline(5)),
         lambda: backend.delete_bucket("least-1", Deadline(5)),
@@ -346,6 +347,7 @@ def test_the_documented_rights_are_enough_for_the_operator(
         store.give(f"more-{start[:-1]}", chosen, [] if start == "admin:" else ["*"], "least")
     assert wait(backend.set_versioning(claim, Deadline(5)))
     assert wait(backend.set_quota(quota, Deadline(5)))
+    assert wait(backend.usage("least-1", Deadline(5)))
     assert wait(backend.release("least-1", "least-two", Deadline(5)))
     assert wait(backend.delete_user("least-two", Deadline(5)))
     assert wait(backend.delete_bucket("least-1", Deadline(5)))

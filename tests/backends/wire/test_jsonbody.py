@@ -59,3 +59,17 @@ def test_what_is_no_such_list_is_an_answer_that_makes_no_sense(odd: object) -> N
 def test_what_is_no_object_is_an_answer_that_makes_no_sense(odd: object) -> None:
     with pytest.raises(ServerFault):
         jsonbody.mapping({"key": odd}, "key")
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [({}, None), ({"key": None}, None), ({"key": -1}, None), ({"key": 0}, 0), ({"key": 5}, 5)],
+)
+def test_a_count_is_a_number_or_none(answer: dict[str, object], number: int | None) -> None:
+    assert jsonbody.count(answer, "key") == number
+
+
+@pytest.mark.parametrize("odd", [False, True, "5", 1.5, [], {}])
+def test_what_is_no_count_is_an_answer_that_makes_no_sense(odd: object) -> None:
+    with pytest.raises(ServerFault):
+        jsonbody.count({"key": odd}, "key")
