@@ -150,8 +150,9 @@ async def _settled(
     if outcome is not None:
         outcome = replace(outcome, actions=tuple(actions))
         grant = outcome.grant
-        if made is not None and grant is not None and grant.since is not None:
-            made = marked(made, keys, grant.since)
+        # Without a grant, as where the Kubernetes API is asked and fails, nothing tells which pair.
+        since = None if grant is None else grant.since
+        made = None if made is None or since is None else marked(made, keys, since)
     if made is None and before is not None:
         # No outage and no mistake takes an application's credentials away.
         made = before[0]

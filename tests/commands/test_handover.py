@@ -14,6 +14,7 @@ from backends.errors import Unavailable
 from hooks.attachments.attachments import NOT_BY_HAND
 from hooks.commands.cli import main
 from hooks.commands.handover import NOWHERE, WOULD_ARRIVE
+from hooks.commands.processes import LOOPBACK, free_port
 from tests.attended import SIGNING_KEY, Attended, ago
 from tests.model import ModelStore
 
@@ -274,3 +275,24 @@ def test_what_the_file_remembers_is_never_made_again(filed: Filed, model: ModelS
     assert filed.sync() == 0
     assert filed.pair == pair
     assert "update_user" not in model.calls
+
+
+def test_while_nothing_tells_which_pair_is_in_use_the_file_stays(
+    filed: Filed, model: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert filed.sync() == 0
+    before, accepted = filed.connection.read_text(), secrets_of(model)
+    nobody = {"server": f"http://{LOOPBACK}:{free_port()}"}
+    config = {
+        "clusters": [{"name": "c", "cluster": nobody}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.setenv("CONFLICT_GUARD", "on")
+    filed.secret.annotate(rotate=ago(5))
+    filed.sync()
+    assert secrets_of(model) == accepted
+    assert filed.connection.read_text() == before
