@@ -56,7 +56,8 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
         versitygw=program,
         metacontroller=require_metacontroller(),
     )
-    settings = {"S3_ACCESS_KEY": OPERATOR, "S3_SECRET_KEY": secret}
+    # Every call is in the log, which tells when a Secret was looked at.
+    settings = {"S3_ACCESS_KEY": OPERATOR, "S3_SECRET_KEY": secret, "LOG_LEVEL": "DEBUG"}
     with running_stack(programs, directory, settings=settings, other=store) as stack:
         other = Store(program, directory / "store")
         try:
