@@ -16,7 +16,7 @@ IMAGE ?= s3-resource-operator:dev
 FACTS_OF ?= $(STORES) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
 SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint rclone restic pgbackrest \
-	s3cmd s3fs consumers native-floor
+	s3cmd s3fs consumers native-floor $(if $(RUSTFS),rustfs)
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
@@ -47,7 +47,7 @@ format: setup ## bring the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-servers: setup ## build the servers of the tests that are missing
+servers: setup ## build the servers of the tests that are missing; RUSTFS=1: RustFS too, 40 minutes
 	$(RUN) -m tests.servers build --dispense $(SERVERS)
 
 unit: setup ## the tests that need no server and take no time

@@ -19,7 +19,8 @@ from tests.bench import direct, floor, native, plot, report, whole
 from tests.bench.figures import Figures
 from tests.bench.stores import KINDS, Stores
 from tests.e2e.stack import Programs
-from tests.servers.build import BuildError, build
+from tests.servers.build import build
+from tests.servers.recipes import BuildError
 from tests.servers.require import NotInstalledError, find_metacontroller
 
 Part = Callable[[Path], list[Figures]]

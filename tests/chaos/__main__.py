@@ -22,7 +22,8 @@ from tests.chaos.run import Run
 from tests.chaos.world import running_world
 from tests.e2e.stack import Programs
 from tests.servers.api import ApiError
-from tests.servers.build import BuildError, build
+from tests.servers.build import build
+from tests.servers.recipes import BuildError
 from tests.servers.require import NotInstalledError, find_metacontroller
 
 

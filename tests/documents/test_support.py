@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backends import REGISTRY
 from tests.markdown import Document
-from tests.servers.build import SERVERS
+from tests.servers.table import SERVERS
 
 ROOT = Path(__file__).parents[2]
 PAGE = Document(ROOT / "docs" / "support.md")

@@ -20,7 +20,8 @@ import yaml
 from hooks.commands.processes import ProcessError, wait_until
 from tests.e2e.stack import Programs, Stack, Tenant, running_stack
 from tests.servers.api import Object
-from tests.servers.build import BuildError, build
+from tests.servers.build import build
+from tests.servers.recipes import BuildError
 from tests.servers.require import NotInstalledError, find_metacontroller
 
 EXAMPLE = Path(__file__).parents[2] / "manifests" / "examples" / "secret.yaml"

@@ -12,7 +12,7 @@ from tests.facts import __main__ as command
 from tests.facts.fact import Fact, Facts
 from tests.facts.worlds import FACTS, STORES
 from tests.markdown import Document, coded
-from tests.servers.build import SERVERS
+from tests.servers.table import SERVERS
 from tests.servers.versions import is_asked
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -10,7 +10,6 @@ from typing import Any
 from tests.facts import ceph_rgw, garage, metacontroller, minio, seaweedfs, versitygw
 from tests.facts.caller import running_caller
 from tests.facts.fact import Facts
-from tests.servers.build import SERVERS
 from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
@@ -18,6 +17,7 @@ from tests.servers.require import require
 from tests.servers.s3 import S3Store
 from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
+from tests.servers.table import SERVERS
 
 FACTS: Mapping[str, Facts[Any]] = {
     module.FACTS.store: module.FACTS

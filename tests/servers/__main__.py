@@ -6,15 +6,24 @@ import argparse
 import sys
 from subprocess import SubprocessError
 
-from tests.servers.build import SERVERS, BuildError, build, find, is_dispensable
+from tests.servers.build import build, find, is_dispensable
+from tests.servers.recipes import BuildError
+from tests.servers.table import SERVERS
 from tests.servers.versions import newest, variable
+
+
+def unasked() -> list[str]:
+    """Those that are built for who names none."""
+    return [name for name, server in SERVERS.items() if not server.on_request]
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.servers")
     commands = parser.add_subparsers(dest="command", required=True)
     building = commands.add_parser("build", help="build what is missing into the cache folder")
-    building.add_argument("name", nargs="*", help="all of them unless given: " + ", ".join(SERVERS))
+    building.add_argument(
+        "name", nargs="*", help="all but those on request unless given: " + ", ".join(SERVERS)
+    )
     building.add_argument(
         "--dispense", action="store_true", help="with those that can do without, outside CI"
     )
@@ -25,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "build":
-            for name in options.name or SERVERS:
+            for name in options.name or unasked():
                 if options.dispense and is_dispensable(name):
                     print(f"{name}: can't be had here, so its tests are skipped", file=sys.stderr)
                 else:

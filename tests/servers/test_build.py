@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import build as building
-from tests.servers.__main__ import main
-from tests.servers.build import BuildError, Server, Step, build, find
+from tests.servers.__main__ import main, unasked
+from tests.servers.build import build, find
+from tests.servers.recipes import BuildError, Step
 from tests.servers.require import find_metacontroller, require
+from tests.servers.table import SERVERS, Server
 
 MAKES_IT = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(0o755)"
 TAKES_LONGER = f"import time; time.sleep(0.3); {MAKES_IT}"
@@ -32,7 +33,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def known(monkeypatch: pytest.MonkeyPatch, step: Callable[[Path], Step]) -> None:
     server = Server("some-server", "v1", "a server", step)
-    monkeypatch.setitem(building.SERVERS, "some-server", server)
+    monkeypatch.setitem(SERVERS, "some-server", server)
 
 
 def test_builds_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,9 +120,18 @@ def test_unknown_server_lists_the_known(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["path", "another"]) == 1
 
     assert (
-        "versitygw, minio, garage, ceph-rgw, seaweedfs, etcd, kube-apiserver"
+        "versitygw, minio, garage, ceph-rgw, seaweedfs, rustfs, etcd, kube-apiserver"
         in capsys.readouterr().err
     )
+
+
+def test_one_on_request_skips_in_ci_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server("some-server", "v1", "a server", python(MAKES_IT), on_request=True)
+    monkeypatch.setitem(SERVERS, "some-server", server)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.skip.Exception, match=r"tests\.servers build some-server"):
+        require("some-server")
+    assert "some-server" not in unasked()
 
 
 def test_missing_server_skips_but_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:

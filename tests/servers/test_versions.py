@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.servers.build import SERVERS, find
+from tests.servers.build import find
+from tests.servers.table import SERVERS
 from tests.servers.versions import CRATES, MODULES, asked, is_asked, newest, variable
 
 
@@ -23,7 +24,7 @@ def in_another_process(code: str, **environ: str) -> str:
 def test_another_version_is_built_beside_the_tested_one(name: str) -> None:
     code = f"""
 from pathlib import Path
-from tests.servers.build import SERVERS
+from tests.servers.table import SERVERS
 server = SERVERS[{name!r}]
 print(server.version, server.cached.parent.name, *server.step(Path('/made')).command)
 """

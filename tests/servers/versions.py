@@ -17,7 +17,7 @@ MODULES: Mapping[str, str] = {
     "seaweedfs": "github.com/seaweedfs/seaweedfs",
 }
 """The stores that are Go modules."""
-CRATES: Mapping[str, str] = {"garage": "garage"}
+CRATES: Mapping[str, str] = {"garage": "garage", "rustfs": "rustfs"}
 """The stores that are crates."""
 
 _SECONDS = 120

@@ -18,7 +18,8 @@ from rich.table import Table
 from tests.bench.beside.measure import CALLERS, Row, table_rows, turns
 from tests.bench.guard.builds import of_commit
 from tests.bench.stores import KINDS, Stores
-from tests.servers.build import BuildError, build
+from tests.servers.build import build
+from tests.servers.recipes import BuildError
 
 
 def main() -> int:

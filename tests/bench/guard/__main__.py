@@ -20,7 +20,8 @@ from tests.bench.guard.builds import of_commit
 from tests.bench.guard.crowd import FULL, SMALL, Size
 from tests.bench.guard.measure import Row, Run
 from tests.e2e.stack import Programs
-from tests.servers.build import BuildError, build
+from tests.servers.build import build
+from tests.servers.recipes import BuildError
 from tests.servers.require import MetacontrollerFiles
 
 BASE = "84ac7d1"
