@@ -15,8 +15,8 @@ IMAGE ?= s3-resource-operator:dev
 # Whose facts `make facts` looks at.
 FACTS_OF ?= $(STORES) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
-SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint rclone restic pgbackrest \
-	s3cmd s3fs consumers native-floor $(if $(RUSTFS),rustfs)
+SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool prometheus actionlint rclone \
+	restic pgbackrest s3cmd s3fs consumers native-floor $(if $(RUSTFS),rustfs)
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
@@ -111,7 +111,7 @@ lock: setup ## resolve the dependencies anew
 		--constraint requirements-dev.lock - -o requirements-build.lock
 
 chart: setup ## the chart: lint, templates, schemas, alerts, real upgrades
-	@$(RUN) -m tests.servers build helm kubeconform promtool etcd kube-apiserver kubectl versitygw
+	@$(RUN) -m tests.servers build helm kubeconform promtool prometheus etcd kube-apiserver kubectl versitygw
 	"$$($(RUN) -m tests.servers path helm)" lint --strict helm
 	$(RUN) -m tests.chart.readme --check
 	$(PYTEST) tests/chart
