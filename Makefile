@@ -56,10 +56,16 @@ unit: setup ## the tests that need no server and take no time
 test: setup servers ## all tests, against real servers, with coverage
 	$(PYTEST) --cov --cov-report=term
 
-demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs
+demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs; SEVERAL=1: three at once
+ifdef SEVERAL
+	@$(RUN) -m tests.servers build versitygw minio garage
+	@VERSITYGW_BIN="$$($(RUN) -m tests.servers path versitygw)" MINIO_BIN="$$($(RUN) -m tests.servers path minio)" \
+		GARAGE_BIN="$$($(RUN) -m tests.servers path garage)" $(BIN)/s3-resource-operator demo --several
+else
 	@$(RUN) -m tests.servers build $(BACKEND)
 	@$(BIN)/s3-resource-operator demo --backend $(BACKEND) \
 		--binary "$$($(RUN) -m tests.servers path $(BACKEND))"
+endif
 
 demo-svg: setup ## the demo as a picture for the README
 	@$(RUN) -m tests.servers build $(BACKEND)
@@ -72,6 +78,7 @@ demo-cluster: setup servers ## the same through a real kube-apiserver and Metaco
 bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD=1: the guard; SEVERAL=1: three stores
 ifdef SEVERAL
 	@$(RUN) -m tests.bench.several $(if $(SMALL),--secrets 60 --rounds 2)
+	@$(RUN) -m tests.bench.outage $(if $(SMALL),--secrets 5 --rounds 2)
 else ifdef GUARD
 	@$(RUN) -m tests.bench.guard $(if $(BASE),--base $(BASE)) $(if $(SMALL),--small)
 else ifdef BASE

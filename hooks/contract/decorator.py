@@ -36,6 +36,8 @@ class SyncRequest:
         finalizing: whether the finalize hook is called: the Secret is deleted, or not matched
             any more.
         managed: who set which field of it, and when.
+        version: its resourceVersion, another one after each change; empty where it stands in a
+            file.
         by_controller: whether a controller shows it, which also makes what is to be beside it;
             else it stands in a file.
 
@@ -54,6 +56,7 @@ class SyncRequest:
     attached_secrets: Mapping[str, Mapping[str, Any]] | None = field(default=None, repr=False)
     finalizing: bool = False
     managed: ManagedFields = field(default_factory=ManagedFields)
+    version: str = ""
     by_controller: bool = False
     memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -124,6 +127,7 @@ class SyncRequest:
             attached_secrets=attached,
             finalizing=finalizing,
             managed=ManagedFields(metadata.get("managedFields")),
+            version=_text(metadata, "resourceVersion"),
             by_controller=by_controller,
         )
 

@@ -32,6 +32,7 @@ from hooks.contract.status import Keys, Scribe, is_anothers
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.bucketsettings import Keeper
+from hooks.sync.closed import ClosedBuckets
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.recent import Recent
@@ -119,6 +120,7 @@ class Syncer:
             settings.backend_name, settings.connection, settings.listed_as
         )
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
+        self._closed = ClosedBuckets()
 
     async def sync(self, request: SyncRequest) -> Result:
         """Makes the store what the Secret says, in somewhat less than SYNC_TIMEOUT_SECONDS."""
@@ -326,7 +328,7 @@ class Syncer:
                 applied,
                 {claim.bucket},
                 settled=takeover.is_settled,
-                public=self._rules.public_access,
+                closed=self._closed.of(request) if self._rules.public_access else None,
             ),
         )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)
