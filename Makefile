@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
-.PHONY: docs publish-docs facts facts-newest facts-issue
+.PHONY: docs site-check publish-docs facts facts-newest facts-issue
 .PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart publish-wheel wheel shells chart
 
 help: ## what there is
@@ -93,6 +93,11 @@ chaos: setup ## faults at random under load, then an audit; LONG=1: more
 
 docs: setup ## the documents as a site, in build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+site-check: setup ## each page of the site in a real browser; PICTURES=folder keeps what it shows
+	@.github/scripts/chromium.sh
+	$(BIN)/pytest tests/site
+	@$(RUN) -m tests.site $(if $(PICTURES),--pictures $(PICTURES)) $(PAGES)
 
 facts: setup ## what docs/stores tells, on the real servers; FACTS_OF=minio, MINIO_VERSION=…
 	@$(RUN) -m tests.servers build --dispense $(FACTS_SERVERS)
