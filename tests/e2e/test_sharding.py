@@ -151,7 +151,10 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shards]:
 
 def test_each_secret_is_one_shards_alone(shards: Shards) -> None:
     stack = shards.stack
-    mine = {"first": [None, "first", "another", None], "second": ["second"] * 3}
+    mine: dict[str, list[str | None]] = {
+        "first": [None, "first", "another", None],
+        "second": ["second"] * 3,
+    }
     before = shards.syncs()
     for shard, labels in mine.items():
         for number, label in enumerate(labels):
