@@ -261,7 +261,7 @@ class Run:
         They are removed before, so that they never hold for the new owner, and once more
         afterwards, since the former one could write them until then.
         """
-        wiping = self.takeover.is_anothers(bucket)
+        wiping = self.takeover.is_anothers(bucket) and not await self.takeover.shares_secret(bucket)
         if wiping:
             await self.backend.wipe(self.claim.bucket, self.deadline)
         if not await self._do(Action.CHANGE_OWNER, self.backend.change_owner):
