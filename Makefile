@@ -16,7 +16,7 @@ IMAGE ?= s3-resource-operator:dev
 FACTS_OF ?= $(STORES) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
 SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool prometheus actionlint rclone \
-	restic pgbackrest s3cmd s3fs consumers native-floor $(if $(RUSTFS),rustfs)
+	restic pgbackrest s3cmd s3fs consumers mc registry loki native-floor $(if $(RUSTFS),rustfs)
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
