@@ -83,6 +83,8 @@ class Attachments:
         Raises:
             InvalidSecret: the annotations ask for what can't be, or may not.
         """
+        if not self._connections.concerns(request):
+            return None
         made = self._connections.make(request, claim)
         marks = self._connections.marks(request)
         forbidden = policy.forbids_marks(request.namespace, marks.labels, marks.annotations)
