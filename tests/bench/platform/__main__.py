@@ -38,6 +38,7 @@ def main() -> int:
     sizes.add_argument("--small", action="store_true", help="to see that it works")
     sizes.add_argument("--long", action="store_true", help=f"{_LONG}")
     parser.add_argument("--fresh", type=int, default=100, metavar="N", help="new ones (100)")
+    parser.add_argument("--others", type=int, metavar="N", help="none of the operator's (10000)")
     parser.add_argument(
         "--folder", type=Path, default=Path("build/bench"), help="for platform.json"
     )

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import urllib3
@@ -15,10 +15,11 @@ import urllib3
 from hooks.commands.processes import wait_until
 from tests.bench.figures import Usage, timed
 from tests.bench.floor import FLOORS, THREADS
-from tests.bench.platform.secrets import new
+from tests.bench.platform.secrets import new, stranger
 from tests.bench.stores import Stores
 from tests.e2e.operator import operators_kubeconfig
 from tests.e2e.stack import Programs
+from tests.servers.api import Object
 from tests.servers.cluster import Cluster, running_cluster
 from tests.servers.decorator import decorator, install
 from tests.servers.hook import Hook, running_hook
@@ -139,6 +140,10 @@ class Platform:
         self._count += count
         return self._row("new", count, count, lambda: self._create(numbers))
 
+    def crowd(self, count: int) -> None:
+        """Secrets that are none of the operator's, and of which Metacontroller keeps a copy too."""
+        self._make([stranger(_namespace(number), number) for number in range(count)])
+
     def resync(self) -> Row:
         """Every Secret once more, with nothing to do about any."""
         return self._row("synced again", self._count, self._count, self._sync_all)
@@ -228,11 +233,11 @@ class Platform:
             time.sleep(0.2)
 
     def _create(self, numbers: Sequence[int]) -> None:
+        self._make([new(_namespace(number), number) for number in numbers])
+
+    def _make(self, secrets: Sequence[Object]) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
-            for made in [
-                pool.submit(self._cluster.api.create, new(_namespace(number), number))
-                for number in numbers
-            ]:
+            for made in [pool.submit(self._cluster.api.create, secret) for secret in secrets]:
                 made.result()
 
     def _sync_all(self) -> None:
@@ -295,14 +300,17 @@ def platform(programs: Programs, stores: Stores, directory: Path) -> Iterator[Pl
 
 
 def rows(
-    made: Platform, sizes: Sequence[int], fresh: int, say: Callable[[Row], None]
+    made: Platform, sizes: Sequence[int], fresh: int, others: int, say: Callable[[Row], None]
 ) -> Iterator[Row]:
     """The platform at each size; at the first one Metacontroller's arguments too.
+
+    The last row is of a cluster with other Secrets besides.
 
     Args:
         made: an empty platform.
         sizes: how many Secrets, growing.
         fresh: how many new ones show what a number of requests a second is good for.
+        others: how many Secrets that are none of the operator's.
         say: told each row.
     """
 
@@ -329,3 +337,5 @@ def rows(
             yield told(made.add(fresh))
             reached += fresh
         yield told(made.restart(usual))
+    made.crowd(others)
+    yield told(replace(made.restart(usual), kind=f"start, {others:,} others"))
