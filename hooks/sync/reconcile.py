@@ -186,7 +186,8 @@ class Run:
             raise Refusal(
                 Reason.NOT_YET_VISIBLE,
                 "The bucket is the user's, but the store refuses it to the user, and no bucket "
-                "policy says so: what it knows of the user may be old.",
+                "policy says so: what it knows of the user may be old, or a proxy in between "
+                "changes the request's host or path.",
             )
         return Gap.ACCEPTED, bucket
 
