@@ -255,7 +255,7 @@ READ_BY_ALL = ("1234567890", "plain", "a-b_c.d/e+f=", "0123abc", "s3cr$t#'{}", "
 def test_distribution_is_given_nothing_that_yaml_reads_otherwise(secret: str) -> None:
     for changed in ({"secret": Sensitive(secret)}, {"access_key": secret}, {"bucket": secret}):
         with pytest.raises(Unwritable, match="YAML"):
-            written("registry", replace(PLAIN, **changed))  # type: ignore[arg-type]
+            written("registry", replace(PLAIN, **changed))
 
 
 @pytest.mark.parametrize("secret", READ_BY_ALL)
