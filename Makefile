@@ -15,15 +15,15 @@ IMAGE ?= s3-resource-operator:dev
 # Whose facts `make facts` looks at.
 FACTS_OF ?= $(STORES) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
-SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool actionlint rclone restic pgbackrest \
-	s3cmd s3fs consumers native-floor $(if $(RUSTFS),rustfs)
+SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool prometheus actionlint rclone \
+	restic pgbackrest s3cmd s3fs consumers mc registry loki native-floor $(if $(RUSTFS),rustfs)
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
-.PHONY: docs publish-docs facts facts-newest facts-issue
+.PHONY: docs site-check publish-docs facts facts-newest facts-issue
 .PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart publish-wheel wheel shells chart
 
 help: ## what there is
@@ -56,10 +56,16 @@ unit: setup ## the tests that need no server and take no time
 test: setup servers ## all tests, against real servers, with coverage
 	$(PYTEST) --cov --cov-report=term
 
-demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs
+demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs; SEVERAL=1: three at once
+ifdef SEVERAL
+	@$(RUN) -m tests.servers build versitygw minio garage
+	@VERSITYGW_BIN="$$($(RUN) -m tests.servers path versitygw)" MINIO_BIN="$$($(RUN) -m tests.servers path minio)" \
+		GARAGE_BIN="$$($(RUN) -m tests.servers path garage)" $(BIN)/s3-resource-operator demo --several
+else
 	@$(RUN) -m tests.servers build $(BACKEND)
 	@$(BIN)/s3-resource-operator demo --backend $(BACKEND) \
 		--binary "$$($(RUN) -m tests.servers path $(BACKEND))"
+endif
 
 demo-svg: setup ## the demo as a picture for the README
 	@$(RUN) -m tests.servers build $(BACKEND)
@@ -77,6 +83,7 @@ else ifdef PLATFORM
 		$(if $(LONG),--long) $(if $(SMALL),--small)
 else ifdef SEVERAL
 	@$(RUN) -m tests.bench.several $(if $(SMALL),--secrets 60 --rounds 2)
+	@$(RUN) -m tests.bench.outage $(if $(SMALL),--secrets 5 --rounds 2)
 else ifdef GUARD
 	@$(RUN) -m tests.bench.guard $(if $(BASE),--base $(BASE)) $(if $(SMALL),--small)
 else ifdef BASE
@@ -91,6 +98,11 @@ chaos: setup ## faults at random under load, then an audit; LONG=1: more
 
 docs: setup ## the documents as a site, in build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+site-check: setup ## each page of the site in a real browser; PICTURES=folder keeps what it shows
+	@.github/scripts/chromium.sh
+	$(BIN)/pytest tests/site
+	@$(RUN) -m tests.site $(if $(PICTURES),--pictures $(PICTURES)) $(PAGES)
 
 facts: setup ## what docs/stores tells, on the real servers; FACTS_OF=minio, MINIO_VERSION=…
 	@$(RUN) -m tests.servers build --dispense $(FACTS_SERVERS)
@@ -116,7 +128,7 @@ lock: setup ## resolve the dependencies anew
 		--constraint requirements-dev.lock - -o requirements-build.lock
 
 chart: setup ## the chart: lint, templates, schemas, alerts, real upgrades
-	@$(RUN) -m tests.servers build helm kubeconform promtool etcd kube-apiserver kubectl versitygw
+	@$(RUN) -m tests.servers build helm kubeconform promtool prometheus etcd kube-apiserver kubectl versitygw
 	"$$($(RUN) -m tests.servers path helm)" lint --strict helm
 	$(RUN) -m tests.chart.readme --check
 	$(PYTEST) tests/chart

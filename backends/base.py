@@ -178,6 +178,7 @@ class Capabilities:
         quota_objects: whether the number of a bucket's objects can be limited.
         versioning: whether a bucket can keep former versions of its objects.
         settings: what of a bucket's settings it honours.
+        account_cache: seconds for which it may judge a user by what it knew of it before.
     """
 
     roles: frozenset[str]
@@ -189,6 +190,7 @@ class Capabilities:
     quota_objects: bool = False
     versioning: bool = False
     settings: SettingSupport = field(default_factory=SettingSupport)
+    account_cache: int = 0
 
     @property
     def attributes(self) -> bool:

@@ -56,6 +56,10 @@ class ServerFault(TransientError):
     """The store failed, or its answer makes no sense."""
 
 
+class Disabled(ServerFault):
+    """A user is disabled on the store, which takes nothing from it until it is enabled or gone."""
+
+
 class CredentialsRejected(TransientError):
     """The store refuses the operator's own credentials."""
 
@@ -130,7 +134,9 @@ def error_for(status: int, code: str, message: str, *, admin: bool) -> StoreErro
         if code == "InvalidAccessKeyId":
             why = "it doesn't know the access key"
         elif code == "SignatureDoesNotMatch":
-            why = "the secret key is wrong"
+            why = (
+                "the secret key is wrong, or a proxy in between changes the request's host or path"
+            )
         else:
             why = "they are not an administrator's"
         return CredentialsRejected(f"The store refuses the operator's own credentials: {why}.")

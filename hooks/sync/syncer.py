@@ -28,10 +28,11 @@ from hooks.contract.applied import Applied
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import Pair
 from hooks.contract.outcome import Outcome, Reason, Refusal, Status
-from hooks.contract.status import Keys, Scribe, is_anothers
+from hooks.contract.status import Keys, Scribe, is_anothers, is_applied
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.bucketsettings import Keeper
+from hooks.sync.closed import ClosedBuckets
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.recent import Recent
@@ -108,6 +109,7 @@ class Syncer:
         self._shared = shared
         self._renewal = Renewal(
             generator_of(settings),
+            backend,
             self._keys,
             self._grants,
             attachments,
@@ -119,6 +121,7 @@ class Syncer:
             settings.backend_name, settings.connection, settings.listed_as
         )
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
+        self._closed = ClosedBuckets()
 
     async def sync(self, request: SyncRequest) -> Result:
         """Makes the store what the Secret says, in somewhat less than SYNC_TIMEOUT_SECONDS."""
@@ -207,7 +210,7 @@ class Syncer:
                         request, claim, plan, rules.policy, deadline
                     )
                     made = self._attachments.check(request, claim, rules.policy)
-            outcome = await self._renewal.told(request, claim, outcome, deadline)
+            outcome = await self._renewal.told(request, outcome, deadline)
             if outcome.status is Status.READY:
                 if reading.notes:
                     message = " ".join([outcome.message, *reading.notes])
@@ -253,7 +256,7 @@ class Syncer:
             try:
                 standing = await self._guard.standing(thing, claim, deadline)
             except Refusal:
-                if self._is_ready(request):
+                if self._keys.observed(request, "status") == Status.READY:
                     # It may have become so without a grant, while Kubernetes couldn't be asked.
                     return
                 raise
@@ -265,9 +268,6 @@ class Syncer:
                 and (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED
             ):
                 raise claimed(thing, claim, rival.namespace, rival.name)
-
-    def _is_ready(self, request: SyncRequest) -> bool:
-        return self._keys.observed(request, "status") == Status.READY
 
     async def _reconcile(
         self,
@@ -291,7 +291,7 @@ class Syncer:
         evidence = self._keys.evidence(request)
         adoption = policy.adoption_for(request.namespace) or self._adoption
         kind = Takeover if claim.access is None else Guest
-        return kind(
+        made = kind(
             claim,
             request.uid,
             evidence.held(self._grants, set(claim.buckets), {claim.user}),
@@ -301,6 +301,8 @@ class Syncer:
             self._guard,
             pair,
         )
+        made.told_user = self._keys.observed(request, "user")
+        return made
 
     async def _reconciled(
         self, request: SyncRequest, takeover: Takeover, probed: Probe | None = None
@@ -310,11 +312,10 @@ class Syncer:
             return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
         applied = self._keys.observed(request, "applied")
-        digest = Applied.of(applied).digest
         outcome = await self._shared.reconcile(
             request,
             takeover,
-            applied=self._grants.is_applied(digest, claim)
+            applied=is_applied(self._grants, request, Applied.of(applied).digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None
@@ -326,7 +327,7 @@ class Syncer:
                 applied,
                 {claim.bucket},
                 settled=takeover.is_settled,
-                public=self._rules.public_access,
+                closed=self._closed.of(request) if self._rules.public_access else None,
             ),
         )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)

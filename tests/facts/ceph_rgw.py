@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import urllib3
+
+from hooks.commands.processes import LOOPBACK, Process, answers, free_port
 from tests.facts.fact import Facts
 from tests.facts.wire import (
     SECRET,
@@ -15,6 +22,7 @@ from tests.facts.wire import (
     owner,
     policy,
     tenant,
+    through,
     write_that_makes_nothing,
 )
 from tests.servers.ceph_rgw import CephRefusal, CephRGWStore
@@ -255,3 +263,85 @@ def _(store: CephRGWStore) -> str:
         client.put_object(Bucket=bucket, Key="one", Body=b"x")
         client.delete_object(Bucket=bucket, Key="one")
         return code_of(lambda: client.delete_bucket(Bucket=bucket)) or "deleted"
+
+
+@FACTS.known(
+    "two-links-at-once",
+    "one owner, in the list of another, too; unlinked there InvalidArgument, and done",
+    heavy=True,
+)
+def _(store: CephRGWStore) -> str:
+    users = [tenant(store)[0] for _ in range(4)]
+    for _ in range(50):
+        bucket = fresh()
+        store.create_bucket(bucket)
+
+        def link(user: str, bucket: str = bucket) -> str:
+            return refusal(store, "PUT", "bucket", bucket=bucket, uid=user)
+
+        with ThreadPoolExecutor(len(users)) as pool:
+            list(pool.map(link, users))
+        owner = store.bucket(bucket)["owner"]
+        others = [user for user in users if user != owner and is_listed(store, bucket, user)]
+        if others:
+            unlinked = refusal(store, "POST", "bucket", bucket=bucket, uid=others[0])
+            done = "not done" if is_listed(store, bucket, others[0]) else "done"
+            same = store.bucket(bucket)["owner"] == owner and is_listed(store, bucket, owner)
+            done = done if same else "taken from its owner"
+            return f"one owner, in the list of another, too; unlinked there {unlinked}, and {done}"
+    return "one owner, in its list alone"
+
+
+def is_listed(store: CephRGWStore, bucket: str, user: str) -> bool:
+    """Whether the gateway names the bucket among a user's."""
+    return bucket in store.call("GET", "bucket", {"uid": user})
+
+
+@contextmanager
+def second_gateway(store: CephRGWStore) -> Iterator[CephRGWStore]:
+    """Another gateway of the same cluster."""
+    port = free_port()
+    first = store.process.configuration
+    configuration = first.with_name("second.conf")
+    text = first.read_text(encoding="utf-8")
+    configuration.write_text(text.replace(f":{store.port} ", f":{port} "), encoding="utf-8")
+    command = [str(configuration) if part == str(first) else part for part in store.process.command]
+    log = first.with_name("second.out")
+    with Process(command, log=log, env=store.process.env, name="second") as process:
+        process.wait_for(lambda: answers(port), timeout=60, what="it to answer")
+        yield through(store, f"http://{LOOPBACK}:{port}")
+        # In peace it takes seven seconds.
+        process.kill()
+
+
+@FACTS.known(
+    "another-gateway",
+    "new secret 200, old one 403 SignatureDoesNotMatch, suspended 403 UserSuspended, all at once",
+    heavy=True,
+)
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    with second_gateway(store) as other:
+        # It keeps what it has read.
+        call(other, mine, "GET", bucket, {"acl": ""})
+        changed = mine[0], SECRET + "-new"
+        store.set_secret(*changed)
+        told = [call(other, who, "GET", bucket, {"acl": ""}) for who in (changed, mine)]
+        store.call("POST", "user", {"uid": mine[0], "suspended": "true"})
+        told.append(call(other, changed, "GET", bucket, {"acl": ""}))
+    return f"new secret {told[0]}, old one {told[1]}, suspended {told[2]}, all at once"
+
+
+@FACTS.known("probe-without-storage", "probe 200, object no answer", heavy=True)
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    call(store, mine, "GET", bucket, {"acl": ""})
+    storage = store.process.cluster[-1]
+    storage.pause()
+    try:
+        probe = call(store, mine, "GET", bucket, {"acl": ""})
+        return f"probe {probe}, object {call(store, mine, 'GET', f'{bucket}/one', seconds=2)}"
+    except urllib3.exceptions.TimeoutError:
+        return f"probe {probe}, object no answer"
+    finally:
+        storage.resume()

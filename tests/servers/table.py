@@ -73,8 +73,10 @@ _SEAWEEDFS = "github.com/seaweedfs/seaweedfs"
 _NATIVE_FLOOR = "s3-resource-operator.io/tests/bench/nativefloor"
 _HELM = "v4.3.1"
 _KUBECONFORM = "v0.7.0"
-_PROMTOOL = "v0.316.0"
+_PROMETHEUS = "v0.316.0"
 _ACTIONLINT = "v1.7.12"
+_MC = "v0.0.0-20250313080218-cf909e1063a9"
+_CONSUMERS = MODULE / "consumers"
 
 SERVERS: Mapping[str, Server] = {
     server.name: server
@@ -151,12 +153,20 @@ SERVERS: Mapping[str, Server] = {
             "checks manifests against schemas; some seconds",
             go_install("github.com/yannh/kubeconform/cmd/kubeconform", _KUBECONFORM),
         ),
-        Server(
-            "promtool",
-            _PROMTOOL,
-            "checks and tries alert rules; about 2 minutes on two cores",
-            # Without the clients of every cloud that Prometheus can discover targets in.
-            go_install("github.com/prometheus/prometheus/cmd/promtool", _PROMTOOL, "remove_all_sd"),
+        *(
+            Server(
+                name,
+                _PROMETHEUS,
+                about,
+                # Without the clients of every cloud that Prometheus can discover targets in.
+                go_install(
+                    f"github.com/prometheus/prometheus/cmd/{name}", _PROMETHEUS, "remove_all_sd"
+                ),
+            )
+            for name, about in (
+                ("promtool", "checks and tries alert rules; about 2 minutes on two cores"),
+                ("prometheus", "answers what the dashboard asks; about 2 minutes on two cores"),
+            )
         ),
         Server(
             "actionlint",
@@ -181,6 +191,26 @@ SERVERS: Mapping[str, Server] = {
             ),
             "AWS's SDK for Go and Thanos' reader of connection Secrets; about 40 s on two cores",
             go_tool(MODULE / "consumers", "s3-resource-operator.io/tests/servers/consumers"),
+        ),
+        Server(
+            "mc",
+            _MC,
+            "MinIO's client, which reads connection Secrets; about a minute on two cores",
+            go_install("github.com/minio/mc", _MC),
+        ),
+        *(
+            Server(
+                name,
+                required_version(_CONSUMERS / name, requirement, _CONSUMERS / name / "main.go"),
+                f"{about} as a reader of connection Secrets; about {minutes} on two cores",
+                go_tool(
+                    _CONSUMERS / name, f"s3-resource-operator.io/tests/servers/consumers/{name}"
+                ),
+            )
+            for name, requirement, about, minutes in (
+                ("registry", "github.com/distribution/distribution/v3", "Distribution", "a minute"),
+                ("loki", "github.com/grafana/loki/v3", "Loki", "2 minutes"),
+            )
         ),
         *(
             Server(
