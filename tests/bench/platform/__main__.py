@@ -52,6 +52,8 @@ def main() -> int:
 
     say(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before the run")
     wanted = options.secrets or (_SMALL if options.small else _LONG if options.long else _SIZES)
+    fresh = 10 if options.small else options.fresh
+    others = options.others or (100 if options.small else 10_000)
     with tempfile.TemporaryDirectory(prefix="s3-resource-operator-") as folder:
         try:
             programs = Programs(
@@ -65,11 +67,7 @@ def main() -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
         with platform(programs, stores, Path(folder)) as made:
-            found = list(
-                rows(
-                    made, wanted, 10 if options.small else options.fresh, lambda row: say(told(row))
-                )
-            )
+            found = list(rows(made, wanted, fresh, others, lambda row: say(told(row))))
     options.folder.mkdir(parents=True, exist_ok=True)
     (options.folder / "platform.json").write_text(as_json(found))
     Console(width=max(progress.width, 170), highlight=False).print(table(found))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import urllib3
 
@@ -18,7 +19,7 @@ from tests.bench.floor import FLOORS, THREADS
 from tests.bench.platform.secrets import new, stranger
 from tests.bench.stores import Stores
 from tests.e2e.operator import operators_kubeconfig
-from tests.e2e.stack import Programs
+from tests.e2e.stack import PREFIX, Programs
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster, running_cluster
 from tests.servers.decorator import decorator, install
@@ -132,13 +133,13 @@ class Platform:
         self._metacontroller.stop()
         self._create(numbers)
         self._count += count
-        return self._row("taken over", count, count, self._metacontroller.restart)
+        return self._row("taken over", count, self._metacontroller.restart, told=True)
 
     def add(self, count: int) -> Row:
         """Some new Secrets, as applications bring them, while Metacontroller is at work."""
         numbers = range(self._count, self._count + count)
         self._count += count
-        return self._row("new", count, count, lambda: self._create(numbers))
+        return self._row("new", count, lambda: self._create(numbers), told=True)
 
     def crowd(self, count: int) -> None:
         """Secrets that are none of the operator's, and of which Metacontroller keeps a copy too."""
@@ -146,7 +147,7 @@ class Platform:
 
     def resync(self) -> Row:
         """Every Secret once more, with nothing to do about any."""
-        return self._row("synced again", self._count, self._count, self._sync_all)
+        return self._row("synced again", self._count, self._sync_all)
 
     def restart(self, arguments: Arguments) -> Row:
         """Another Metacontroller, until it has asked about every Secret."""
@@ -156,18 +157,21 @@ class Platform:
         def begin() -> None:
             self._metacontroller = self._start(arguments)
 
-        return self._row("at the start", self._count, self._count, begin)
+        return self._row("at the start", self._count, begin)
 
-    def _row(self, kind: str, count: int, calls: int, begin: Callable[[], object]) -> Row:
+    def _row(
+        self, kind: str, count: int, begin: Callable[[], object], *, told: bool = False
+    ) -> Row:
+        """One row; `told` waits for the statuses on the Secrets, not for answers of the hook."""
         before, asked, writes = self._ready(), int(self._asked(_REQUESTS)), self._writes()
         # Whoever is started meanwhile has taken nothing yet.
         usages = {name: Usage(pid) for name, pid in self._programs().items() if pid is not None}
         started = time.perf_counter()
         begin()
         wait_until(
-            lambda: self._ready() >= before + calls,
+            lambda: self._told() >= self._count if told else self._ready() >= before + count,
             timeout=_LIMIT,
-            what=f"{calls:,} Secrets",
+            what=f"{count:,} Secrets",
             interval=0.2,
         )
         seconds = time.perf_counter() - started
@@ -204,6 +208,13 @@ class Platform:
 
     def _ready(self) -> int:
         return int(self._asked("s3_operator_secrets_processed_total", status="Ready"))
+
+    def _told(self) -> int:
+        """Secrets that say that they are Ready."""
+        api = self._cluster.api
+        selector = quote(f"{PREFIX}status=Ready")
+        # None where there is nothing.
+        return len(api.metadata(f"{api.path('Secret')}?labelSelector={selector}")["items"] or ())
 
     def _asked(self, metric: str, **labels: str) -> float:
         """A metric of the hook's, which closes a connection that was idle just when it is used."""
