@@ -178,6 +178,8 @@ class Capabilities:
         quota_objects: whether the number of a bucket's objects can be limited.
         versioning: whether a bucket can keep former versions of its objects.
         settings: what of a bucket's settings it honours.
+        needs_tls: whether it is only asked through TLS beyond this machine, unless the operator
+            is told otherwise: its admin API takes users' secrets as they are.
     """
 
     roles: frozenset[str]
@@ -189,6 +191,7 @@ class Capabilities:
     quota_objects: bool = False
     versioning: bool = False
     settings: SettingSupport = field(default_factory=SettingSupport)
+    needs_tls: bool = False
 
     @property
     def attributes(self) -> bool:
