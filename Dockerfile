@@ -28,16 +28,34 @@ COPY hooks hooks
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . && \
     pip --python /opt/s3-resource-operator/bin/python install --no-deps --no-index --no-compile dist/*.whl
 
-# A good third of the bytes, never used: a second client of Kubernetes, tests, and the descriptions
-# of every AWS service, since botocore only signs.
-RUN rm -rf /opt/s3-resource-operator/lib/python3.*/site-packages/kubernetes/aio \
-    /opt/s3-resource-operator/lib/python3.*/site-packages/Crypto/SelfTest && \
-    rm -rf /opt/s3-resource-operator/lib/python3.*/site-packages/botocore/data
+# Half of the bytes, never used. Of the Kubernetes client the operator has only the reader of a
+# kubeconfig, and neither its calls nor their models. MinIO's client takes AES and ChaCha20 of the
+# ciphers, and no public key. Of botocore only the signer is used, and no description of a service.
+RUN rm -rf /opt/s3-resource-operator/lib/python3.*/site-packages/botocore/data \
+    /opt/s3-resource-operator/lib/python3.*/site-packages/kubernetes/aio \
+    /opt/s3-resource-operator/lib/python3.*/site-packages/kubernetes/client/api && \
+    find /opt/s3-resource-operator/lib/python3.*/site-packages/kubernetes/client/models \
+        -type f ! -name __init__.py -delete && \
+    rm -rf /opt/s3-resource-operator/lib/python3.*/site-packages/Crypto/IO \
+        /opt/s3-resource-operator/lib/python3.*/site-packages/Crypto/Math \
+        /opt/s3-resource-operator/lib/python3.*/site-packages/Crypto/Protocol \
+        /opt/s3-resource-operator/lib/python3.*/site-packages/Crypto/PublicKey \
+        /opt/s3-resource-operator/lib/python3.*/site-packages/Crypto/SelfTest \
+        /opt/s3-resource-operator/lib/python3.*/site-packages/Crypto/Signature
 
 # Nothing can be written where it runs, so all is compiled here. "unchecked" because a time stamp
-# would make every build another one, and a source that can't change needs no check. -f because pip
-# imports some of what it has installed, and leaves it compiled in its own way.
-RUN python -m compileall -q -f --invalidation-mode unchecked-hash /opt/s3-resource-operator/lib
+# would make every build another one, and a source that can't change needs no check. What is left of
+# __pycache__ is pip's: it imports some of what it has installed. The operator keeps its sources, so
+# that a traceback shows its lines. Of the packages the bytecode is all that is read; -b puts it
+# where Python looks for it without a source.
+RUN find /opt/s3-resource-operator/lib -name __pycache__ -prune -exec rm -rf {} + && \
+    python -m compileall -q --invalidation-mode unchecked-hash \
+        /opt/s3-resource-operator/lib/python3.*/site-packages/hooks \
+        /opt/s3-resource-operator/lib/python3.*/site-packages/backends && \
+    python -m compileall -q -b --invalidation-mode unchecked-hash \
+        -x '/site-packages/(hooks|backends)/' /opt/s3-resource-operator/lib && \
+    find /opt/s3-resource-operator/lib -name '*.py' \
+        ! -path '*/site-packages/hooks/*' ! -path '*/site-packages/backends/*' -delete
 
 
 FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b

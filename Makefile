@@ -17,8 +17,8 @@ IMAGE ?= s3-resource-operator:dev
 # Whose facts `make facts` looks at.
 FACTS_OF ?= $(BUILT) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
-SERVERS := $(BUILT) etcd kube-apiserver kubectl helm kubeconform promtool actionlint rclone restic pgbackrest \
-	s3cmd s3fs consumers native-floor
+SERVERS := $(BUILT) etcd kube-apiserver kubectl helm kubeconform promtool prometheus actionlint rclone \
+	restic pgbackrest s3cmd s3fs consumers native-floor
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
@@ -113,7 +113,7 @@ lock: setup ## resolve the dependencies anew
 		--constraint requirements-dev.lock - -o requirements-build.lock
 
 chart: setup ## the chart: lint, templates, schemas, alerts, real upgrades
-	@$(RUN) -m tests.servers build helm kubeconform promtool etcd kube-apiserver kubectl versitygw
+	@$(RUN) -m tests.servers build helm kubeconform promtool prometheus etcd kube-apiserver kubectl versitygw
 	"$$($(RUN) -m tests.servers path helm)" lint --strict helm
 	$(RUN) -m tests.chart.readme --check
 	$(PYTEST) tests/chart

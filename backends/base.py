@@ -180,6 +180,7 @@ class Capabilities:
         settings: what of a bucket's settings it honours.
         needs_tls: whether it is only asked through TLS beyond this machine, unless the operator
             is told otherwise: its admin API takes users' secrets as they are.
+        account_cache: seconds for which it may judge a user by what it knew of it before.
     """
 
     roles: frozenset[str]
@@ -192,6 +193,7 @@ class Capabilities:
     versioning: bool = False
     settings: SettingSupport = field(default_factory=SettingSupport)
     needs_tls: bool = False
+    account_cache: int = 0
 
     @property
     def attributes(self) -> bool:

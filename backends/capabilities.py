@@ -21,6 +21,8 @@ CAPABILITIES: Mapping[str, Capabilities] = {
             names=frozenset({SettingName.TAGS, SettingName.CORS}) | _POLICIES | _LOCKS,
             instead={SettingName.LIFECYCLE: "Have a job of yours delete what is old."},
         ),
+        # Each gateway's own, --iam-cache-ttl by default (1.8.0).
+        account_cache=120,
     ),
     "minio": Capabilities(
         roles=frozenset({"user"}),

@@ -205,6 +205,13 @@ class Metrics:
             self._gauge("ca_bundle_valid", "Whether the CA bundle, as it stands, is in use.")
         ).set
 
+    def forget_ca_bundle(self) -> None:
+        """Drops what tells of a store's CAs, when it has none of its own any more."""
+        gauge = self._gauges.get("ca_bundle_valid")
+        if self._by_store and gauge is not None:
+            with contextlib.suppress(KeyError):
+                gauge.remove(*self._store)
+
     def stores_observer(self) -> Callable[[bool], None]:
         """What is told whether the list of stores could be used; nothing is exported without."""
         gauge = Gauge(

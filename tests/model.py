@@ -55,6 +55,7 @@ class ModelStore:
     names_owners: bool = True
     features: frozenset[str] = frozenset({"quota_bytes", "quota_objects", "versioning"})
     keeps_versions: bool = True
+    account_cache: int = 0
     has_policies: bool = True
     before: Callable[[str], None] = lambda operation: None
     calls: list[str] = field(default_factory=list)
@@ -74,6 +75,7 @@ class ModelStore:
             quota_objects="quota_objects" in self.features,
             versioning="versioning" in self.features,
             settings=SUPPORT,
+            account_cache=self.account_cache,
         )
 
     @property

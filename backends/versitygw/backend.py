@@ -27,7 +27,7 @@ from backends.capabilities import CAPABILITIES
 from backends.errors import ServerFault, Unsupported
 from backends.usage import Usage
 from backends.versitygw.api import AdminApi
-from backends.versitygw.errors import CODES
+from backends.versitygw.errors import CODES, no_owners
 from backends.versitygw.sharing import Sharing
 from backends.versitygw.versioning import VersioningSetup
 from backends.wire import xmlbody
@@ -179,10 +179,14 @@ class VersityGW:
         """Gives the bucket away; drops its policy and ACL, so only when the owner differs.
 
         Access that was shared is given back: where the bucket was another's, it is wiped before.
+
+        Raises:
+            Misconfigured: the gateway keeps no owners.
         """
         shared = await self.sharing.shares(claim.bucket, deadline)
         changed = await self._hand_over(claim.bucket, claim.user, deadline)
         if changed:
+            await self._require_kept(claim, deadline)
             await self.sharing.restore(claim.bucket, shared, deadline)
         return changed
 
@@ -261,6 +265,18 @@ class VersityGW:
             return False
         CODES.require(answer)
         return True
+
+    async def _require_kept(self, claim: Claim, deadline: Deadline) -> None:
+        """Looks whether the new owner stands there, since the change is accepted all the same.
+
+        Who is in no list of users is root, which owns all where none is kept; another user was
+        given the bucket at the same time, and the probe tells.
+        """
+        found = await self.find_bucket(claim.bucket, deadline)
+        if found is None or found.is_owned_by(claim.user):
+            return
+        if not found.owners & set(await self._commands.roles(deadline)):
+            raise no_owners()
 
     async def _acl(
         self, operation: str, bucket: str, credentials: Credentials, deadline: Deadline

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.base import Answer, Gap
-from backends.errors import Misconfigured, Unsupported
+from backends.errors import CredentialsRejected, Misconfigured, Unsupported
 from backends.wire.codes import Code, Codes
 
 
@@ -23,12 +23,33 @@ def no_versions(_: Answer) -> Unsupported:
     )
 
 
+def refused(_: Answer) -> CredentialsRejected:
+    """To an administrator only a gateway that takes no changes says so; else it is none."""
+    return CredentialsRejected(
+        "The store refuses the operator's own credentials: they are not an administrator's, or "
+        "VersityGW takes no changes, since it was started with --readonly."
+    )
+
+
+def no_owners() -> Misconfigured:
+    """A gateway without a place for what it is told of buckets."""
+    return Misconfigured(
+        "VersityGW was told the bucket's new owner and still names the former one. It keeps no "
+        "owners if it was started with --nometa: start it without, or with --sidecar."
+    )
+
+
 CODES = Codes(
     "VersityGW 1.8.0",
     Code("InvalidAccessKeyId", "no such user", gap=Gap.NO_USER),
     Code("SignatureDoesNotMatch", "the user has another secret", gap=Gap.WRONG_SECRET),
     Code("NoSuchBucket", "no such bucket", gap=Gap.NO_BUCKET),
-    Code("AccessDenied", "the bucket is another's, or its policy denies it", gap=Gap.DENIED),
+    Code(
+        "AccessDenied",
+        "the bucket is another's, or its policy denies it; to an administrator: no changes",
+        gap=Gap.DENIED,
+        to_admin=refused,
+    ),
     Code("BucketAlreadyExists", "the bucket is there, and another's"),
     Code("BucketAlreadyOwnedByYou", "the bucket is there, and the administrator's"),
     Code("NoSuchBucketPolicy", "the bucket has no policy"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
@@ -59,6 +60,8 @@ class WatchedFile(Generic[T]):
         self._limit = limit
         self._clock = clock
         self._lock = threading.Lock()
+        # Another one: nobody who begins or ends to watch waits until the file is read.
+        self._telling = threading.Lock()
         self._observers: list[Observer] = []
         self._valid = True
         self._seen, self._value = self._read()
@@ -94,11 +97,22 @@ class WatchedFile(Generic[T]):
             if self._look() != self._seen:
                 self._take()
 
-    def watch(self, observer: Observer) -> None:
-        """Has the observer called now and after every change of the file, from any thread."""
-        with self._lock:
+    def watch(self, observer: Observer) -> Callable[[], None]:
+        """Has the observer called now and after every change of the file, from any thread.
+
+        Returns:
+            What ends that, and may be called more than once. A file that outlives its observers
+            would else keep all of them.
+        """
+        with self._telling:
             self._observers.append(observer)
             observer(self._valid)
+
+        def end() -> None:
+            with self._telling, contextlib.suppress(ValueError):
+                self._observers.remove(observer)
+
+        return end
 
     def _reload(self) -> None:
         try:
@@ -114,13 +128,15 @@ class WatchedFile(Generic[T]):
         except (OSError, ValueError) as error:
             # Not read again until it changes, however it is broken.
             self._seen = (seen[0], *self._beside().values())
-            self._valid = False
+            valid = False
             self._tell_broken(error)
         else:
-            self._valid = True
+            valid = True
             self._tell_changed()
-        for observer in self._observers:
-            observer(self._valid)
+        with self._telling:
+            self._valid = valid
+            for observer in self._observers:
+                observer(valid)
 
     def _tell_broken(self, error: OSError | ValueError) -> None:
         """Logs that the changed file can't be used."""

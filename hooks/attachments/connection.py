@@ -75,10 +75,7 @@ class Connections:
     def of(cls, keys: Keys, settings: Settings) -> Connections:
         """Those of an operator."""
         connection = settings.connection
-        made = cls(keys, settings.public_endpoint, connection.region, connection.ca_bundle)
-        if made.bundle is not None:
-            made.bundle.watch(made._warn)
-        return made
+        return cls(keys, settings.public_endpoint, connection.region, connection.ca_bundle)
 
     @property
     def ca_bundle(self) -> bytes | None:
@@ -86,7 +83,8 @@ class Connections:
         pem = self.bundle.value if self.bundle else None
         return pem if pem is not None and len(pem) <= _CA_LIMIT else None
 
-    def _warn(self, _: bool) -> None:
+    def watched(self, _: bool) -> None:
+        """What the bundle calls after each of its changes: tells of one that is too large."""
         if self.bundle is not None and self.ca_bundle is None:
             log.warning(
                 "S3_CA_BUNDLE is larger than %d KiB: connection Secrets go without ca.crt.",

@@ -27,7 +27,7 @@ def check(file: str) -> None:
         file: a path, or ``-`` for standard output.
 
     Raises:
-        NotWritten: it is a terminal, or no ordinary file.
+        NotWritten: it is a terminal, a link, or no ordinary file.
     """
     if file == STDOUT:
         if sys.stdout.isatty():
@@ -37,6 +37,12 @@ def check(file: str) -> None:
             )
         return
     path = Path(file)
+    if path.is_symlink():
+        # Who planted it names a victim; and root would put a file in the place of /dev/stdout.
+        raise NotWritten(
+            f"{file}: is a symbolic link, which is neither followed nor replaced: name the file "
+            f"itself, or {STDOUT} for standard output"
+        )
     if path.exists() and not path.is_file():
         raise NotWritten(f"{file}: is no ordinary file")
     if not path.parent.is_dir():
@@ -46,11 +52,22 @@ def check(file: str) -> None:
 def read(file: str) -> list[Any]:
     """What a run before has written, which may be anything by now; nothing of standard output.
 
+    A file of somebody else's in a folder for everybody is not believed: it may be kept as it is.
+
     Args:
         file: a path, or ``-``.
     """
+    if file == STDOUT:
+        return []
     try:
-        return [] if file == STDOUT else list(yaml.safe_load_all(Path(file).read_text("utf-8")))
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, encoding="utf-8") as opened:
+            found = os.fstat(descriptor)
+            # Who owns the folder can put another file there anyway.
+            believed = {os.geteuid(), Path(file).parent.stat().st_uid}
+            if not stat.S_ISREG(found.st_mode) or found.st_uid not in believed:
+                return []
+            return list(yaml.safe_load_all(opened.read()))
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return []
 

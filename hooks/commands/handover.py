@@ -12,7 +12,7 @@ from typing import Any
 
 from hooks.attachments.attachments import NOT_BY_HAND, Made
 from hooks.claim.fields import InvalidSecret
-from hooks.commands.remembered import found, marked, resumed
+from hooks.commands.remembered import found, left, marked, resumed
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.outcome import Action, Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys
@@ -49,7 +49,7 @@ class Handover:
     Args:
         result: the last sync's, with the actions and annotations of all and no connection Secret.
         connection: the connection Secret with the credentials that the store accepts; where it has
-            not accepted any, what a run before has left of generated ones; None for none.
+            not accepted any, what a run before has left; None for none.
     """
 
     result: Result
@@ -80,7 +80,7 @@ async def handed_over(
     """
     ours = keys.enables(request) and not request.deleting and not request.uid
     if not ours or request.annotations.get(keys["credentials"]) != "generated":
-        return await _once(syncer, request)
+        return await _once(syncer, keys, request, former)
     if not to_file and not dry_run and _is_well_formed(syncer, request):
         refusal = InvalidSecret(Reason.NOT_SUPPORTED, NOWHERE)
         return Handover(Result(Outcome.of(refusal), SyncResponse()))
@@ -102,9 +102,14 @@ def _is_well_formed(syncer: Syncing, request: SyncRequest) -> bool:
     return True
 
 
-async def _once(syncer: Syncing, request: SyncRequest) -> Handover:
+async def _once(
+    syncer: Syncing, keys: Keys, request: SyncRequest, former: Former | None
+) -> Handover:
     result = await syncer.sync(request)
-    return Handover(_without_attachments(result), _made(syncer, request, result))
+    made = _made(syncer, request, result)
+    if made is None and former is not None and keys.enables(request) and not request.deleting:
+        made = left(former.secrets, keys, request)
+    return Handover(_without_attachments(result), made)
 
 
 async def _settled(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from hooks.attachments.attachments import Made
 from hooks.contract.decorator import SyncRequest
@@ -34,6 +34,24 @@ def marked(made: Made, keys: Keys, since: int) -> Made:
     return {**made, "metadata": {**metadata, "annotations": noted}}
 
 
+def left(former: Iterable[Any], keys: Keys, request: SyncRequest) -> Made | None:
+    """What a run before has written for a Secret, under the name that it asks for now.
+
+    Args:
+        former: what the file holds, whatever that is.
+        keys: names of the annotations.
+        request: the Secret.
+    """
+    name = request.annotations.get(keys["connection-secret"])
+    for made in former if name is not None else ():
+        metadata = made.get("metadata") if isinstance(made, Mapping) else None
+        if not isinstance(metadata, Mapping) or made.get("kind") != "Secret":
+            continue
+        if (metadata.get("namespace"), metadata.get("name")) == (request.namespace, name):
+            return cast("Made", made)
+    return None
+
+
 def found(former: Iterable[Any], keys: Keys, request: SyncRequest) -> tuple[Made, int] | None:
     """What a run before has written for a Secret, and the second that its credentials are bound to.
 
@@ -42,21 +60,16 @@ def found(former: Iterable[Any], keys: Keys, request: SyncRequest) -> tuple[Made
         keys: names of the annotations.
         request: the Secret.
     """
-    place = request.namespace, request.annotations.get(keys["connection-secret"])
-    for made in former:
-        metadata = made.get("metadata") if isinstance(made, Mapping) else None
-        noted = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-        if not isinstance(metadata, Mapping) or not isinstance(noted, Mapping):
-            continue
-        text = noted.get(keys[_WORD])
-        if (metadata.get("namespace"), metadata.get("name")) != place or not isinstance(text, str):
-            continue
-        try:
-            since = datetime.strptime(text, _FORM).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        return made, int(since.timestamp())
-    return None
+    made = left(former, keys, request)
+    noted = None if made is None else made["metadata"].get("annotations")
+    text = noted.get(keys[_WORD]) if isinstance(noted, Mapping) else None
+    if made is None or not isinstance(text, str):
+        return None
+    try:
+        since = datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return made, int(since.timestamp())
 
 
 async def resumed(

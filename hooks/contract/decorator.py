@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from hooks.contract.managedfields import ManagedFields
+from hooks.contract.managedfields import ManagedFields, time_of
 
 _KEY = re.compile(r"[A-Za-z0-9._/-]{1,317}")
 # The same bytes for the same answer.
@@ -30,6 +31,8 @@ class SyncRequest:
     Args:
         attached_secrets: the Secrets that the controller made for this one, by name; None if
             the controller has no attachments of Secrets at all.
+        deleted: when its deletion was asked for, by the Kubernetes API's clock; None if it isn't
+            deleted, or the time can't be read.
         finalizing: whether the finalize hook is called: the Secret is deleted, or not matched
             any more.
         managed: who set which field of it, and when.
@@ -47,6 +50,7 @@ class SyncRequest:
     data: Mapping[str, object] = field(repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
+    deleted: datetime | None = None
     attached_secrets: Mapping[str, Mapping[str, Any]] | None = field(default=None, repr=False)
     finalizing: bool = False
     managed: ManagedFields = field(default_factory=ManagedFields)
@@ -116,6 +120,7 @@ class SyncRequest:
             data=data or {},
             labels=_texts(metadata, "labels"),
             deleting=metadata.get("deletionTimestamp") is not None,
+            deleted=time_of(metadata.get("deletionTimestamp")),
             attached_secrets=attached,
             finalizing=finalizing,
             managed=ManagedFields(metadata.get("managedFields")),

@@ -31,7 +31,7 @@ class ManagedFields:
         It is never too early, but may be too late: who has several fields has one time for all.
         """
         times = (
-            _time(entry.get("time"))
+            time_of(entry.get("time"))
             for entry in self._entries()
             if any(_below(entry, path) is not None for path in paths)
         )
@@ -67,7 +67,8 @@ def _below(entry: Mapping[str, Any], path: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def _time(text: object) -> datetime | None:
+def time_of(text: object) -> datetime | None:
+    """A time as Kubernetes writes it, None if it can't be read or has no zone."""
     if not isinstance(text, str):
         return None
     try:

@@ -143,6 +143,8 @@ class StoresReader:
         listing = parser.listing(root)
         if listing is None:
             raise StoresError(parser.nodes.mistakes)
+        used = {entry.connection.ca_bundle for entry in listing.entries}
+        self._bundles = {path: each for path, each in self._bundles.items() if each in used}
         return listing
 
     def credential(self, path: Path) -> Sensitive:

@@ -25,7 +25,7 @@ from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.placement import Placement, of_one_store
-from hooks.sync.removal import Holdings, remove
+from hooks.sync.removal import Holdings, not_settled, remove
 from hooks.sync.renewal import generator_of
 from hooks.sync.syncer import Result, store_time
 from hooks.tenancy.others import Others
@@ -34,6 +34,11 @@ log = logging.getLogger(__name__)
 
 # What is shared within a namespace is whoever's is left of it.
 _REMOVABLE = frozenset({Kind.OWN, Kind.SHARED_WITHIN})
+
+# Seconds that are added to a store's own, since clocks differ and a secret may have changed last.
+_MARGIN = 30
+# Seconds until a secret is tried again that the store may only not know yet.
+_AGAIN = 10.0
 
 _GONE = Result(None, SyncResponse(finalized=True))
 
@@ -93,9 +98,12 @@ class Finalizer:
             if held is None:
                 self._tell_of_no_grant(request)
                 return _GONE
-            outcome = await self._remove(policy, held, deadline)
+            outcome = await self._remove(policy, request, held, deadline)
         except (Refusal, StoreError) as error:
             outcome = Outcome.of(error)
+        if outcome.reason is Reason.NOT_YET_VISIBLE:
+            # Not ever later, as other tries are: it has an end.
+            outcome = replace(outcome, again=_AGAIN)
         seconds = time.perf_counter() - started
         self._metrics.handle_duration.observe(seconds)
         self._metrics.changed(outcome.actions)
@@ -177,10 +185,13 @@ class Finalizer:
         names = None if plan is None else read_names(plan.data(request.data), choice)
         if plan is None or names is None:
             return None
+        refused = False
         for pair in plan.pairs:
             user = plan.user(pair)
             claim = Claim(names.bucket, user, pair.secret, origin=request.origin)
-            if (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED:
+            gap = (await self._backend.probe(claim, deadline)).gap
+            refused |= gap is Gap.WRONG_SECRET
+            if gap is not Gap.ACCEPTED:
                 continue
             others = dict.fromkeys(plan.user(other) for other in plan.pairs)
             return Holdings(
@@ -194,7 +205,21 @@ class Finalizer:
                 former=tuple(other for other in others if other != user),
                 more_buckets=dict.fromkeys(names.more_buckets, True),
             )
+        if refused and not self._settled(request):
+            raise not_settled()
         return None
+
+    def _settled(self, request: SyncRequest) -> bool:
+        """Whether the store has had the time to forget what a user's secret was before.
+
+        Counted from the deletion, so that no Secret waits for longer: a time in the future, which
+        clocks that differ can make of it, counts from the same distance.
+        """
+        if request.deleted is None:
+            return True
+        waited = (datetime.now(UTC) - request.deleted).total_seconds()
+        cache = self._backend.capabilities.account_cache
+        return not cache or abs(waited) > cache + _MARGIN
 
     def _tell_of_no_grant(self, request: SyncRequest) -> None:
         """Says that nothing is removed, and what may be left of generated credentials."""
@@ -218,7 +243,9 @@ class Finalizer:
         except InvalidSecret:
             return None
 
-    async def _remove(self, policy: Deletion, held: Holdings, deadline: Deadline) -> Outcome:
+    async def _remove(
+        self, policy: Deletion, request: SyncRequest, held: Holdings, deadline: Deadline
+    ) -> Outcome:
         if self._others is None:
             raise Refusal(
                 Reason.GUARD_UNAVAILABLE,
@@ -226,7 +253,14 @@ class Finalizer:
                 "other Secrets use.",
             )
         async with self._locks.hold(deadline, bucket=held.buckets, user=held.user):
-            return await remove(policy, held, self._others, self._backend, deadline)
+            return await remove(
+                policy,
+                held,
+                self._others,
+                self._backend,
+                deadline,
+                settled=self._settled(request),
+            )
 
     def _answer(
         self, request: SyncRequest, held: Holdings | None, outcome: Outcome

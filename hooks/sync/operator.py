@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, Self
@@ -73,12 +75,14 @@ class Operator:
         finalizer: the finalize hook.
         reporter: tells of answers.
         guarded: whether other Secrets are looked at before anything is taken over.
+        unwatch: ends what watches files for it; for an operator that another one replaces.
     """
 
     syncer: Syncing
     finalizer: Finalizing
     reporter: Reporter
     guarded: bool
+    unwatch: Callable[[], None] = lambda: None
 
     @classmethod
     def build(
@@ -113,15 +117,23 @@ class Operator:
             consents = Consents(others, keys)
         if settings.policy.file is not None and settings.stores is None:
             settings.policy.file.watch(metrics.policy_observer())
-        if settings.connection.ca_bundle is not None:
-            settings.connection.ca_bundle.watch(metrics.ca_bundle_observer())
-        attachments = Attachments(Connections.of(keys, settings), kube)
+        connections = Connections.of(keys, settings)
+        watches = ExitStack()
+        bundle = settings.connection.ca_bundle
+        if bundle is None:
+            # The one before may have had one.
+            metrics.forget_ca_bundle()
+        else:
+            for observer in (metrics.ca_bundle_observer(), connections.watched):
+                watches.callback(bundle.watch(observer))
+        attachments = Attachments(connections, kube)
         shared = SharedBuckets(keys, backend, consents)
         return cls(
             Syncer(settings, backend, metrics, locks, attachments, shared, guard, placement),
             Finalizer(settings, backend, metrics, locks, others, placement),
             Reporter(keys, metrics, events),
             guard is not None,
+            watches.close,
         )
 
 

@@ -65,7 +65,13 @@ class Holdings:
 
 
 async def remove(
-    policy: Deletion, held: Holdings, others: Others, backend: Backend, deadline: Deadline
+    policy: Deletion,
+    held: Holdings,
+    others: Others,
+    backend: Backend,
+    deadline: Deadline,
+    *,
+    settled: bool = True,
 ) -> Outcome:
     """Removes what a Secret holds; never raises a store's error.
 
@@ -77,8 +83,10 @@ async def remove(
         others: the other live Secrets, which may hold or use it too.
         backend: the store, which has to confirm that it is this Secret's.
         deadline: of the whole call.
+        settled: whether a secret that the store refuses is certainly not the user's; else it may
+            know the user by a former one.
     """
-    run = _Run(held, backend, deadline)
+    run = _Run(held, backend, deadline, settled)
     try:
         await run.remove(policy, others)
     except (Refusal, StoreError) as error:
@@ -91,6 +99,7 @@ class _Run:
     held: Holdings
     backend: Backend
     deadline: Deadline
+    settled: bool
     actions: list[Action] = field(default_factory=list)
 
     async def remove(self, policy: Deletion, others: Others) -> None:
@@ -194,8 +203,8 @@ class _Run:
         found = await others.unproven(Thing.USER, user, {user}, origin, self.deadline)
         for secret in {secret for other in found.others for secret in other.names.secrets}:
             claim = Claim(self.held.bucket, user, secret, origin=origin)
-            probe = await self.backend.probe(claim, self.deadline)
-            if probe.gap not in {Gap.NO_USER, Gap.WRONG_SECRET}:
+            gap = await self._ask(claim)
+            if gap not in {Gap.NO_USER, Gap.WRONG_SECRET}:
                 return True
         return False
 
@@ -231,15 +240,30 @@ class _Run:
             return False
         if held.secret is not None:
             claim = Claim(held.bucket, held.user, held.secret, origin=held.origin)
-            probe = await self.backend.probe(claim, self.deadline)
-            if probe.gap is Gap.WRONG_SECRET:
+            if await self._ask(claim) is Gap.WRONG_SECRET:
                 return False
         user = await self.backend.find_user(held.user, self.deadline)
         return user is None or user.uncertain or not (user.admin or user.disabled or user.refusal)
 
+    async def _ask(self, claim: Claim) -> Gap:
+        """What the store says of a secret, if it can know by now."""
+        gap = (await self.backend.probe(claim, self.deadline)).gap
+        if gap is Gap.WRONG_SECRET and not self.settled:
+            raise not_settled()
+        return gap
+
     async def _do(self, action: Action, removal: Awaitable[bool]) -> None:
         if await removal:
             self.actions.append(action)
+
+
+def not_settled() -> Refusal:
+    """Nothing is removed yet, since the store may know a user by a former secret."""
+    return Refusal(
+        Reason.NOT_YET_VISIBLE,
+        "The store refuses the user's secret, and may only not know it yet: what is to be removed "
+        "waits for the accounts that it remembers.",
+    )
 
 
 def _of(bucket: str, error: Refusal | StoreError) -> Refusal | StoreError:

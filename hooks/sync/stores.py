@@ -93,6 +93,7 @@ class Sites:
         self._events = events
         self._wrap = wrap
         self._shares = Shares(settings.sync_concurrency)
+        self._retired: list[Site] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._sites: dict[str, Site] = {}
         self.keys = Keys(settings.annotation_key)
@@ -150,9 +151,9 @@ class Sites:
 
     async def close(self) -> None:
         """Closes all connections."""
-        await asyncio.gather(
-            *self._closing, *(site.backend.close() for site in self._sites.values())
-        )
+        left = [*self._retired, *self._sites.values()]
+        self._retired.clear()
+        await asyncio.gather(*self._closing, *(site.backend.close() for site in left))
 
     def _site(self, store: Store) -> Site:
         return self._sites[store.name]
@@ -164,13 +165,14 @@ class Sites:
             yield
         finally:
             site.calls -= 1
-            self._close_if_done(site)
+            self._close_retired()
 
     def _look(self) -> None:
         """Takes over what the list says by now."""
         listing = self._file.value
         if listing is not self._listing:
             self._open(listing)
+        self._close_retired()
 
     def _open(self, listing: Listing) -> None:
         before = self._sites
@@ -182,9 +184,10 @@ class Sites:
         for name, site in before.items():
             if self._sites.get(name) is not site:
                 site.retired = True
+                site.parts.unwatch()
                 if name not in self._sites:
                     site.metrics.forget()
-                self._close_if_done(site)
+                self._retired.append(site)
 
     def _opened(self, entry: Entry, before: Site | None) -> Site:
         """The store as it is served from now on; what did not change stays as it is."""
@@ -208,9 +211,18 @@ class Sites:
         )
         return Site(entry, settings, backend, served, parts, metrics, locks)
 
-    def _close_if_done(self, site: Site) -> None:
-        if site.retired and not site.calls:
-            closing = asyncio.get_running_loop().create_task(site.backend.close())
+    def _close_retired(self) -> None:
+        """Closes what nobody works on any more; outside the event loop the next call does."""
+        done = [site for site in self._retired if not site.calls]
+        if not done:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._retired = [site for site in self._retired if site.calls]
+        for site in done:
+            closing = loop.create_task(site.backend.close())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 

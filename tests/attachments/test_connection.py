@@ -108,7 +108,10 @@ def test_cas_that_no_annotation_could_hold_are_left_out(
     bundle = tmp_path / "ca.pem"
     bundle.write_bytes(b"# a comment\n" * 12_000 + Authority("one").pem())
     settings = Settings.load({**ENVIRON, "S3_CA_BUNDLE": str(bundle)})
-    assert Connections.of(KEYS, settings).ca_bundle is None
+    connections = Connections.of(KEYS, settings)
+    assert settings.connection.ca_bundle is not None
+    settings.connection.ca_bundle.watch(connections.watched)
+    assert connections.ca_bundle is None
     assert "S3_CA_BUNDLE" in caplog.text
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import io
 import os
 import pty
 import stat
@@ -12,9 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
+from backends.errors import Unavailable
 from hooks.commands import connectionfile
 from hooks.commands.cli import main
 from tests.commands.test_sync import MANIFEST, write
+from tests.model import ModelStore
 from tests.support import PREFIX
 
 pytestmark = pytest.mark.usefixtures("configured")
@@ -108,6 +112,91 @@ def test_what_is_no_place_for_credentials_is_refused_before_anything_is_done(
     monkeypatch.chdir(tmp_path)
     assert main(["sync", "-f", write(tmp_path, ASKING), "--connection", file]) == 1
     assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_neither_followed_nor_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: bool
+) -> None:
+    """As /dev/stdout is one, which root could replace; and who plants one names a victim."""
+    target = tmp_path / "target"
+    if there:
+        target.write_text("precious")
+    link = tmp_path / "connection.yaml"
+    link.symlink_to(target)
+    assert main(["sync", "-f", write(tmp_path, ASKING), "--connection", str(link)]) == 1
+    assert "symbolic link" in capsys.readouterr().err
+    assert link.is_symlink()
+    assert (target.read_text() if there else target.exists()) == ("precious" if there else False)
+
+
+def test_a_link_that_comes_later_is_not_followed_either(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "connection.yaml"
+    target.write_text("precious")
+    connectionfile.check(str(link))
+    link.symlink_to(target)
+    assert connectionfile.read(str(link)) == []
+    connectionfile.write(str(link), [{"kind": "Secret"}])
+    assert target.read_text() == "precious"
+    assert not link.is_symlink()
+    assert read(link) == [{"kind": "Secret"}]
+
+
+def test_what_somebody_else_has_put_there_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "connection.yaml"
+    path.write_text("kind: Secret\n")
+    assert connectionfile.read(str(path)) == [{"kind": "Secret"}]
+    status = os.fstat
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    assert connectionfile.read(str(path)) == [{"kind": "Secret"}]  # the folder's owner's
+    monkeypatch.setattr(
+        os, "fstat", lambda opened: os.stat_result([*status(opened)[:4], 4343, *status(opened)[5:]])
+    )
+    assert connectionfile.read(str(path)) == []
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "connection.yaml"
+    path.write_text("from before")
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def full(descriptor: int, *_: object, **__: object) -> io.StringIO:
+        os.close(descriptor)
+        return Full()
+
+    monkeypatch.setattr(os, "fdopen", full)
+    with pytest.raises(connectionfile.NotWritten, match="No space left"):
+        connectionfile.write(str(path), [{"kind": "Secret"}])
+    assert path.read_text() == "from before"
+    assert [each.name for each in tmp_path.iterdir()] == ["connection.yaml"]
+
+
+def test_an_outage_takes_no_credentials_out_of_the_file(
+    tmp_path: Path, model: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "connection.yaml"
+    arguments = ["sync", "-f", write(tmp_path, ASKING), "--connection", str(file)]
+    assert main(arguments) == 0
+    before = read(file)
+    assert [made["metadata"]["name"] for made in before] == ["app-s3"]
+
+    async def fails(*_: object) -> Any:
+        raise Unavailable("the store does not answer")
+
+    monkeypatch.setattr(model, "probe", fails)
+    assert main(arguments) == 1
+    assert read(file) == before
+    # Who asks for another one, or for none, isn't given that one.
+    other = ASKING.replace("app-s3", "other-s3")
+    assert main(["sync", "-f", write(tmp_path, other), "--connection", str(file)]) == 1
+    assert read(file) == []
 
 
 def test_a_rehearsal_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

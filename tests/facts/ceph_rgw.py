@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import urllib3
+
+from hooks.commands.processes import LOOPBACK, Process, answers, free_port
 from tests.facts.fact import Facts
 from tests.facts.wire import (
     SECRET,
@@ -15,6 +21,7 @@ from tests.facts.wire import (
     owner,
     policy,
     tenant,
+    through,
     write_that_makes_nothing,
 )
 from tests.servers.ceph_rgw import CephRefusal, CephRGWStore
@@ -255,3 +262,53 @@ def _(store: CephRGWStore) -> str:
         client.put_object(Bucket=bucket, Key="one", Body=b"x")
         client.delete_object(Bucket=bucket, Key="one")
         return code_of(lambda: client.delete_bucket(Bucket=bucket)) or "deleted"
+
+
+@contextmanager
+def second_gateway(store: CephRGWStore) -> Iterator[CephRGWStore]:
+    """Another gateway of the same cluster."""
+    port = free_port()
+    first = store.process.configuration
+    configuration = first.with_name("second.conf")
+    text = first.read_text(encoding="utf-8")
+    configuration.write_text(text.replace(f":{store.port} ", f":{port} "), encoding="utf-8")
+    command = [str(configuration) if part == str(first) else part for part in store.process.command]
+    log = first.with_name("second.out")
+    with Process(command, log=log, env=store.process.env, name="second") as process:
+        process.wait_for(lambda: answers(port), timeout=60, what="it to answer")
+        yield through(store, f"http://{LOOPBACK}:{port}")
+        # In peace it takes seven seconds.
+        process.kill()
+
+
+@FACTS.known(
+    "another-gateway",
+    "new secret 200, old one 403 SignatureDoesNotMatch, suspended 403 UserSuspended, all at once",
+    heavy=True,
+)
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    with second_gateway(store) as other:
+        # It keeps what it has read.
+        call(other, mine, "GET", bucket, {"acl": ""})
+        changed = mine[0], SECRET + "-new"
+        store.set_secret(*changed)
+        told = [call(other, who, "GET", bucket, {"acl": ""}) for who in (changed, mine)]
+        store.call("POST", "user", {"uid": mine[0], "suspended": "true"})
+        told.append(call(other, changed, "GET", bucket, {"acl": ""}))
+    return f"new secret {told[0]}, old one {told[1]}, suspended {told[2]}, all at once"
+
+
+@FACTS.known("probe-without-storage", "probe 200, object no answer", heavy=True)
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    call(store, mine, "GET", bucket, {"acl": ""})
+    storage = store.process.cluster[-1]
+    storage.pause()
+    try:
+        probe = call(store, mine, "GET", bucket, {"acl": ""})
+        return f"probe {probe}, object {call(store, mine, 'GET', f'{bucket}/one', seconds=2)}"
+    except urllib3.exceptions.TimeoutError:
+        return f"probe {probe}, object no answer"
+    finally:
+        storage.resume()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 from tests.facts.fact import Facts
 from tests.facts.wire import (
@@ -106,6 +107,31 @@ def _(store: MinioStore) -> str:
     store.set_secret(mine[0], SECRET + "-new")
     own = made["accessKey"], made["secretKey"]
     return f"{call(store, own, 'GET', bucket, {'location': ''})} after the user's secret changed"
+
+
+@FACTS.known(
+    "session-of-its-own",
+    "200 after a new secret, 403 AccessDenied without the user, then 200 again",
+)
+def _(store: MinioStore) -> str:
+    mine, bucket = owner(store)
+    fields = {"Action": "AssumeRole", "Version": "2011-06-15", "DurationSeconds": "604800"}
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    body = urlencode(fields).encode()
+    made = call(store, mine, "POST", "", body=body, headers=headers, service="sts")
+    session = made.text("AccessKeyId"), made.text("SecretAccessKey")
+    token = {"x-amz-security-token": made.text("SessionToken")}
+
+    def asked() -> str:
+        return str(call(store, session, "GET", bucket, {"location": ""}, headers=token))
+
+    store.set_secret(mine[0], SECRET + "-new")
+    changed = asked()
+    store.delete_user(mine[0])
+    without = asked()
+    tenant(store, mine[0])
+    store.change_owner(bucket, mine[0])
+    return f"{changed} after a new secret, {without} without the user, then {asked()} again"
 
 
 @FACTS.known("deny-for-a-signed-user", "204, then 200")

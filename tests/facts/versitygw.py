@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +27,7 @@ from tests.facts.wire import (
     owner,
     policy,
     tenant,
+    through,
     write_that_makes_nothing,
 )
 from tests.servers.s3 import Credentials, code_of
@@ -248,29 +253,26 @@ def _(store: Store) -> str:
 )
 def _(store: Store) -> str:
     mine, bucket = owner(store)
-    files = Path(store.process.command[-1])
+    with second_gateway(store) as other:
+        changed = mine[0], SECRET + "-new"
+        told = [call(other, mine, "GET", bucket, {"acl": ""})]
+        store.set_secret(*changed)
+        told += [call(other, who, "GET", bucket, {"acl": ""}) for who in (changed, mine)]
+    return f"new user {told[0]}, rotated secret {told[1]}, the old one {told[2]}"
+
+
+@contextmanager
+def second_gateway(store: Store) -> Iterator[Store]:
+    """Another gateway of the same files and users."""
     port = free_port()
     with versitygw(
         Path(store.process.command[0]),
-        files.parent,
+        Path(store.process.command[-1]).parent,
         port=port,
         access_key=store.access_key,
         secret_key=store.secret_key,
     ):
-        changed = mine[0], SECRET + "-new"
-        told = [at(store, port, mine, bucket)]
-        store.set_secret(*changed)
-        told += [at(store, port, who, bucket) for who in (changed, mine)]
-    return f"new user {told[0]}, rotated secret {told[1]}, the old one {told[2]}"
-
-
-def at(store: Store, port: int, by: Credentials, bucket: str) -> str:
-    """What another gateway of the same files answers to the probe."""
-    here, store.url = store.url, f"http://{LOOPBACK}:{port}"
-    try:
-        return str(call(store, by, "GET", bucket, {"acl": ""}))
-    finally:
-        store.url = here
+        yield through(store, f"http://{LOOPBACK}:{port}")
 
 
 @FACTS.known(
@@ -283,3 +285,71 @@ def _(store: Store) -> str:
         with running_store(program, Path(folder), extra_args=["--iam-dir", ""]) as single:
             probe = call(single, (fresh(), SECRET), "GET", fresh(), {"acl": ""})
             return f"probe {probe}, create-user {account(single, fresh())}"
+
+
+@contextmanager
+def started_with(store: Store, variable: str, value: str = "true") -> Iterator[Store]:
+    """Another gateway with other files, and one of its switches on."""
+    program = Path(store.process.command[0])
+    with TemporaryDirectory() as folder, running_store(program, Path(folder)) as other:
+        assert other.process.env is not None
+        other.process.env[variable] = value
+        other.restart()
+        yield other
+
+
+@FACTS.known("folder-by-hand", "root's, and nobody's in the list; made once more 500 InternalError")
+def _(store: Store) -> str:
+    bucket = fresh()
+    (Path(store.process.command[-1]) / bucket).mkdir()
+    try:
+        whose = "root's" if seen_owner(store, admin(store), bucket) == store.access_key else "none"
+        listed = store.owner(bucket) or "nobody's"
+        headers = {"x-vgw-owner": tenant(store)[0]}
+        made = call(store, admin(store), "PATCH", f"{bucket}/create", headers=headers)
+        return f"{whose}, and {listed} in the list; made once more {made}"
+    finally:
+        (Path(store.process.command[-1]) / bucket).rmdir()
+
+
+@FACTS.known("no-metadata", "made 201, given 200, and root's all the same", heavy=True)
+def _(store: Store) -> str:
+    with started_with(store, "VGW_META_NONE") as other:
+        mine, bucket = tenant(other), fresh()
+        headers = {"x-vgw-owner": mine[0]}
+        made = call(other, admin(other), "PATCH", f"{bucket}/create", headers=headers)
+        query = {"bucket": bucket, "owner": mine[0]}
+        given = call(other, admin(other), "PATCH", "change-bucket-owner/", query)
+        whose = seen_owner(other, admin(other), bucket)
+        root = "root's all the same" if whose == other.access_key else whose
+        return f"made {made}, given {given}, and {root}"
+
+
+@FACTS.known("read-only", "user 201, bucket 403 AccessDenied", heavy=True)
+def _(store: Store) -> str:
+    with started_with(store, "VGW_READ_ONLY") as other:
+        name = fresh()
+        user = account(other, name)
+        headers = {"x-vgw-owner": name}
+        bucket = call(other, admin(other), "PATCH", f"{fresh()}/create", headers=headers)
+        return f"user {user}, bucket {bucket}"
+
+
+@FACTS.known("health-path-hides-a-bucket", "made 201, then 200 to everybody", heavy=True)
+def _(store: Store) -> str:
+    with started_with(store, "VGW_HEALTH", "/healthz") as other:
+        mine = tenant(other)
+        headers = {"x-vgw-owner": mine[0]}
+        made = call(other, admin(other), "PATCH", "healthz/create", headers=headers)
+        told = {str(call(other, (fresh(), SECRET), "GET", "healthz", {"acl": ""})), "200"}
+        return f"made {made}, then {', '.join(sorted(told))} to everybody"
+
+
+@FACTS.known("two-gateways-lose-users", "80 times 201, and fewer users", heavy=True)
+def _(store: Store) -> str:
+    with started_with(store, "VGW_IAM_CACHE_DISABLE") as one, second_gateway(one) as other:
+        asked = [(gateway, fresh()) for _ in range(40) for gateway in (one, other)]
+        with ThreadPoolExecutor(8) as pool:
+            told = Counter(str(answer) for answer in pool.map(lambda made: account(*made), asked))
+        made = ", ".join(f"{count} times {answer}" for answer, count in told.items())
+        return f"{made}, and {'fewer' if len(one.users()) < len(asked) else 'all'} users"

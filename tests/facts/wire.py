@@ -6,12 +6,13 @@ none, a part for an upload that isn't there.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 from xml.etree.ElementTree import ParseError
 
@@ -24,7 +25,8 @@ from defusedxml.ElementTree import fromstring
 from tests.servers.s3 import Credentials, S3Store, code_of
 
 SECRET = "example-only-0123456789"
-_POOL = urllib3.PoolManager(timeout=30, retries=False)
+_POOL = urllib3.PoolManager(retries=False)
+AnyStore = TypeVar("AnyStore", bound=S3Store)
 _numbers = itertools.count(1)
 
 
@@ -79,6 +81,13 @@ def admin(store: S3Store) -> Credentials:
     return store.access_key, store.secret_key
 
 
+def through(store: AnyStore, url: str) -> AnyStore:
+    """The same store, reached through another of its gateways."""
+    other = copy.copy(store)
+    other.url = url
+    return other
+
+
 def call(
     store: S3Store,
     by: Credentials,
@@ -91,6 +100,7 @@ def call(
     region: str | None = None,
     at: datetime | None = None,
     service: str = "s3",
+    seconds: float = 30,
 ) -> Answer:
     """One signed request.
 
@@ -105,6 +115,7 @@ def call(
         region: another than the store's.
         at: another time than now.
         service: what the signature is for; SeaweedFS's IAM API is another than S3.
+        seconds: how long an answer is waited for.
     """
     url = f"{store.url}/{quote(path)}"
     if query:
@@ -115,7 +126,7 @@ def call(
     signer.add_auth(request)
     # A store that refuses a body without having read it closes the connection by and by.
     sent = {**dict(request.headers.items()), "Connection": "close"}
-    answer = _POOL.request(method, url, body=body, headers=sent, redirect=False)
+    answer = _POOL.request(method, url, body=body, headers=sent, redirect=False, timeout=seconds)
     return Answer(answer.status, answer.data, answer.headers)
 
 

@@ -73,7 +73,7 @@ _SEAWEEDFS = "github.com/seaweedfs/seaweedfs"
 _NATIVE_FLOOR = "s3-resource-operator.io/tests/bench/nativefloor"
 _HELM = "v4.3.1"
 _KUBECONFORM = "v0.7.0"
-_PROMTOOL = "v0.316.0"
+_PROMETHEUS = "v0.316.0"
 _ACTIONLINT = "v1.7.12"
 
 SERVERS: Mapping[str, Server] = {
@@ -151,12 +151,20 @@ SERVERS: Mapping[str, Server] = {
             "checks manifests against schemas; some seconds",
             go_install("github.com/yannh/kubeconform/cmd/kubeconform", _KUBECONFORM),
         ),
-        Server(
-            "promtool",
-            _PROMTOOL,
-            "checks and tries alert rules; about 2 minutes on two cores",
-            # Without the clients of every cloud that Prometheus can discover targets in.
-            go_install("github.com/prometheus/prometheus/cmd/promtool", _PROMTOOL, "remove_all_sd"),
+        *(
+            Server(
+                name,
+                _PROMETHEUS,
+                about,
+                # Without the clients of every cloud that Prometheus can discover targets in.
+                go_install(
+                    f"github.com/prometheus/prometheus/cmd/{name}", _PROMETHEUS, "remove_all_sd"
+                ),
+            )
+            for name, about in (
+                ("promtool", "checks and tries alert rules; about 2 minutes on two cores"),
+                ("prometheus", "answers what the dashboard asks; about 2 minutes on two cores"),
+            )
         ),
         Server(
             "actionlint",

@@ -188,8 +188,9 @@ def test_an_authority_that_grows_too_large_for_them_is_told(
     (tmp_path / "ca.crt").write_bytes(pem)
     settings = Settings.load({**ENVIRON, "S3_CA_BUNDLE": str(tmp_path / "ca.crt")})
     connections = Connections.of(KEYS, settings)
-    (tmp_path / "ca.crt").write_bytes(pem + b"#" * 150_000)
     assert settings.connection.ca_bundle is not None
+    settings.connection.ca_bundle.watch(connections.watched)
+    (tmp_path / "ca.crt").write_bytes(pem + b"#" * 150_000)
     settings.connection.ca_bundle.refresh()
     assert connections.ca_bundle is None
     assert [record.levelname for record in caplog.records] == ["WARNING"]
