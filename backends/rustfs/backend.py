@@ -263,7 +263,7 @@ class RustFS:
     async def _exists(self, bucket: str, deadline: Deadline) -> bool:
         """Whether there is such a bucket; any other answer than yes or NoSuchBucket is an error.
 
-        A bucket policy can keep an operator out that isn't root, but not out of the admin API.
+        A bucket policy can keep everybody out, even root, but nobody out of the admin API.
 
         Raises:
             Unsupported: there can be no bucket of that name.

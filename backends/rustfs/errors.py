@@ -54,7 +54,7 @@ def bucket_error(answer: Answer) -> StoreError:
     if answer.code == ACCESS_DENIED:
         return CredentialsRejected(
             "The store refuses the operator what it has to do with the bucket: a policy of the "
-            "bucket shuts it out, which it can't do to root, or the operator's own account lacks "
-            "a right for it."
+            "bucket shuts it out, which root can take off, or the operator's own account lacks a "
+            "right for it."
         )
     return CODES.admin_error(answer)
