@@ -168,7 +168,7 @@ class RustFS:
             # A bucket of this name may have been somebody's before.
             others = await self._owners.listed(claim.bucket, deadline) - {claim.user}
             await self._owners.take(claim.bucket, others, deadline)
-        await self.sharing.revoke(claim.bucket, deadline)
+            await self.sharing.revoke(claim.bucket, deadline)
         return True
 
     async def change_owner(self, claim: Claim, deadline: Deadline) -> bool:
