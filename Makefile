@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
-.PHONY: docs publish-docs facts facts-newest facts-issue
+.PHONY: docs site-check publish-docs facts facts-newest facts-issue
 .PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart publish-wheel wheel shells chart
 
 help: ## what there is
@@ -58,10 +58,16 @@ unit: setup ## the tests that need no server and take no time
 test: setup servers ## all tests, against real servers, with coverage
 	$(PYTEST) --cov --cov-report=term
 
-demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs, rustfs
+demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs, rustfs; SEVERAL=1: three at once
+ifdef SEVERAL
+	@$(RUN) -m tests.servers build versitygw minio garage
+	@VERSITYGW_BIN="$$($(RUN) -m tests.servers path versitygw)" MINIO_BIN="$$($(RUN) -m tests.servers path minio)" \
+		GARAGE_BIN="$$($(RUN) -m tests.servers path garage)" $(BIN)/s3-resource-operator demo --several
+else
 	@$(RUN) -m tests.servers build $(BACKEND)
 	@$(BIN)/s3-resource-operator demo --backend $(BACKEND) \
 		--binary "$$($(RUN) -m tests.servers path $(BACKEND))"
+endif
 
 demo-svg: setup ## the demo as a picture for the README
 	@$(RUN) -m tests.servers build $(BACKEND)
@@ -74,6 +80,7 @@ demo-cluster: setup servers ## the same through a real kube-apiserver and Metaco
 bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD=1: the guard; SEVERAL=1: three stores
 ifdef SEVERAL
 	@$(RUN) -m tests.bench.several $(if $(SMALL),--secrets 60 --rounds 2)
+	@$(RUN) -m tests.bench.outage $(if $(SMALL),--secrets 5 --rounds 2)
 else ifdef GUARD
 	@$(RUN) -m tests.bench.guard $(if $(BASE),--base $(BASE)) $(if $(SMALL),--small)
 else ifdef BASE
@@ -88,6 +95,11 @@ chaos: setup ## faults at random under load, then an audit; LONG=1: more
 
 docs: setup ## the documents as a site, in build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+site-check: setup ## each page of the site in a real browser; PICTURES=folder keeps what it shows
+	@.github/scripts/chromium.sh
+	$(BIN)/pytest tests/site
+	@$(RUN) -m tests.site $(if $(PICTURES),--pictures $(PICTURES)) $(PAGES)
 
 facts: setup ## what docs/stores tells, on the real servers; FACTS_OF=minio, MINIO_VERSION=…
 	@$(RUN) -m tests.servers build --dispense $(FACTS_SERVERS)

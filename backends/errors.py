@@ -56,6 +56,10 @@ class ServerFault(TransientError):
     """The store failed, or its answer makes no sense."""
 
 
+class Disabled(ServerFault):
+    """A user is disabled on the store, which takes nothing from it until it is enabled or gone."""
+
+
 class CredentialsRejected(TransientError):
     """The store refuses the operator's own credentials."""
 

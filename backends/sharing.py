@@ -61,5 +61,9 @@ class Sharing(Protocol):
         ...
 
     async def unshare(self, bucket: str, user: str, deadline: Deadline) -> bool:
-        """Takes the access away again; an owner keeps what it has as such."""
+        """Takes the access away again; an owner keeps what it has as such.
+
+        Raises:
+            Disabled: the user is disabled, so it has none, and the store takes nothing from it.
+        """
         ...

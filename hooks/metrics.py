@@ -49,6 +49,7 @@ class Metrics:
         self._store: tuple[str, ...] = ("",) if by_store else ()
         self._gauges: dict[str, Gauge] = {}
         self._views: dict[str, Metrics] = {}
+        self._answered: dict[Status, Counter] = {}
         self._processed = self._counter(
             "secrets_processed", "Syncs answered.", *self._by_store, "status"
         )
@@ -136,6 +137,7 @@ class Metrics:
         if name not in self._views:
             found = self._views[name] = copy.copy(self)
             found._store = (name,)
+            found._answered = {}
             found._begin()
         return self._views[name]
 
@@ -168,7 +170,12 @@ class Metrics:
 
     def processed(self, outcome: Outcome) -> None:
         """Counts an answered sync."""
-        self._processed.labels(*self._store, outcome.status.value).inc()
+        # Looked up once: labels() is a lock and a tuple each time.
+        answered = self._answered.get(outcome.status)
+        if answered is None:
+            answered = self._processed.labels(*self._store, outcome.status.value)
+            self._answered[outcome.status] = answered
+        answered.inc()
         if outcome.status in _FAILURES:
             self._errors.labels(*self._store, outcome.reason.value).inc()
 

@@ -24,6 +24,8 @@ from tests.support import PREFIX, Operator, encode, wait
 
 ENABLED = f"{PREFIX}enabled"
 FINALIZER = "example.com/deletion"
+CONTROLLER = "s3-resource-operator"
+"""The DecoratorController whose part is played."""
 OPERATORS_RIGHTS = (rule("get,list", "secrets"), rule("create,patch", "events"))
 """Those of manifests/rbac.yaml; the end-to-end tests run with the file itself."""
 
@@ -187,7 +189,13 @@ def request_for(
         attachments["Secret.v1"] = {
             f"{each['metadata']['namespace']}/{each['metadata']['name']}": each for each in attached
         }
-    body = {"object": document, "attachments": attachments, "finalizing": finalizing}
+    controller = {"metadata": {"name": CONTROLLER}}
+    body = {
+        "controller": controller,
+        "object": document,
+        "attachments": attachments,
+        "finalizing": finalizing,
+    }
     return SyncRequest.parse(json.dumps(body).encode())
 
 

@@ -196,15 +196,22 @@ class CephRGW:
     async def delete_user(self, name: str, deadline: Deadline) -> bool:
         """Deletes the user; its buckets become the operator's, without its settings.
 
-        The gateway deletes nobody who owns a bucket.
+        The gateway deletes nobody who owns a bucket, by its list of the user's buckets. A bucket
+        that was given to two users at once stands in both lists, and is one's alone.
         """
         own = await self._accounts.own_name(deadline)
         if name in {self.administrator, own}:
             raise Unsupported("The operator's own account is never deleted.")
         for bucket in await self._buckets_of(name, deadline):
-            await self.wipe(bucket, deadline)
-            await self.release(bucket, name, deadline)
-            await self.wipe(bucket, deadline)
+            found = await self._handover.find(bucket, deadline)
+            if found is not None and found.owner == name:
+                await self.wipe(bucket, deadline)
+                await self.release(bucket, name, deadline)
+                await self.wipe(bucket, deadline)
+            else:
+                # One that is half made for the user is still the operator's.
+                await self.release(bucket, name, deadline)
+                await self._handover.unlist(bucket, name, deadline)
         return await self._accounts.delete(name, deadline)
 
     async def delete_bucket(self, name: str, deadline: Deadline) -> bool:

@@ -310,6 +310,17 @@ class Handover:
         if answer.code != "NoSuchBucket" and not answer.ok:
             raise owners_error(answer)
 
+    async def unlist(self, bucket: str, user: str, deadline: Deadline) -> None:
+        """Takes a bucket that is another's off a user's list; its owner stays the same.
+
+        16.2.15 answers that the bucket is another's, InvalidArgument, and has done it then.
+        """
+        answer = await self._api.call(
+            "POST", "bucket", "unlist_bucket", deadline, {"bucket": bucket, "uid": user}
+        )
+        if answer.code != "InvalidArgument" and answer.code not in ABSENT:
+            CODES.require(answer)
+
     async def _link(self, bucket: str, user: str, deadline: Deadline) -> bool:
         answer = await self._api.call(
             "PUT", "bucket", "change_owner", deadline, {"bucket": bucket, "uid": user}

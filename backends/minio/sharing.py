@@ -8,7 +8,7 @@ from functools import partial
 from minio.minioadmin import MinioAdmin
 
 from backends.base import Claim, Probe
-from backends.errors import ServerFault
+from backends.errors import Disabled, ServerFault
 from backends.minio.api import AdminApi
 from backends.minio.errors import (
     ALREADY_APPLIED,
@@ -134,7 +134,7 @@ class Sharing:
         """Detaches one after the other: of several, one that isn't attached stops all.
 
         Raises:
-            ServerFault: the user is disabled, and MinIO takes nothing from it.
+            Disabled: the user is, and MinIO takes nothing from it.
         """
         taken = False
         for policy in policies:
@@ -146,7 +146,7 @@ class Sharing:
                 expected=_NOTHING_TAKEN,
             )
             if reply.code == NO_SUCH_USER and await self._ownership.is_there(user, deadline):
-                raise ServerFault(
+                raise Disabled(
                     "The bucket is shared with a user that was disabled, from which MinIO takes "
                     "nothing: an administrator has to delete or to enable it on the store."
                 )

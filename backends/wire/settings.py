@@ -6,6 +6,7 @@ store doesn't know it can take for the bucket itself (see :mod:`backends.wire.bu
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import secrets
@@ -30,6 +31,8 @@ _NOT_THE_DOCUMENT = frozenset(
         *("RequestTimeout", "TooManyRequests"),
     }
 )
+# Seconds between tries of what may be too long for the store: each fails at once where it is.
+_PASSING = (0.2, 0.8)
 _LACKING = frozenset({"NotImplemented", "MethodNotAllowed"})
 # What an object's key is that isn't there; a name that nobody can have guessed.
 _KEY_BYTES = 16
@@ -288,23 +291,36 @@ class S3Settings:
         self, name: SettingName, query: str, body: bytes, claim: Claim, deadline: Deadline
     ) -> None:
         digest = hashlib.md5(body, usedforsecurity=False).digest()
-        answer = await self._client.request(
-            "PUT",
-            [claim.bucket],
-            operation=f"set_{query}",
-            credentials=claim.credentials,
-            deadline=deadline,
-            query={query: ""},
-            # Which some stores want of these, as S3 itself did for long.
-            headers={"Content-MD5": base64.b64encode(digest).decode()},
-            body=body,
-        )
+
+        async def put() -> Answer:
+            return await self._client.request(
+                "PUT",
+                [claim.bucket],
+                operation=f"set_{query}",
+                credentials=claim.credentials,
+                deadline=deadline,
+                query={query: ""},
+                # Which some stores want of these, as S3 itself did for long.
+                headers={"Content-MD5": base64.b64encode(digest).decode()},
+                body=body,
+            )
+
+        def may_not_fit(answer: Answer) -> bool:
+            return bool(self._block) and answer.status == 500 and len(body) > self._block
+
+        answer = await put()
+        for pause in _PASSING:
+            if not may_not_fit(answer):
+                break
+            # Nothing but the time that it lasts tells it from a fault that passes.
+            await asyncio.sleep(pause)
+            answer = await put()
         if not answer.ok:
-            if self._block and answer.status == 500 and len(body) > self._block:
+            if may_not_fit(answer):
                 raise Unsupported(
                     f"The store failed to write {name}, which has {len(body)} bytes: VersityGW "
                     "keeps all settings of a bucket in one block of the file system, of about "
-                    f"4 KB on ext4. Shorten {name}."
+                    f"4 KB on ext4. Shorten {name}; it is tried again with each periodic sync."
                 )
             raise self._refused(name, answer)
 

@@ -93,9 +93,11 @@ def _tree(content: bytes) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
-    for start in range(0, len(content), _CHUNK):
-        parser.Parse(content[start : start + _CHUNK], False)
-    parser.Parse(b"", True)
+    end = 0
+    while end + _CHUNK < len(content):
+        parser.Parse(content[end : end + _CHUNK], False)
+        end += _CHUNK
+    parser.Parse(content[end:], True)
     return builder.close()
 
 

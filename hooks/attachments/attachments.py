@@ -34,6 +34,8 @@ NO_ATTACHMENTS = (
     "There can be no connection Secret: the operator's DecoratorController has no attachments of "
     "Secrets. Have them switched on, or remove the annotation connection-secret."
 )
+MAKER = "metacontroller.k8s.io/decorator-controller"
+"""What Metacontroller (4.17.2) tells its attachments by."""
 NOT_BY_HAND = "The connection Secret is left to Metacontroller."
 PENDING = "Bucket and user are ready on the store, but the connection Secret isn't up to date yet."
 REFUSED = (
@@ -81,6 +83,8 @@ class Attachments:
         Raises:
             InvalidSecret: the annotations ask for what can't be, or may not.
         """
+        if not self._connections.concerns(request):
+            return None
         made = self._connections.make(request, claim)
         marks = self._connections.marks(request)
         forbidden = policy.forbids_marks(request.namespace, marks.labels, marks.annotations)
@@ -173,7 +177,8 @@ class Attachments:
         """Looks whether the name is somebody else's, unless the attachment is known already.
 
         With server-side apply Metacontroller would write over a foreign Secret, and with the
-        other strategy pass over it in silence.
+        other strategy pass over it in silence. So it does with one that a controller of another
+        name made for this very Secret, since it tells by an annotation whose an attachment is.
 
         Args:
             request: the Secret.
@@ -207,6 +212,13 @@ class Attachments:
                 Reason.CONNECTION_SECRET_TAKEN,
                 "There is another Secret of the name in connection-secret, which is never "
                 "written over: choose another name.",
+            )
+        if found is not None and request.controller not in {"", _maker(found)}:
+            raise Conflict(
+                Reason.CONNECTION_SECRET_TAKEN,
+                f"The connection Secret was made through a controller of another name than "
+                f"{request.controller}, by its annotation {MAKER}, so this one never changes it: "
+                "delete it, and it is made anew, or set the annotation to that name.",
             )
 
     def of(self, request: SyncRequest, claim: Claim | None) -> Sequence[Mapping[str, Any]]:
@@ -245,6 +257,12 @@ def _kept(found: Made, name: str, made: Made) -> Made:
     if holds(found, made):
         return as_observed(found)
     return {**made, "metadata": {**made["metadata"], "name": name}}
+
+
+def _maker(secret: Mapping[str, Any]) -> str | None:
+    """The controller that Metacontroller takes an attachment for, None for none."""
+    maker: str | None = (secret["metadata"].get("annotations") or {}).get(MAKER)
+    return maker
 
 
 def _is_owned(secret: Mapping[str, Any], uid: str) -> bool:

@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backends.base import Claim
@@ -45,6 +45,14 @@ _ESCAPED = re.compile("[<>&\u2028\u2029]")
 _FOREIGN = "metacontroller.k8s.io/"
 _RESERVED = (_FOREIGN, "metacontroller.io/")
 _LAST_APPLIED = f"{_FOREIGN}last-applied-configuration"
+# The annotations that say anything of it.
+_WORDS = (
+    "connection-secret",
+    "connection-format",
+    "connection-defaults",
+    "connection-labels",
+    "connection-annotations",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,10 @@ class Connections:
     endpoint: str
     region: str
     bundle: CaBundle | None = None
+    _words: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_words", tuple(self.keys[word] for word in _WORDS))
 
     @classmethod
     def of(cls, keys: Keys, settings: Settings) -> Connections:
@@ -91,12 +103,18 @@ class Connections:
                 _CA_LIMIT // 1024,
             )
 
+    def concerns(self, request: SyncRequest) -> bool:
+        """Whether a Secret says anything at all about a connection Secret."""
+        return not request.annotations.keys().isdisjoint(self._words)
+
     def wanted(self, request: SyncRequest) -> str | None:
         """The name that the Secret asks for, None if it asks for none.
 
         Raises:
             InvalidSecret: the name can't be had, or the format is unknown.
         """
+        if not self.concerns(request):
+            return None
         annotations = request.annotations
         name = self.keys["connection-secret"]
         Content.check(request, self.keys)
@@ -156,6 +174,8 @@ class Connections:
         Raises:
             InvalidSecret: an annotation asks for what can't be.
         """
+        if not self.concerns(request):
+            return None
         name = self.wanted(request)
         marks = self.marks(request)
         if name is None or request.attached_secrets is None:

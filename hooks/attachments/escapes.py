@@ -11,57 +11,30 @@ from urllib.parse import quote as percent_encoded
 
 from hooks.attachments.formats import Unwritable
 from hooks.attachments.formats.inifile import plain
-
-BARE, SINGLE, DOUBLE = "", "'", '"'
-"""What opened the text that a value goes into, if anything did."""
+from hooks.attachments.quoting import BARE, DOUBLE, REMARK, SINGLE
 
 _JSON_FORMS = frozenset({"json", "yaml"})
-# A backslash with what it stands before, or a mark that may open or close.
-_MARKS = re.compile(r"\\.|[\"'\n]", re.DOTALL)
 # What may not touch a value that brings its own quotes along.
 _WORD = re.compile(r"[\w/@.\\-]")
+# What can follow a YAML scalar on its line.
+_BEHIND_SCALAR = re.compile(r"[ \t]*(?:$|[\r\n,\]})]|[ \t]#|:(?:\s|$))")
 # YAML takes the first three for the end of a line.
 _YAML_ENDS = re.compile("[\x85\u2028\u2029\ufeff\x7f-\x9f]")
 
 
-def after(form: str, text: str, quote: str) -> str:
-    """What is open after a piece of text, which begins with `quote` open.
-
-    No text goes beyond its line: an apostrophe in a remark is the remark's alone.
-
-    Args:
-        form: json, yaml or shell.
-        text: the piece.
-        quote: what is open before it.
-    """
-    for found in _MARKS.finditer(text):
-        mark = found[0]
-        if mark == "\n":
-            quote = BARE
-        elif mark[0] == "\\":
-            # Within single quotes it is a character like another.
-            if quote == SINGLE and mark[1] in "'\n":
-                quote = BARE
-        elif mark == quote:
-            quote = BARE
-        elif quote == BARE and not (mark == SINGLE and _is_apostrophe(form, text, found.start())):
-            quote = mark
-    return quote
-
-
-def _is_apostrophe(form: str, text: str, at: int) -> bool:
-    """JSON has no single quotes, and YAML none within a word."""
-    return form == "json" or (form == "yaml" and at > 0 and text[at - 1].isalnum())
-
-
-def stands_alone(before: str, behind: str) -> bool:
+def stands_alone(form: str, before: str, behind: str, *, begins: bool) -> bool:
     """Whether a value that brings its own quotes along would be one of its own there.
 
     Args:
+        form: json or yaml.
         before: the character before it, empty at the beginning.
-        behind: the character behind it, empty at the end.
+        behind: the text behind it, as far as its line goes.
+        begins: whether a scalar can begin there.
     """
-    return not (_WORD.match(before) or _WORD.match(behind) or before == "}" or behind == "$")
+    if form == "yaml" and not (begins and _BEHIND_SCALAR.match(behind)):
+        return False
+    touching = behind[:1]
+    return not (_WORD.match(before) or _WORD.match(touching) or before == "}" or touching == "$")
 
 
 def escaped(form: str, value: str, quote: str = BARE) -> str:
@@ -96,6 +69,8 @@ def _yaml(value: str, quote: str) -> str:
 
 
 def _shell(value: str, quote: str) -> str:
+    if quote == REMARK and "\n" in value:
+        raise Unwritable("a value of several lines, which a remark has none of")
     if quote == SINGLE:
         return value.replace("'", "'\\''")
     if quote == DOUBLE:

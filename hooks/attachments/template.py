@@ -13,12 +13,15 @@ from dataclasses import dataclass
 
 from hooks.attachments import escapes
 from hooks.attachments.formats import Access, Unwritable
+from hooks.attachments.quoting import BARE, REMARK, Reading
 
 LIMIT = 128 * 1024
 """Bytes of all templates of a Secret together, keys included, before and after expansion."""
 
 _PLACE = re.compile(r"\$\$\{|\$\{(?:([a-z0-9]{1,16}):)?([a-z-]{1,32})\}|\$\{")
 _ESCAPED = "$${"
+# As far as is looked at what follows a value on its line.
+_AHEAD = 64
 
 VALUES: Mapping[str, Callable[[Access], str]] = {
     "bucket": lambda access: access.bucket,
@@ -99,17 +102,14 @@ def _parse(key: str, text: str) -> Iterator[_Piece]:
         TemplateError: something that looks like a placeholder is none.
     """
     last = 0
+    literal = ""
     # Only for the forms that are there.
-    quotes = {form: escapes.BARE for form in escapes.QUOTING if "${" + form + ":" in text}
+    readings = {form: Reading(form) for form in escapes.QUOTING if "${" + form + ":" in text}
     for found in _PLACE.finditer(text):
-        literal = text[last : found.start()]
+        literal += text[last : found.start()]
         last = found.end()
-        for form, quote in quotes.items():
-            quotes[form] = escapes.after(form, literal, quote)
-        if literal:
-            yield literal
         if found[0] == _ESCAPED:
-            yield "${"
+            literal += "${"
             continue
         form, name = found[1] or "", found[2] or ""
         if name not in VALUES:
@@ -122,21 +122,44 @@ def _parse(key: str, text: str) -> Iterator[_Piece]:
                 f"{_position(key, text, found.start())} must have one of "
                 f"{', '.join(escapes.FORMS)} before the colon"
             )
-        quote = quotes.get(form, escapes.BARE)
-        before, behind = text[max(found.start() - 1, 0) : found.start()], text[last : last + 1]
-        if (
-            form in escapes.OWN_QUOTES
-            and quote != escapes.DOUBLE
-            and not (form == "yaml" and quote == escapes.SINGLE)
-            and not escapes.stands_alone(before, behind)
-        ):
-            raise TemplateError(
-                f"{_position(key, text, found.start())} must stand alone or between double "
-                f"quotes: {form} writes quotes of its own"
-            )
+        for reading in readings.values():
+            reading.read(literal)
+        quote = BARE
+        if form in readings:
+            try:
+                quote = _quote(readings[form], form, literal, text[last : last + _AHEAD])
+            except Unwritable as error:
+                raise TemplateError(f"{_position(key, text, found.start())} {error}") from None
+        if literal:
+            yield literal
+        literal = ""
         yield _Place(form, name, quote, found.start())
-    if last < len(text):
-        yield text[last:]
+    if literal or last < len(text):
+        yield literal + text[last:]
+
+
+def _quote(reading: Reading, form: str, before: str, behind: str) -> str:
+    """What is open where a value goes, if it can be told and the value can go there.
+
+    Raises:
+        Unwritable: it can't; the text is the rest of a sentence.
+    """
+    quote = reading.quote
+    if quote is None:
+        raise Unwritable(
+            f"stands where {form} could read it in more than one way: behind a quote that is open "
+            "at the end of a line, a backslash, or in sh a here-document, backquotes, or $( "
+            "between quotes; put it on a line of its own before"
+        )
+    if (
+        form in escapes.OWN_QUOTES
+        and quote in {BARE, REMARK}
+        and not escapes.stands_alone(form, before[-1:], behind, begins=reading.alone)
+    ):
+        raise Unwritable(
+            f"must stand alone or between double quotes: {form} writes quotes of its own"
+        )
+    return quote
 
 
 def _write(key: str, text: str, place: _Place, access: Access) -> bytes:

@@ -78,7 +78,7 @@ class Field:
         """
         values, problem = _found(data, specific)
         if data.keys().isdisjoint(generic):
-            return cls(values, problem) if values else _ABSENT
+            return cls(values, problem) if values else ABSENT
         passed_over: list[PassedOver] = []
         if values:
             passed_over += [
@@ -110,7 +110,8 @@ class Field:
                 raise ambiguous(self.values[0].key, other.key)
 
 
-_ABSENT = Field((), None)
+ABSENT = Field((), None)
+"""One of which no key is there."""
 
 
 def readable(data: Mapping[str, object], keys: Sequence[str]) -> list[Value]:

@@ -70,8 +70,13 @@ class Generator:
 
     def __init__(self, keys: Keys, derivation: Derivation | None, *, renames: bool) -> None:
         self._keys = keys
+        self._words = {word: keys[word] for word in ("credentials", "rotate-after", "rotate")}
         self._derivation = derivation
         self._renames = renames
+
+    def concerns(self, request: SyncRequest) -> bool:
+        """Whether a Secret says anything at all about generated credentials."""
+        return not request.annotations.keys().isdisjoint(self._words.values())
 
     def plan(self, request: SyncRequest, grant: Grant | None, now: int) -> Plan | None:
         """The pairs of a Secret; None where it brings its own.
@@ -84,10 +89,7 @@ class Generator:
         Raises:
             InvalidSecret: it asks for what can't be.
         """
-        words = {
-            word: request.annotations.get(self._keys[word])
-            for word in ("credentials", "rotate-after", "rotate")
-        }
+        words = {word: request.annotations.get(key) for word, key in self._words.items()}
         period, once = self._times(words)
         if words["credentials"] in {None, "given"}:
             return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backends.wire.sensitive import Sensitive
 from hooks.claim import bucketlist
 from hooks.claim.fieldkeys import BUCKET, NO_CHOICE, REQUIRED, KeyChoice, Keys
-from hooks.claim.fields import Field, readable
+from hooks.claim.fields import ABSENT, Field, readable
 from hooks.claim.meanings import MEANINGS, can_be
 
 
@@ -20,6 +20,9 @@ def field_of(data: Mapping[str, object], names: Keys, choice: KeyChoice) -> Fiel
         names: the field's keys.
         choice: which of the Secret's keys are to be read.
     """
+    if data.keys().isdisjoint(names) and names is not BUCKET and names not in choice.named:
+        # Most fields of most Secrets.
+        return ABSENT
     if names is BUCKET:
         return bucketlist.bucket_field(data, choice)
     specific, generic = choice.split(names)

@@ -35,7 +35,7 @@ from hooks.claim.fieldkeys import (
     KeyChoice,
     Keys,
 )
-from hooks.claim.fields import Field, InvalidSecret, Value, ambiguous
+from hooks.claim.fields import ABSENT, Field, InvalidSecret, Value, ambiguous
 from hooks.claim.hints import missing_field, other_region, shortened, unread_keys
 from hooks.claim.meanings import (
     MEANINGS,
@@ -168,7 +168,8 @@ def read(
     fields = {names: field_of(data, names, keys) for names in _FIELDS}
     _check_present(data, fields, keys)
     for names, found in fields.items():
-        found.check(alike=names is ENDPOINT)
+        if found is not ABSENT:
+            found.check(alike=names is ENDPOINT)
     buckets = (fields[BUCKET].values[0], *fields[BUCKET].further)
     access_key = fields[ACCESS_KEY].values[0]
     for bucket in buckets:

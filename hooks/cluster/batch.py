@@ -26,8 +26,8 @@ class Batches(Generic[Question, Answer]):
             keep nobody waiting for long.
         limit: how many batches are asked for at the same time with those that hang. Those that
             are only slow become slower by each further one.
-        apart: seconds from the beginning of one batch to that of the next, so that more come
-            together when many ask.
+        apart: seconds from the beginning of a batch that several share to that of the next, so
+            that more come together when many ask. Who is alone keeps nobody waiting.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Batches(Generic[Question, Answer]):
             finally:
                 self._beginning = False
             batch = self._take()
-            if batch:
+            if len(batch) > 1:
                 self._earliest = loop.time() + self._apart
             self._begin()
             timer = loop.call_later(self._patience, give_way)

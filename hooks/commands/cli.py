@@ -114,6 +114,12 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--binary", metavar="PATH", help="the store's program; else VERSITYGW_BIN and so on, PATH"
     )
+    demo.add_argument(
+        "--several",
+        action="store_true",
+        help="VersityGW, MinIO and Garage in one operator: an outage of one, and a move; --backend "
+        "and --binary mean nothing then",
+    )
     demo.add_argument("--svg", metavar="FILE", help="also save what was shown as a picture")
     completion.add_parser(commands)
     return found
@@ -140,12 +146,14 @@ def _serve(settings: Settings) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     try:
-        from hooks.commands.demo import demo
+        from hooks.commands.demo import demo, demo_several
     except ModuleNotFoundError as error:
         return say_why(
             f"The demo needs the package {error.name}: install s3-resource-operator[demo].",
             MISCONFIGURED,
         )
+    if arguments.several:
+        return demo_several(arguments.svg)
     return demo(arguments.backend, arguments.binary, arguments.svg)
 
 

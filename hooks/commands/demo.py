@@ -8,7 +8,7 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from rich.table import Table
 from backends.capabilities import CAPABILITIES
 from hooks.commands.demogenerated import BUCKET, GeneratedSecret
 from hooks.commands.demohook import Hook, environ_of, hook_server
+from hooks.commands.demoseveral import SeveralStores, programs, several_running
 from hooks.commands.demostore import DEMO_STORES, USER, DemoStore
 from hooks.commands.processes import LOOPBACK, ProcessError, free_port
 
@@ -58,10 +59,34 @@ def demo(backend: str, binary: str | None, picture: str | None) -> int:
             f"BACKEND={backend}`, which builds it."
         )
         return 1
+    return _told(console, picture, lambda folder: _run(console, store, found, folder))
+
+
+def demo_several(picture: str | None) -> int:
+    """Runs the demo of several stores in one operator; the rest as :func:`demo` has it.
+
+    Each store's program is its variable's, else one on PATH.
+    """
+    console = Console(record=True, width=_WIDTH, highlight=False, emoji=False)
+    try:
+        binaries = programs()
+    except ProcessError as error:
+        console.print(str(error))
+        return 1
+    shown = _Shown(console)
+
+    def story(folder: Path) -> None:
+        with several_running(binaries, folder) as (running, hook):
+            SeveralStores(shown, hook, running, PREFIX, _Application, apply_answer).tell()
+
+    return _told(console, picture, story)
+
+
+def _told(console: Console, picture: str | None, story: Callable[[Path], None]) -> int:
     started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="s3-resource-operator-") as folder:
-            _run(console, store, found, Path(folder))
+            story(Path(folder))
     except (DemoError, ProcessError, OSError, urllib3.exceptions.HTTPError) as error:
         console.print(f"[red]failed:[/] {error}")
         return 1
@@ -164,15 +189,40 @@ def _run(console: Console, store: DemoStore, binary: Path, folder: Path) -> None
     hook = Hook(free_port(), free_port(), secrets.token_urlsafe(24))
     with running.process:
         _step(console, 1, f"{store.title} starts on {running.endpoint}")
-        with hook_server(folder, running, hook):
+        with hook_server(folder, running.environ, hook):
             _step(console, 2, f"the hook server starts on {LOOPBACK}:{hook.port}")
             before = hook.metrics()
             last = _tell(console, hook, store, running.endpoint)
             generated = GeneratedSecret(
-                folder, {**environ_of(running), "SIGNING_KEY": secrets.token_urlsafe(48)}, PREFIX
+                folder,
+                {**environ_of(running.environ), "SIGNING_KEY": secrets.token_urlsafe(48)},
+                PREFIX,
             )
             _tell_generated(console, last + 1, generated, store, running.endpoint)
             _show_metrics(console, before, hook.metrics())
+
+
+class _Shown:
+    """Tells of several stores, on a console; see :class:`hooks.commands.demoseveral.Shown`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._number = 0
+
+    def step(self, text: str) -> None:
+        """One numbered step."""
+        self._number += 1
+        _step(self._console, self._number, text)
+
+    def lines(self, rows: Mapping[str, str]) -> None:
+        """What belongs to it."""
+        wide = max(map(len, rows))
+        for word, text in rows.items():
+            _indented(self._console, " " * 5 + word.ljust(wide) + " ", text)
+
+    def require(self, condition: bool, problem: str) -> None:
+        """Ends the demo unless the condition holds."""
+        _require(condition, problem)
 
 
 def _tell(console: Console, hook: Hook, store: DemoStore, endpoint: str) -> int:

@@ -12,7 +12,6 @@ from typing import Any
 import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 
-from hooks.commands.demostore import Running
 from hooks.commands.processes import LOOPBACK, Process, ProcessError, answers
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
@@ -72,22 +71,22 @@ class Hook:
         return samples
 
 
-def environ_of(running: Running) -> dict[str, str]:
+def environ_of(settings: Mapping[str, str]) -> dict[str, str]:
     """The settings: none of the user's shell, and no cluster of the user's kubeconfig."""
     return {
         **{name: os.environ[name] for name in _KEPT if name in os.environ},
         "CONFLICT_GUARD": "off",
         "KUBERNETES_EVENTS": "off",
-        **running.environ,
+        **settings,
     }
 
 
-def hook_server(folder: Path, running: Running, hook: Hook) -> Process:
+def hook_server(folder: Path, settings: Mapping[str, str], hook: Hook) -> Process:
     """Starts it, and waits until it is ready.
 
     Args:
         folder: for its log.
-        running: the store.
+        settings: of the store, or of all of them.
         hook: its ports and its token.
 
     Raises:
@@ -97,7 +96,7 @@ def hook_server(folder: Path, running: Running, hook: Hook) -> Process:
         [sys.executable, "-m", "hooks", "serve"],
         log=folder / "hook.log",
         env={
-            **environ_of(running),
+            **environ_of(settings),
             "HOOK_PORT": str(hook.port),
             "METRICS_HOST": LOOPBACK,
             "METRICS_PORT": str(hook.ops_port),

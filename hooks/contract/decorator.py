@@ -36,8 +36,11 @@ class SyncRequest:
         finalizing: whether the finalize hook is called: the Secret is deleted, or not matched
             any more.
         managed: who set which field of it, and when.
+        version: its resourceVersion, another one after each change; empty where it stands in a
+            file.
         by_controller: whether a controller shows it, which also makes what is to be beside it;
             else it stands in a file.
+        controller: that controller's name; "" where it isn't told.
 
     Attributes:
         memo: what was made out of it already, so that it is made once; not of one that is replaced.
@@ -54,7 +57,9 @@ class SyncRequest:
     attached_secrets: Mapping[str, Mapping[str, Any]] | None = field(default=None, repr=False)
     finalizing: bool = False
     managed: ManagedFields = field(default_factory=ManagedFields)
+    version: str = ""
     by_controller: bool = False
+    controller: str = ""
     memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -81,7 +86,11 @@ class SyncRequest:
             raise NotAHookRequest("finalizing is not true or false")
         attached = _attached(document.get("attachments"))
         return cls.of(
-            document["object"], attached=attached, finalizing=finalizing, by_controller=True
+            document["object"],
+            attached=attached,
+            finalizing=finalizing,
+            by_controller=True,
+            controller=_name(document.get("controller")),
         )
 
     @classmethod
@@ -92,6 +101,7 @@ class SyncRequest:
         attached: Mapping[str, Mapping[str, Any]] | None = None,
         finalizing: bool = False,
         by_controller: bool = False,
+        controller: str = "",
     ) -> SyncRequest:
         """The same from a Secret as Kubernetes has it.
 
@@ -100,6 +110,7 @@ class SyncRequest:
             attached: see the class's `attached_secrets`.
             finalizing: see there.
             by_controller: see there.
+            controller: see there.
 
         Raises:
             NotAHookRequest: not a v1 Secret.
@@ -124,7 +135,9 @@ class SyncRequest:
             attached_secrets=attached,
             finalizing=finalizing,
             managed=ManagedFields(metadata.get("managedFields")),
+            version=_text(metadata, "resourceVersion"),
             by_controller=by_controller,
+            controller=controller,
         )
 
 
@@ -164,6 +177,13 @@ class SyncResponse:
     def encode(self) -> bytes:
         """The answer's bytes, the same for the same answer."""
         return _encode(self.document()).encode()
+
+
+def _name(controller: object) -> str:
+    """A controller's name; "" for anything that has none."""
+    metadata = controller.get("metadata") if isinstance(controller, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _attached(attachments: object) -> Mapping[str, Mapping[str, Any]] | None:

@@ -251,6 +251,7 @@ class Evidence:
     _read: dict[Grants, Grant | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _held: dict[Grants, Held] = field(default_factory=dict, init=False, repr=False, compare=False)
     _documents: dict[tuple[bytes, ...], tuple[Mapping[str, Any], bool]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -265,6 +266,11 @@ class Evidence:
             buckets: what a grant of the first version may be for, besides the annotation's.
             users: likewise.
         """
+        if not self.first:
+            # Then names play no part.
+            if grants not in self._held:
+                self._held[grants] = Held(self._grant(grants))
+            return self._held[grants]
         grant, first = self._grant(grants), self._first(grants, buckets, users)
         if grant is not None and first is not None and first.signed <= grant.signed:
             # What it names and the later one doesn't was given up since. After a roll-back the one
@@ -290,8 +296,6 @@ class Evidence:
         return self._read[grants]
 
     def _first(self, grants: Grants, buckets: Set[str], users: Set[str]) -> Grant | None:
-        if not self.first:
-            return None
         for bucket in sorted({*self.bucket.split(",", _MOST)[:_MOST], *buckets}):
             for user in sorted({self.user, *users}):
                 seconds = grants.issued_at(self.first, self.uid, bucket, user)

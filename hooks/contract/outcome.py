@@ -60,10 +60,12 @@ class Reason(StrEnum):
 
     ENDPOINT_MISMATCH = "EndpointMismatch"
 
+    _goes_with: Status
+
     @property
     def status(self) -> Status:
         """The status that this reason goes with."""
-        return _STATUS[self]
+        return self._goes_with
 
     @property
     def provisioned(self) -> bool:
@@ -83,49 +85,49 @@ _PROVISIONED = frozenset(
         Reason.CONNECTION_SECRET_REFUSED,
     }
 )
-_STATUS = {
-    reason: status
-    for status, reasons in {
-        Status.READY: [Reason.PROVISIONED],
-        Status.RETRYING: [
-            Reason.BACKEND_UNAVAILABLE,
-            Reason.TIMEOUT,
-            Reason.BACKEND_ERROR,
-            Reason.OPERATOR_CREDENTIALS_REJECTED,
-            Reason.OPERATOR_MISCONFIGURED,
-            Reason.CLOCK_SKEW,
-            Reason.NOT_YET_VISIBLE,
-            Reason.GUARD_UNAVAILABLE,
-            Reason.BUCKET_NOT_EMPTY,
-            Reason.CONNECTION_SECRET_PENDING,
-        ],
-        Status.INVALID: [
-            Reason.MISSING_FIELD,
-            Reason.INVALID_FIELD,
-            Reason.AMBIGUOUS_FIELD,
-            Reason.ROLE_NOT_ALLOWED,
-            Reason.ID_NOT_ALLOWED,
-            Reason.RESERVED_ACCESS_KEY,
-            Reason.RESERVED_BUCKET,
-            Reason.NOT_ALLOWED,
-            Reason.NOT_SUPPORTED,
-            Reason.REJECTED_BY_BACKEND,
-        ],
-        Status.CONFLICT: [
-            Reason.BUCKET_CLAIMED,
-            Reason.ACCESS_KEY_CLAIMED,
-            Reason.BUCKET_OWNED,
-            Reason.USER_EXISTS,
-            Reason.ADMIN_USER,
-            Reason.USER_DISABLED,
-            Reason.CONNECTION_SECRET_TAKEN,
-            Reason.CONNECTION_SECRET_REFUSED,
-            Reason.NOT_SHARED,
-        ],
-        Status.SKIPPED: [Reason.ENDPOINT_MISMATCH],
-    }.items()
-    for reason in reasons
-}
+for _status, _reasons in {
+    Status.READY: [Reason.PROVISIONED],
+    Status.RETRYING: [
+        Reason.BACKEND_UNAVAILABLE,
+        Reason.TIMEOUT,
+        Reason.BACKEND_ERROR,
+        Reason.OPERATOR_CREDENTIALS_REJECTED,
+        Reason.OPERATOR_MISCONFIGURED,
+        Reason.CLOCK_SKEW,
+        Reason.NOT_YET_VISIBLE,
+        Reason.GUARD_UNAVAILABLE,
+        Reason.BUCKET_NOT_EMPTY,
+        Reason.CONNECTION_SECRET_PENDING,
+    ],
+    Status.INVALID: [
+        Reason.MISSING_FIELD,
+        Reason.INVALID_FIELD,
+        Reason.AMBIGUOUS_FIELD,
+        Reason.ROLE_NOT_ALLOWED,
+        Reason.ID_NOT_ALLOWED,
+        Reason.RESERVED_ACCESS_KEY,
+        Reason.RESERVED_BUCKET,
+        Reason.NOT_ALLOWED,
+        Reason.NOT_SUPPORTED,
+        Reason.REJECTED_BY_BACKEND,
+    ],
+    Status.CONFLICT: [
+        Reason.BUCKET_CLAIMED,
+        Reason.ACCESS_KEY_CLAIMED,
+        Reason.BUCKET_OWNED,
+        Reason.USER_EXISTS,
+        Reason.ADMIN_USER,
+        Reason.USER_DISABLED,
+        Reason.CONNECTION_SECRET_TAKEN,
+        Reason.CONNECTION_SECRET_REFUSED,
+        Reason.NOT_SHARED,
+    ],
+    Status.SKIPPED: [Reason.ENDPOINT_MISMATCH],
+}.items():
+    for _reason in _reasons:
+        # On the member: to look it up, Python would hash the member's name at each of the many
+        # times that it is asked for.
+        _reason._goes_with = _status
 
 _REASON_OF_ERROR: dict[type[errors.StoreError], Reason] = {
     errors.Unavailable: Reason.BACKEND_UNAVAILABLE,

@@ -35,6 +35,7 @@ _SOON = {
     Reason.CONNECTION_SECRET_REFUSED: 60.0,
     Reason.NOT_SHARED: 60.0,
 }
+_ASKED_AGAIN = frozenset({Status.RETRYING, Status.CONFLICT})
 # Who waits for another's things looks ever more seldom: many who do must not keep anybody busy.
 _CLAIMED = frozenset({Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED})
 SEVERAL = "several-buckets"
@@ -66,7 +67,7 @@ class Keys:
 
     def observed(self, request: SyncRequest, name: str) -> str:
         """An annotation of ours as it stands on the Secret, empty if it doesn't."""
-        return request.annotations.get(self[name], "")
+        return request.annotations.get(self._prefix + name, "")
 
     def last_transition(self, request: SyncRequest) -> datetime | None:
         """When the status last changed, None if the annotation doesn't say."""
@@ -197,7 +198,7 @@ class Scribe:
             applied = replace(applied, entries=outcome.settings)
         if not outcome.reason.provisioned or claim is None:
             return {**kept, "applied": str(applied) or None}
-        if outcome.applied and not self.grants.is_applied(applied.digest, claim):
+        if outcome.applied and not is_applied(self.grants, request, applied.digest, claim):
             applied = replace(applied, digest=self.grants.applied(claim))
         names = {"bucket": claim.bucket, "user": claim.user}
         return {**kept, **names, "applied": str(applied) or None}
@@ -257,6 +258,23 @@ class Scribe:
         return left_behind(self.grants, self.keys.evidence(request))
 
 
+def is_applied(grants: Grants, request: SyncRequest, digest: str, claim: Claim) -> bool:
+    """See :meth:`Grants.is_applied`; what was asked last for a Secret isn't worked out again.
+
+    Args:
+        grants: verifies.
+        request: the Secret.
+        digest: as its annotation has it.
+        claim: what it asks for.
+    """
+    asked = request.memo.get("applied")
+    if asked is not None and asked[:2] == (grants, digest) and asked[2] is claim:
+        return bool(asked[3])
+    found = grants.is_applied(digest, claim)
+    request.memo["applied"] = (grants, digest, claim, found)
+    return found
+
+
 def is_anothers(keys: Keys, grants: Grants, request: SyncRequest, now: int) -> bool:
     """Whether another replica has just signed the Secret's grant with keys that aren't known here.
 
@@ -286,6 +304,8 @@ def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
         elapsed: seconds since the status became what it is: the only memory of the tries.
         uid: the Secret's; spreads the tries of many Secrets after one outage.
     """
+    if reason.status not in _ASKED_AGAIN:
+        return None
     spread = 0.8 + 0.4 * (zlib.crc32(uid.encode()) % 1000) / 1000
     grown = round(min(max(elapsed / 2 * spread, _SHORTEST_RETRY), _LONGEST_RETRY), 1)
     if reason in _CLAIMED:
@@ -294,9 +314,7 @@ def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
         return _SOON[reason]
     if reason.status is Status.RETRYING:
         return grown
-    if reason.status is Status.CONFLICT:
-        return _LONGEST_RETRY
-    return None
+    return _LONGEST_RETRY
 
 
 def _soonest(outcome: Outcome, elapsed: float, uid: str) -> float | None:

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -58,10 +57,12 @@ class BearerTokens:
         await refusal(scope, receive, send)
 
     def _accepts(self, scope: Scope) -> bool:
-        scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+        # Names are in lower case, as ASGI has them; of several the first counts.
+        given = next((text for name, text in scope["headers"] if name == b"authorization"), b"")
+        scheme, _, token = given.partition(b" ")
+        if scheme.lower() != b"bearer":
             return False
-        digest = _digest(token.strip(" \t").encode("latin-1"))
+        digest = _digest(token.strip(b" \t"))
         # Every token is compared, whichever matches.
         return any([hmac.compare_digest(digest, valid) for valid in self._tokens])  # noqa: C419
 

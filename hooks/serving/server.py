@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import uvicorn
 import uvloop
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from hooks import __version__
 from hooks.cluster.events import Events
@@ -216,7 +216,7 @@ def _stop_event() -> asyncio.Event:
 
 
 def _server(
-    app: Starlette, grace: int, listener: Listener, certificates: Certificates | None = None
+    app: ASGIApp, grace: int, listener: Listener, certificates: Certificates | None = None
 ) -> _Server:
     config = uvicorn.Config(
         app,

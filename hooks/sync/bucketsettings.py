@@ -18,6 +18,7 @@ from backends.wire.deadline import Deadline
 from hooks.contract.applied import STAYS, Applied, Entries, Marks, of_buckets
 from hooks.contract.grant import Grants
 from hooks.contract.outcome import Action, Reason, Refusal
+from hooks.sync.closed import Closed
 
 # A gateway may answer from what it remembers for a moment (SeaweedFS, several gateways).
 _PAUSES = (0.0, 0.1, 0.4)
@@ -50,6 +51,7 @@ class Keeper:
         settled: whether user and bucket are the Secret's since a former sync. Else one that was
             killed after it had changed the owner, which takes settings from a bucket, can't be
             told from none.
+        closed: knows which buckets are not open; None where no Secret may open one.
 
     Attributes:
         entries: what the annotation has to say from now on.
@@ -62,11 +64,12 @@ class Keeper:
         buckets: Iterable[str],
         *,
         settled: bool = True,
-        public: bool = False,
+        closed: Closed | None = None,
     ) -> None:
         self._marks = Marks(grants)
         self._settled = settled
-        self._may_be_open = public and not applied
+        self._lost = not applied
+        self._closed = closed
         self.entries: Entries = of_buckets(Applied.of(applied).entries, buckets)
 
     async def keep(
@@ -98,12 +101,6 @@ class Keeper:
         wanted = {setting.name: setting for setting in claim.settings}
         gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]
         run = _Bucket(claim, backend.bucket_settings, deadline, actions)
-        if (
-            self._may_be_open
-            and SettingName.PUBLIC not in wanted
-            and Action.CREATE_BUCKET not in actions
-        ):
-            await self._close(run, backend)
         notes = []
         for name in gone:
             if self.entries[bucket, name] != STAYS and await self._take_back(run, name):
@@ -118,6 +115,8 @@ class Keeper:
             mark = self.entries.get((bucket, name), "")
             if not self._marks.fits(mark, bucket, setting):
                 await self._put(run, setting, mark)
+        if SettingName.PUBLIC not in wanted:
+            await self._keep_closed(run, backend)
         if not notes:
             return []
         return [f"Left on the bucket, since it is not what this Secret wrote: {', '.join(notes)}."]
@@ -148,19 +147,24 @@ class Keeper:
             return False
         return await run.remove(name)
 
-    @staticmethod
-    async def _close(run: _Bucket, backend: Backend) -> None:
+    async def _keep_closed(self, run: _Bucket, backend: Backend) -> None:
         """Takes back an access for everybody that no annotation tells of.
 
-        The annotations were lost, to what replaces a Secret's metadata or with an answer: by its
-        id the statement is an operator's all the same, and nobody asks for it any more.
+        The annotations were lost, to what replaces a Secret's metadata; or the answer was that
+        would have noted it, and the key was gone before the next one. By its id the statement is an
+        operator's all the same, and nobody asks for it any more.
         """
-        if SettingName.PUBLIC not in backend.capabilities.settings.names:
+        bucket, name = run.claim.bucket, SettingName.PUBLIC
+        if self._closed is None or (bucket in self._closed and not self._lost):
             return
-        # Who can't read its policy, or has none, is as Ready as before.
-        with suppress(Rejected, Unsupported):
-            if await run.read(SettingName.PUBLIC) is not None:
-                await run.remove(SettingName.PUBLIC)
+        if name not in backend.capabilities.settings.names or (bucket, name) in self.entries:
+            return
+        if Action.CREATE_BUCKET not in run.actions:
+            # Who can't read its policy, or has none, is as Ready as before.
+            with suppress(Rejected, Unsupported):
+                if await run.read(name) is not None:
+                    await run.remove(name)
+        self._closed.add(bucket)
 
     def _drop(self, bucket: str, name: SettingName) -> None:
         self.entries = {key: mark for key, mark in self.entries.items() if key != (bucket, name)}
@@ -178,7 +182,7 @@ class _Bucket:
         self.claim = claim
         self._store = store
         self._deadline = deadline
-        self._actions = actions
+        self.actions = actions
 
     async def read(self, name: SettingName) -> Document | None:
         """What stands there, as a claim says it."""
@@ -215,7 +219,7 @@ class _Bucket:
                 f"The store takes {name.value} and keeps something else of it in silence, so "
                 "what was there before was put back: simplify it, or remove it from the Secret."
             )
-        self._actions.append(_SET[name])
+        self.actions.append(_SET[name])
         return True
 
     async def prove(
@@ -243,14 +247,14 @@ class _Bucket:
             )
         was_open = before is not None and opens(before)
         if opens(setting) and not (was_open and (known or written)):
-            self._actions.append(Action.MAKE_PUBLIC)
+            self.actions.append(Action.MAKE_PUBLIC)
 
     async def remove(self, name: SettingName) -> bool:
         """Takes one away; False for what nothing takes from a bucket."""
         if name is SettingName.LOCK:
             return False
         await self._store.remove(name, self.claim, self._deadline)
-        self._actions.append(_REMOVED[name])
+        self.actions.append(_REMOVED[name])
         return True
 
     async def _stands(self, setting: Setting) -> bool:

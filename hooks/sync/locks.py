@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 
 from backends.wire.deadline import Deadline
 from backends.wire.turns import acquire
@@ -16,8 +15,7 @@ class KeyedLocks:
     def __init__(self) -> None:
         self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
 
-    @asynccontextmanager
-    async def hold(self, deadline: Deadline, **names: str | Collection[str]) -> AsyncIterator[None]:
+    def hold(self, deadline: Deadline, **names: str | Collection[str]) -> _Held:
         """Holds the lock of each name, taken in one order so that none can wait in a ring.
 
         A user's comes before a bucket's: who holds a user's may take one bucket's after the other.
@@ -29,16 +27,7 @@ class KeyedLocks:
         Raises:
             TimedOut: another sync kept one of them too long.
         """
-        taken = []
-        try:
-            for key in _keys(names):
-                await self._take(key, deadline)
-                taken.append(key)
-            yield
-        finally:
-            for key in taken:
-                self._locks[key][0].release()
-                self._leave(key)
+        return _Held(self, deadline, _keys(names))
 
     def is_held(self, kind: str, name: str) -> bool:
         """Whether somebody holds the lock of a name.
@@ -49,7 +38,8 @@ class KeyedLocks:
         """
         return (kind, name) in self._locks
 
-    async def _take(self, key: tuple[str, str], deadline: Deadline) -> None:
+    async def take(self, key: tuple[str, str], deadline: Deadline) -> None:
+        """Takes one lock; see :meth:`hold`."""
         held = self._locks.get(key)
         if held is None:
             # There is nobody to wait for, which takes no timer.
@@ -67,12 +57,53 @@ class KeyedLocks:
             self._leave(key)
             raise
 
+    def leave(self, key: tuple[str, str]) -> None:
+        """Gives one lock back."""
+        self._locks[key][0].release()
+        self._leave(key)
+
     def _leave(self, key: tuple[str, str]) -> None:
         lock, users = self._locks[key]
         if users == 1:
             del self._locks[key]
         else:
             self._locks[key] = (lock, users - 1)
+
+
+class _Held:
+    """The locks of one sync, for as long as the context lasts.
+
+    Not a generator's context: that costs more than the locks.
+
+    Args:
+        locks: all of them.
+        deadline: how long to wait at most.
+        keys: those wanted, in the order in which they are taken.
+    """
+
+    __slots__ = ("_deadline", "_keys", "_locks", "_taken")
+
+    def __init__(self, locks: KeyedLocks, deadline: Deadline, keys: list[tuple[str, str]]) -> None:
+        self._locks = locks
+        self._deadline = deadline
+        self._keys = keys
+        self._taken: list[tuple[str, str]] = []
+
+    async def __aenter__(self) -> None:
+        try:
+            for key in self._keys:
+                await self._locks.take(key, self._deadline)
+                self._taken.append(key)
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        for key in self._taken:
+            self._locks.leave(key)
 
 
 def _keys(names: Mapping[str, str | Collection[str]]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from backends.base import Claim
+from backends.base import Backend, Claim
 from backends.capabilities import CAPABILITIES
 from backends.wire.deadline import Deadline
 from hooks.attachments.attachments import Attachments
@@ -33,6 +33,7 @@ class Renewal:
 
     Args:
         generator: tells which a Secret has.
+        backend: the store.
         keys: names of the annotations.
         grants: verifies.
         attachments: tells whether applications have them.
@@ -44,6 +45,7 @@ class Renewal:
     def __init__(
         self,
         generator: Generator,
+        backend: Backend,
         keys: Keys,
         grants: Grants,
         attachments: Attachments,
@@ -52,6 +54,7 @@ class Renewal:
         reconcile: Reconcile,
     ) -> None:
         self._generator = generator
+        self._backend = backend
         self._keys = keys
         self._grants = grants
         self._attachments = attachments
@@ -65,6 +68,9 @@ class Renewal:
         Raises:
             InvalidSecret: it asks for what can't be.
         """
+        if not self._generator.concerns(request):
+            # Of nearly every Secret, and asked three times in a sync.
+            return None
         return self._generator.plan(request, self._held(request), int(time.time()))
 
     async def reconcile(
@@ -146,19 +152,17 @@ class Renewal:
         takeover = self._takeover(request, claim, Policy(), deadline, None)
         return await rotation.without_former(outcome, held, takeover)
 
-    async def told(
-        self, request: SyncRequest, claim: Claim, outcome: Outcome, deadline: Deadline
-    ) -> Outcome:
+    async def told(self, request: SyncRequest, outcome: Outcome, deadline: Deadline) -> Outcome:
         """The outcome that tells of users left behind whose grant no key verifies any more.
 
         Args:
             request: the Secret.
-            claim: what it asks for.
             outcome: of its sync.
             deadline: of the sync.
         """
-        backend = self._takeover(request, claim, Policy(), deadline, None).backend
-        return await leftover.told(self._keys, self._grants, request, outcome, backend, deadline)
+        return await leftover.told(
+            self._keys, self._grants, request, outcome, self._backend, deadline
+        )
 
     def shown(self, request: SyncRequest, outcome: Outcome) -> dict[str, str | None]:
         """The annotations that tell people of it, to be set or taken away.

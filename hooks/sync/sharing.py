@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from backends.base import Backend, Probe
-from backends.errors import StoreError, Unsupported
+from backends.errors import Disabled, StoreError, Unsupported
 from backends.sharing import Access, Sharing
 from hooks.claim.sharing import Slot, consents
 from hooks.contract.access import Shares, Swept
@@ -25,7 +25,12 @@ from hooks.tenancy.guest import Guest
 from hooks.tenancy.takeover import Takeover
 
 _AGAIN = 60.0
+_AGAIN_KEPT = 300.0
 UNLOOKED = "Whom it is shared with could not be looked at, so nothing of that is taken back yet."
+KEPT = (
+    "A user that it was shared with was disabled on the store, which takes nothing from it: its "
+    "access is taken back once an administrator has enabled or deleted it."
+)
 ALONE = "It is shared with nobody, since the operator doesn't look at other Secrets."
 
 
@@ -93,7 +98,8 @@ class SharedBuckets:
 
         Of a bucket that the Secret holds that is what others have and it doesn't name; of what it
         had itself, before it wanted a bucket of its own, all. Where nothing has changed nobody is
-        asked.
+        asked; a bucket that was there before the Secret had it is looked at once, since the Secret
+        may have been made again and share it no more.
         """
         sharing = self._backend.sharing
         held = takeover.held.grant
@@ -130,9 +136,11 @@ class SharedBuckets:
             return outcome
         shared = consents(request.annotations, self._keys)
         last = before.get(bucket)
-        if not shared and last is None:
+        if not (shared or last is not None or _is_first(takeover, outcome)):
             return outcome
         if self._consents is None:
+            if not shared and last is None:
+                return outcome
             return replace(outcome, message=f"{outcome.message} {ALONE}")
         digest = _digest(shared)
         now = int(time.time())
@@ -144,15 +152,48 @@ class SharedBuckets:
                 again = min(_AGAIN, outcome.again or _AGAIN)
                 outcome = replace(outcome, message=message, again=again)
             else:
-                there = await sharing.shares(bucket, takeover.deadline)
-                places = [(bucket, user) for user in _too_much(there, allowed)]
-                actions = await _take(places, sharing, takeover)
-                outcome = replace(outcome, actions=(*outcome.actions, *actions))
-                last = Swept(digest, now) if shared else None
+                try:
+                    outcome, done = await _sweep(allowed, sharing, takeover, outcome)
+                except StoreError as error:
+                    failed = Outcome.of(error, outcome.actions)
+                    outcome, done = replace(failed, accepted=outcome.accepted), False
+                # What is left is looked at again, also where nobody is named any more.
+                last = Swept(digest, now if done else 0) if shared or not done else None
         swept = {name: each for name, each in before.items() if name != bucket}
         if last is not None:
             swept[bucket] = last
         return replace(outcome, grant=replace(grant, shares=Shares(swept=swept)))
+
+
+def _is_first(takeover: Takeover, outcome: Outcome) -> bool:
+    """Whether the Secret has come to have a bucket that was there."""
+    had = takeover.held.bucket(takeover.claim.bucket)
+    return had is None and Action.CREATE_BUCKET not in outcome.actions
+
+
+async def _sweep(
+    allowed: Mapping[str, Access], sharing: Sharing, takeover: Takeover, outcome: Outcome
+) -> tuple[Outcome, bool]:
+    """The outcome with all taken back that isn't allowed, and whether all of it could be.
+
+    Raises:
+        StoreError: the store fails.
+    """
+    bucket = takeover.claim.bucket
+    there = await sharing.shares(bucket, takeover.deadline)
+    done = True
+    for user in _too_much(there, allowed):
+        try:
+            actions = await _take([(bucket, user)], sharing, takeover)
+        except Disabled:
+            # It can't use what it has, and whose bucket it is has nothing to do with that.
+            done = False
+        else:
+            outcome = replace(outcome, actions=(*outcome.actions, *actions))
+    if done:
+        return outcome, True
+    again = min(_AGAIN_KEPT, outcome.again or _AGAIN_KEPT)
+    return replace(outcome, message=f"{outcome.message} {KEPT}", again=again), False
 
 
 async def _take(

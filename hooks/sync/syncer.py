@@ -28,10 +28,11 @@ from hooks.contract.applied import Applied
 from hooks.contract.decorator import SyncRequest, SyncResponse
 from hooks.contract.derived import Pair
 from hooks.contract.outcome import Outcome, Reason, Refusal, Status
-from hooks.contract.status import Keys, Scribe, is_anothers
+from hooks.contract.status import Keys, Scribe, is_anothers, is_applied
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.bucketsettings import Keeper
+from hooks.sync.closed import ClosedBuckets
 from hooks.sync.locks import KeyedLocks
 from hooks.sync.placement import Placement, of_one_store
 from hooks.sync.recent import Recent
@@ -108,6 +109,7 @@ class Syncer:
         self._shared = shared
         self._renewal = Renewal(
             generator_of(settings),
+            backend,
             self._keys,
             self._grants,
             attachments,
@@ -119,6 +121,7 @@ class Syncer:
             settings.backend_name, settings.connection, settings.listed_as
         )
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
+        self._closed = ClosedBuckets()
 
     async def sync(self, request: SyncRequest) -> Result:
         """Makes the store what the Secret says, in somewhat less than SYNC_TIMEOUT_SECONDS."""
@@ -207,7 +210,7 @@ class Syncer:
                         request, claim, plan, rules.policy, deadline
                     )
                     made = self._attachments.check(request, claim, rules.policy)
-            outcome = await self._renewal.told(request, claim, outcome, deadline)
+            outcome = await self._renewal.told(request, outcome, deadline)
             if outcome.status is Status.READY:
                 if reading.notes:
                     message = " ".join([outcome.message, *reading.notes])
@@ -314,7 +317,7 @@ class Syncer:
         outcome = await self._shared.reconcile(
             request,
             takeover,
-            applied=self._grants.is_applied(digest, claim)
+            applied=is_applied(self._grants, request, digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None
@@ -326,7 +329,7 @@ class Syncer:
                 applied,
                 {claim.bucket},
                 settled=takeover.is_settled,
-                public=self._rules.public_access,
+                closed=self._closed.of(request) if self._rules.public_access else None,
             ),
         )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from backends.errors import Rejected, Unavailable
-from hooks.attachments.attachments import NO_ATTACHMENTS
+from hooks.attachments.attachments import MAKER, NO_ATTACHMENTS
 from hooks.cluster.kube import Kube
 from hooks.sync.syncer import Result
-from tests.live import Hooks, Live, kube_of, plain, request_for
+from tests.live import CONTROLLER, Hooks, Live, kube_of, plain, request_for
 from tests.model import ModelStore
 from tests.servers.accounts import account, secret
 from tests.servers.api import Object
@@ -44,7 +44,9 @@ class Ground:
         """A sync by a controller that has attachments."""
         return (hooks or self.hooks).sync(self.live, attached)
 
-    def stored(self, attachment: Mapping[str, Any], *, ours: bool = True) -> Object:
+    def stored(
+        self, attachment: Mapping[str, Any], *, ours: bool = True, maker: str | None = CONTROLLER
+    ) -> Object:
         """The attachment as the API has it once Metacontroller has made it."""
         owner = {
             "apiVersion": "v1",
@@ -55,6 +57,8 @@ class Ground:
             "blockOwnerDeletion": True,
         }
         metadata = {**attachment["metadata"], "ownerReferences": [owner]}
+        if maker is not None:
+            metadata["annotations"] = {**metadata.get("annotations", {}), MAKER: maker}
         return self.cluster.api.create({**attachment, "metadata": metadata})
 
 
@@ -177,6 +181,19 @@ def test_its_own_that_metacontroller_does_not_show_yet_is_no_conflict(ground: Gr
     ground.stored(made)
     assert attachments(ground.sync()) == [made]
     assert ground.live.state == PENDING
+
+
+@pytest.mark.parametrize("maker", ["the-former-name", None])
+def test_its_own_that_this_controller_never_changes_is_told(
+    ground: Ground, maker: str | None
+) -> None:
+    # Metacontroller tells by an annotation whose an attachment is, and passes over the others.
+    (made,) = attachments(ground.sync())
+    before = ground.stored(made, maker=maker)
+    assert attachments(ground.sync()) == []
+    assert ground.live.state == TAKEN
+    assert CONTROLLER in ground.live.annotations["message"]
+    assert ground.cluster.api.get("Secret", NAME, ground.live.namespace) == before
 
 
 def test_an_observed_one_costs_no_request_to_kubernetes(ground: Ground) -> None:

@@ -62,6 +62,7 @@ class Usage:
     """CPU time and resident memory of one process, where the system tells (Linux)."""
 
     def __init__(self, pid: int) -> None:
+        self.pid = pid
         self._proc = Path("/proc") / str(pid)
         self._start = self.cpu_seconds() or 0.0
 

@@ -129,26 +129,38 @@ async def test_batches_that_come_apart_gather_those_who_ask_meanwhile() -> None:
     loop = asyncio.get_running_loop()
     batches = Batches(oracle.answer, apart=1.0)
     started = loop.time()
-    assert await batches.ask(1) == 100
-    # The first is kept waiting by nothing.
-    assert oracle.asked == [[1]]
-    tasks = await asked(batches, [2])
-    tasks += await asked(batches, [4, 5])
-    assert oracle.asked == [[1]]
-    assert await asyncio.gather(*tasks) == [50, 25, 20]
+    assert await asyncio.gather(batches.ask(1), batches.ask(2)) == [100, 50]
+    # The first are kept waiting by nothing.
+    assert oracle.asked == [[1, 2]]
+    tasks = await asked(batches, [4])
+    tasks += await asked(batches, [5, 10])
+    assert oracle.asked == [[1, 2]]
+    assert await asyncio.gather(*tasks) == [25, 20, 10]
     assert loop.time() - started >= 0.95
-    assert oracle.asked == [[1], [2, 4, 5]]
+    assert oracle.asked == [[1, 2], [4, 5, 10]]
+
+
+async def test_who_asks_alone_keeps_nobody_waiting() -> None:
+    """New Secrets that come one by one: each would wait for a crowd that isn't there."""
+    oracle = Oracle()
+    oracle.open.set()
+    batches = Batches(oracle.answer, apart=60.0)
+    async with asyncio.timeout(5):
+        for question in (1, 2, 4):
+            assert await batches.ask(question) == 100 // question
+    assert oracle.asked == [[1], [2], [4]]
 
 
 async def test_who_gives_up_before_a_batch_begins_leaves_no_trace() -> None:
     oracle = Oracle()
     oracle.open.set()
     batches = Batches(oracle.answer, apart=0.2)
-    assert await batches.ask(1) == 100
-    [impatient] = await asked(batches, [2])
-    impatient.cancel()
+    assert await asyncio.gather(batches.ask(1), batches.ask(2)) == [100, 50]
+    impatient = await asked(batches, [4, 5])
+    for task in impatient:
+        task.cancel()
     await asyncio.sleep(0.3)
-    assert oracle.asked == [[1]]
+    assert oracle.asked == [[1, 2]]
     # Nothing was asked for meanwhile that it would have to keep away from.
     async with asyncio.timeout(0.15):
         assert await batches.ask(4) == 25

@@ -47,6 +47,30 @@ def test_the_demo_tells_the_whole_story(backend: str, capfd: pytest.CaptureFixtu
 
 
 @pytest.mark.server
+def test_the_demo_of_several_stores_tells_of_an_outage_and_a_move(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for store in ("versitygw", "minio", "garage"):
+        monkeypatch.setenv(f"{store.upper()}_BIN", str(require(store)))
+    code = main(["demo", "--several"])
+    shown = capfd.readouterr().out
+    assert code == 0, shown
+    words = " ".join(shown.split())
+    for told in (
+        "app-default versitygw Ready/Provisioned",
+        "app-minio minio Retrying/BackendUnavailable",
+        "app-new garage Ready/Provisioned",
+        's3_operator_backend_up{store="minio"} 0',
+        "stayed on the store minio",
+        "the new bucket on Garage is empty (NoSuchKey)",
+        "app-tape tape Skipped/EndpointMismatch",
+        "everything is cleaned up",
+    ):
+        assert told in words
+    assert max(len(line) for line in shown.splitlines()) <= 80
+
+
+@pytest.mark.server
 def test_the_demo_is_saved_as_a_picture_that_loads_nothing(tmp_path: Path) -> None:
     picture = tmp_path / "docs" / "demo.svg"
     command = ["demo", "--binary", str(require("versitygw")), "--svg", str(picture)]
@@ -68,3 +92,9 @@ def test_a_missing_store_is_said_with_the_remedy(
     monkeypatch.setenv("PATH", "")
     assert main(["demo"]) == 1
     assert "VERSITYGW_BIN" in capfd.readouterr().out
+    for name in ("MINIO_BIN", "GARAGE_BIN"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["demo", "--several"]) == 1
+    shown = capfd.readouterr().out
+    assert "VERSITYGW_BIN, MINIO_BIN, GARAGE_BIN" in " ".join(shown.split())
+    assert "make demo SEVERAL=1" in " ".join(shown.split())

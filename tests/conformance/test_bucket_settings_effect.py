@@ -14,7 +14,7 @@ from backends.capabilities import CAPABILITIES
 from backends.errors import StoreError, TransientError
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
-from tests.conformance.bucketsettings import PUBLIC, SECRET, seen, settled
+from tests.conformance.bucketsettings import PUBLIC, SECRET, seen, settled, statements
 from tests.conformance.subject import RealSubject
 from tests.conformance.traits import NOT_SUPPORTED, READY
 from tests.support import wait
@@ -98,26 +98,55 @@ def test_a_sync_that_the_store_cuts_short_goes_on_where_it_was(
         assert (field in fields) == bool(setting in names and seen(real, name, setting))
 
 
-@pytest.mark.parametrize(
-    "real", [pytest.param("versitygw", marks=pytest.mark.server, id="versitygw")], indirect=True
-)
+def long_policy(number: int) -> str:
+    """One with so many statements of some 350 bytes."""
+    statements = [
+        {
+            "Sid": f"S{each}",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::${{bucket}}/{'x' * 200}{each}/*",
+        }
+        for each in range(number)
+    ]
+    return json.dumps({"Statement": statements})
+
+
+VERSITYGW = [pytest.param("versitygw", marks=pytest.mark.server, id="versitygw")]
+
+
+@pytest.mark.parametrize("real", VERSITYGW, indirect=True)
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_fault_that_passes_is_not_taken_for_want_of_room(
+    real: RealSubject, name: str, times: int
+) -> None:
+    operator = real.operator(PUBLIC)
+    secret = settled(operator, name)
+    # It fits, and is long enough that it might not.
+    secret.set(bucket_policy=long_policy(4))
+    real.proxy.writes_only = True
+    real.proxy.faults.extend(["500"] * times)
+    operator.sync(secret)
+    assert len(real.proxy.injected) == times
+    real.proxy.calm()
+    if times > 2:
+        # It lasts: told, and tried again at the next sync, without any edit.
+        assert secret.state == NOT_SUPPORTED
+        assert "tried again" in secret.annotations["message"]
+        operator.sync(secret)
+    assert secret.state == READY, secret.annotations["message"]
+    assert len(statements(real, name)) >= 4
+
+
+@pytest.mark.parametrize("real", VERSITYGW, indirect=True)
 def test_what_does_not_fit_beside_the_rest_is_told_and_the_rest_stays(
     real: RealSubject, name: str
 ) -> None:
     operator = real.operator(PUBLIC)
     secret = settled(operator, name, tags="a=b", public_access="read")
     before = seen(real, name, SettingName.POLICY)
-    statements = [
-        {
-            "Sid": f"S{number}",
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "s3:GetObject",
-            "Resource": f"arn:aws:s3:::${{bucket}}/{'x' * 200}{number}/*",
-        }
-        for number in range(30)
-    ]
-    secret.set(bucket_policy=json.dumps({"Statement": statements}))
+    secret.set(bucket_policy=long_policy(30))
     operator.sync(secret)
     if secret.state == READY:
         # A file system with more room, such as XFS.

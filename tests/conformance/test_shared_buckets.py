@@ -12,6 +12,7 @@ from hooks.contract.outcome import Action
 from tests.conformance.subject import RealSubject, Subject
 from tests.conformance.traits import READY, parameter
 from tests.properties.cluster import Slot
+from tests.servers.minio import MinioStore
 from tests.tenancy.ground import HOLDER, STRANGER
 from tests.tenancy.sharing import NOT_SHARED, THIRD, SharedGround
 
@@ -153,6 +154,60 @@ def test_without_the_holders_secret_it_ends_within_the_hour(ground: Ground) -> N
     assert ground.sync(STRANGER).state == NOT_SHARED
     assert ground.read("guest") == "AccessDenied"
     assert ground.write("own") == ""
+
+
+def test_a_holder_that_was_made_again_and_shares_no_more_takes_all_access_back(
+    ground: Ground,
+) -> None:
+    ground.both("read-write")
+    # Both Secrets are gone, so nobody looks after what the second user has.
+    for slot in (HOLDER, STRANGER):
+        del ground.kube.documents[slot]
+    assert ground.write("guest") == ""
+    ground.make(HOLDER, "own", SECRET)
+    result = ground.call(HOLDER)
+    assert result.outcome is not None
+    assert Action.UNSHARE in result.outcome.actions
+    assert ground.sync(HOLDER).state == READY
+    assert ground.write("guest") == "AccessDenied"
+    assert ground.read("guest") == "AccessDenied"
+    assert ground.write("own") == ""
+    before = ground.operator.requests()
+    ground.call(HOLDER)
+    assert ground.operator.requests() == before + 1
+
+
+@pytest.mark.parametrize("subject", [parameter("minio")], indirect=True)
+@pytest.mark.parametrize("decided", ["enabled", "deleted"])
+def test_a_guest_that_was_disabled_keeps_no_holder_from_being_ready(
+    ground: Ground, decided: str
+) -> None:
+    ground.both("read-write")
+    assert isinstance(ground.subject, RealSubject)
+    store = ground.subject.store
+    assert isinstance(store, MinioStore)
+    guest = f"{ground.prefix}guest"
+    store.admin().user_disable(guest)
+    seen = ground.share(None)
+    assert seen.state == READY
+    message = seen.annotations["message"]
+    assert "disabled" in message
+    assert "an administrator has enabled or deleted it" in message
+    answers = [ground.call(HOLDER).response for _ in range(2)]
+    assert answers[0].encode() == answers[1].encode()
+    assert answers[0].resync_after == 300
+    if decided == "enabled":
+        store.admin().user_enable(guest)
+        assert ground.write("guest") == ""
+    else:
+        store.admin().user_remove(guest)
+    seen = ground.sync(HOLDER)
+    assert seen.state == READY
+    assert "disabled" not in seen.annotations["message"]
+    assert ground.write("guest") in {"AccessDenied", "InvalidAccessKeyId"}
+    before = ground.operator.requests()
+    ground.call(HOLDER)
+    assert ground.operator.requests() == before + 1
 
 
 @pytest.mark.parametrize("subject", BY_POLICY, indirect=True)

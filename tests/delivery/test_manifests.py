@@ -233,6 +233,29 @@ def test_deletion_is_opted_into_with_a_component() -> None:
     assert Settings.load(ENVIRON | {"DELETION": "on"}).deletion
 
 
+def test_sharding_is_opted_into_with_a_component() -> None:
+    (component,) = load(MANIFESTS / "sharding" / "kustomization.yaml")
+    assert component["kind"] == "Component"
+    assert "components" not in kustomization()
+    whole = one("decoratorcontroller.yaml", "DecoratorController")
+    second = one("sharding/second.yaml", "DecoratorController")
+    first = one("sharding/first.yaml", "DecoratorController")
+    assert component["resources"] == ["second.yaml"]
+    assert component["patches"] == [{"path": "first.yaml"}]
+    label = "s3-resource-operator.io/shard"
+    assert first["metadata"] == {"name": whole["metadata"]["name"], "labels": {label: "first"}}
+    assert second["metadata"]["labels"] == {label: "second"}
+    # Whoever is in neither is in the first, and nobody is in both.
+    selectors = [part["spec"]["resources"][0].pop("labelSelector") for part in (first, second)]
+    assert selectors == [
+        {"matchExpressions": [{"key": label, "operator": "NotIn", "values": ["second"]}]},
+        {"matchLabels": {label: "second"}},
+    ]
+    # Nothing else is different.
+    assert first["spec"] == {"resources": whole["spec"]["resources"]}
+    assert second["spec"] == whole["spec"]
+
+
 def test_it_sends_the_token_that_the_operator_expects() -> None:
     authorization = webhook()["authorization"]
     reference = authorization["secretRef"]

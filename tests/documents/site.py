@@ -1,6 +1,6 @@
 """The documents as a site: what MkDocs can't know by itself.
 
-MkDocs calls the two functions below, see `mkdocs.yml`. Pages that stand outside the folder of the
+MkDocs calls the first functions below, see `mkdocs.yml`. Pages that stand outside the folder of the
 documents become pages of the site, and links read as on GitHub: to a page, or to a file of the
 repository that is none.
 """
@@ -26,15 +26,29 @@ ELSEWHERE: Mapping[str, str] = {
 }
 """Pages of the site that are files outside `docs`, by their places in the repository."""
 
+ICON = "helm/icon.svg"
 _BRANCH = "main"
+# What the theme's markup lacks for those who hear a page.
+_MARKUP = (
+    ('role="dialog"', 'role="dialog" aria-label="Search"'),
+    ("<th></th>", "<td></td>"),
+)
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]*)(#[^)\s]*)?(?=\))")
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Mends the address of a version, which mike leaves like a file's: without a slash."""
+    config.site_url = f"{str(config.site_url).rstrip('/')}/"
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that stand elsewhere."""
     for place, page in ELSEWHERE.items():
         files.append(File.generated(config, page, content=(ROOT / place).read_text()))
+    icon = (ROOT / ICON).read_text()
+    files.append(File.generated(config, "assets/icon.svg", content=icon))
     return files
 
 
@@ -43,6 +57,26 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     place = {found: here for here, found in ELSEWHERE.items()}.get(uri, f"docs/{uri}")
     return relinked(markdown, place, uri, str(config.repo_url))
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """A page's markup as screen readers need it."""
+    return _completed(output)
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """The same of the page for what is not found."""
+    if template_name != "404.html":
+        return output_content
+    # With no page open, nothing in its navigation can be reached by the keyboard.
+    sidebar = 'class="md-sidebar__scrollwrap"'
+    return _completed(output_content.replace(sidebar, f'{sidebar} tabindex="0"'))
+
+
+def _completed(html: str) -> str:
+    for found, replacement in _MARKUP:
+        html = html.replace(found, replacement)
+    return html
 
 
 def relinked(markdown: str, place: str, uri: str, repository: str) -> str:

@@ -10,13 +10,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from hooks.attachments.attachments import MAKER
 from hooks.commands.processes import wait_until
 from tests.e2e.stack import PREFIX, Stack, Tenant
 from tests.servers.api import Object
 from tests.servers.cluster import METACONTROLLER_USER
+from tests.servers.decorator import decorator, install
 
 pytestmark = pytest.mark.e2e
 
@@ -227,6 +230,48 @@ def test_another_tenants_connection_secret_is_never_written_over(
     stack.wait_for(second, "Conflict", "ConnectionSecretTaken")
     stack.settle(quiet=0.3)
     assert connection(stack, first) == before
+
+
+@contextmanager
+def controller_renamed(stack: Stack, name: str) -> Iterator[None]:
+    """The shipped controller under another name, as another release's name makes it."""
+    manifest = decorator(stack.hook.url)
+    controllers = partial(
+        stack.cluster.api.delete, "DecoratorController", api_version=manifest["apiVersion"]
+    )
+    controllers(manifest["metadata"]["name"])
+    manifest["metadata"]["name"] = name
+    install(stack.cluster, manifest, stack.hook.token)
+    try:
+        yield
+    finally:
+        controllers(name)
+        stack.sync_all()
+
+
+def test_a_controller_of_another_name_says_that_it_never_changes_what_the_former_made(
+    stack: Stack, namespace: str
+) -> None:
+    tenant = connected(stack, namespace)
+    stack.settle()
+    former = values(stack, tenant)
+    with controller_renamed(stack, "renamed"):
+        stack.touch(tenant)
+        stack.wait_for(tenant, "Conflict", "ConnectionSecretTaken")
+        assert "renamed" in stack.annotations(tenant)["message"]
+        # Applications go on with what they have.
+        assert values(stack, tenant) == former
+        maker = {"metadata": {"annotations": {MAKER: "renamed"}}}
+        stack.cluster.api.merge("Secret", NAME, namespace, maker)
+        stack.touch(tenant)
+        stack.wait_for(tenant, "Ready")
+        rotated = replace(tenant, secret=random.token_urlsafe(24))
+        stack.put(rotated, annotations=ASKS)
+        wait_until(
+            lambda: values(stack, rotated).get("AWS_SECRET_ACCESS_KEY") == rotated.secret,
+            timeout=15,
+            what="the new secret",
+        )
 
 
 # With Metacontroller's other way to write

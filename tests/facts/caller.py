@@ -100,7 +100,7 @@ class Caller:
         resource = {
             "apiVersion": "v1",
             "resource": "secrets",
-            "annotationSelector": {"matchAnnotations": {_key(name): "true"}},
+            "annotationSelector": {"matchAnnotations": {controlled_by(name): "true"}},
         }
         resource |= spec.pop("resource", {})
         hooks = dict.fromkeys(spec.pop("hooks", ["sync"]), webhook)
@@ -123,7 +123,7 @@ class Caller:
 
     def secret(self, namespace: str, controller: str, **metadata: Any) -> str:
         """A Secret that a controller has; its name."""
-        annotations = {_key(controller): "true", **metadata.pop("annotations", {})}
+        annotations = {controlled_by(controller): "true", **metadata.pop("annotations", {})}
         self.api.create(secret(namespace, "observed", annotations=annotations, **metadata))
         return "observed"
 
@@ -160,7 +160,8 @@ def secret(namespace: str, name: str, **rest: Any) -> Object:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
 
 
-def _key(controller: str) -> str:
+def controlled_by(controller: str) -> str:
+    """The annotation of the Secrets that a controller has."""
     return f"facts.example.org/{controller}"
 
 

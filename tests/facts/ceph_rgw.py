@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import urllib3
@@ -262,6 +263,38 @@ def _(store: CephRGWStore) -> str:
         client.put_object(Bucket=bucket, Key="one", Body=b"x")
         client.delete_object(Bucket=bucket, Key="one")
         return code_of(lambda: client.delete_bucket(Bucket=bucket)) or "deleted"
+
+
+@FACTS.known(
+    "two-links-at-once",
+    "one owner, in the list of another, too; unlinked there InvalidArgument, and done",
+    heavy=True,
+)
+def _(store: CephRGWStore) -> str:
+    users = [tenant(store)[0] for _ in range(4)]
+    for _ in range(50):
+        bucket = fresh()
+        store.create_bucket(bucket)
+
+        def link(user: str, bucket: str = bucket) -> str:
+            return refusal(store, "PUT", "bucket", bucket=bucket, uid=user)
+
+        with ThreadPoolExecutor(len(users)) as pool:
+            list(pool.map(link, users))
+        owner = store.bucket(bucket)["owner"]
+        others = [user for user in users if user != owner and is_listed(store, bucket, user)]
+        if others:
+            unlinked = refusal(store, "POST", "bucket", bucket=bucket, uid=others[0])
+            done = "not done" if is_listed(store, bucket, others[0]) else "done"
+            same = store.bucket(bucket)["owner"] == owner and is_listed(store, bucket, owner)
+            done = done if same else "taken from its owner"
+            return f"one owner, in the list of another, too; unlinked there {unlinked}, and {done}"
+    return "one owner, in its list alone"
+
+
+def is_listed(store: CephRGWStore, bucket: str, user: str) -> bool:
+    """Whether the gateway names the bucket among a user's."""
+    return bucket in store.call("GET", "bucket", {"uid": user})
 
 
 @contextmanager

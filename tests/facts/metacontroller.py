@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from hooks.commands.processes import wait_until
-from tests.facts.caller import WAIT, Caller, Reply, secret
+from tests.facts.caller import WAIT, Caller, Reply, controlled_by, secret
 from tests.facts.fact import Facts
 from tests.servers.api import ApiError, Object
 
@@ -149,6 +149,71 @@ def _(caller: Caller) -> str:
     kept = child is not None and child["data"] == {"theirs": "eA=="}
     told = "an Event" if caller.events(namespace) else "no Event"
     return f"the other one {'stays as it is' if kept else 'is changed'}, and {told}"
+
+
+@FACTS.known("renamed-controller", "not shown, not changed, and no Event")
+def _(caller: Caller) -> str:
+    namespace = caller.namespace()
+    former = caller.controller(lambda request: with_child(namespace), attachments=[SECRETS])
+    observed = caller.secret(namespace, former)
+    wait_until(lambda: caller.read(namespace, "child"), timeout=WAIT, what="the child")
+    caller.remove(former)
+    before = caller.read(namespace, "child")
+
+    def script(request: Object) -> Reply:
+        child = secret(namespace, "child", data={"key": "bmV3"})
+        return Reply({"annotations": {WRITTEN: "y"}, "attachments": [child]})
+
+    name = caller.controller(script, attachments=[SECRETS])
+    marked = {"annotations": {controlled_by(name): "true"}}
+    caller.api.merge("Secret", observed, namespace, {"metadata": marked})
+    wait_until(lambda: caller.annotations(namespace).get(WRITTEN) == "y", timeout=WAIT, what="y")
+    time.sleep(1)
+    shown = caller.calls(name)[-1].request["attachments"]["Secret.v1"]
+    changed = caller.read(namespace, "child") != before
+    return ", ".join(
+        (
+            "shown" if shown else "not shown",
+            "changed" if changed else "not changed",
+            f"and {'an Event' if caller.events(namespace) else 'no Event'}",
+        )
+    )
+
+
+@FACTS.known("attachment-elsewhere", "made in the other namespace, and no Event")
+def _(caller: Caller) -> str:
+    namespace, other = caller.namespace(), caller.namespace()
+    name = caller.controller(lambda request: with_child(other), attachments=[SECRETS])
+    caller.secret(namespace, name)
+    try:
+        wait_until(lambda: caller.read(other, "child"), timeout=5, what="the child")
+    except TimeoutError:
+        return f"not made: {caller.events(namespace)}"
+    return f"made in the other namespace, and {'an' if caller.events(namespace) else 'no'} Event"
+
+
+@FACTS.known("keys-of-others", "what was answered is put back, the other key stays")
+def _(caller: Caller) -> str:
+    namespace = caller.namespace()
+    name = caller.controller(lambda request: with_child(namespace), attachments=[SECRETS])
+    caller.secret(namespace, name)
+    wait_until(lambda: caller.read(namespace, "child"), timeout=WAIT, what="the child")
+    made = child_data(caller, namespace)
+    changed = {**dict.fromkeys(made, "bmV3"), "more": "bW9yZQ=="}
+    caller.api.merge("Secret", "child", namespace, {"data": changed})
+    try:
+        wait_until(
+            lambda: made.items() <= child_data(caller, namespace).items(), timeout=WAIT, what="it"
+        )
+    except TimeoutError:
+        return "what was answered isn't put back"
+    more = "stays" if "more" in child_data(caller, namespace) else "goes"
+    return f"what was answered is put back, the other key {more}"
+
+
+def child_data(caller: Caller, namespace: str) -> dict[str, str]:
+    found = caller.read(namespace, "child")
+    return {} if found is None else dict(found["data"])
 
 
 @FACTS.known("too-large", "nothing is written, and an Event tells")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,16 @@ class Api:
             fields=dict(query or {}) if body is None else None,
             headers={**self._pool.headers, "Content-Type": content_type},
         )
+        if response.status >= 400:
+            raise ApiError(response.status, response.data.decode(errors="replace")[:1000])
+        answer: Object = response.json()
+        return answer
+
+    def metadata(self, path: str) -> Object:
+        """A list without what is in its objects."""
+        kind = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        headers = {**self._pool.headers, "Accept": kind}
+        response = self._pool.request("GET", self.url + path, headers=headers)
         if response.status >= 400:
             raise ApiError(response.status, response.data.decode(errors="replace")[:1000])
         answer: Object = response.json()
@@ -131,6 +142,26 @@ class Api:
             content_type="application/merge-patch+json",
         )
 
+    @contextlib.contextmanager
+    def watch(self, kind: str, namespace: str) -> Iterator[Iterator[Object]]:
+        """Events of what changes from now on; they end when the context does."""
+        url = f"{self.url}{self.path(kind, namespace)}"
+        version = self.request("GET", self.path(kind, namespace))["metadata"]["resourceVersion"]
+        response = self._pool.request(
+            "GET",
+            url,
+            fields={"watch": "true", "resourceVersion": version},
+            preload_content=False,
+            timeout=urllib3.Timeout(connect=2, read=None),
+        )
+        if response.status >= 400:
+            raise ApiError(response.status, response.data.decode(errors="replace")[:1000])
+        try:
+            yield (json.loads(line) for line in _lines(response))
+        finally:
+            # Whoever reads finds the end; to close it under them would be an error of theirs.
+            response.shutdown()
+
     def delete(
         self, kind: str, name: str, namespace: str | None = None, *, api_version: str = "v1"
     ) -> None:
@@ -166,6 +197,16 @@ class Api:
                     found = (resource["name"], bool(resource["namespaced"]))
                     self._plurals[(api_version, resource["kind"])] = found
         return self._plurals[key]
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The lines of a stream, each as soon as it is there."""
+    rest = b""
+    # So ends a stream that is shut down.
+    with contextlib.suppress(urllib3.exceptions.ProtocolError), response:
+        while chunk := response.read1():
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
 
 
 def _root(api_version: str) -> str:

@@ -17,8 +17,29 @@ _CONTROLLERS = "metacontroller.k8s.io/v1alpha1"
 
 
 class Metacontroller:
+    """One instance.
+
+    Args:
+        files: its program and its CRDs.
+        cluster: where it works.
+        directory: for its log.
+        workers: of each controller.
+        qps: requests a second to the Kubernetes API. Its default of five, with a burst of ten,
+            would be all that the tests measure.
+        burst: how many of them at once.
+        selector: labels of the controllers that it has; empty has all.
+    """
+
     def __init__(
-        self, files: MetacontrollerFiles, cluster: Cluster, directory: Path, *, workers: int = 10
+        self,
+        files: MetacontrollerFiles,
+        cluster: Cluster,
+        directory: Path,
+        *,
+        workers: int = 10,
+        qps: int = 500,
+        burst: int = 1000,
+        selector: str = "",
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._files = files
@@ -31,9 +52,9 @@ class Metacontroller:
             f"--health-probe-bind-address={LOOPBACK}:{self._health_port}",
             f"--workers={workers}",
             "--discovery-interval=10s",
-            # Its default of five requests a second would be all that the tests measure.
-            "--client-go-qps=500",
-            "--client-go-burst=1000",
+            f"--client-go-qps={qps}",
+            f"--client-go-burst={burst}",
+            *([f"--target-label-selector={selector}"] if selector else []),
         ]
         self.process = Process(command, log=directory / "metacontroller.log", name="metacontroller")
 
@@ -66,9 +87,18 @@ class Metacontroller:
 
 @contextlib.contextmanager
 def running_metacontroller(
-    files: MetacontrollerFiles, cluster: Cluster, directory: Path, *, workers: int = 10
+    files: MetacontrollerFiles,
+    cluster: Cluster,
+    directory: Path,
+    *,
+    workers: int = 10,
+    qps: int = 500,
+    burst: int = 1000,
+    selector: str = "",
 ) -> Iterator[Metacontroller]:
-    metacontroller = Metacontroller(files, cluster, directory, workers=workers)
+    metacontroller = Metacontroller(
+        files, cluster, directory, workers=workers, qps=qps, burst=burst, selector=selector
+    )
     try:
         metacontroller.start()
         yield metacontroller

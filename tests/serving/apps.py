@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from backends.wire.sensitive import Sensitive
 from hooks.metrics import Metrics
@@ -25,7 +25,7 @@ def hook(
     token: str = "",
     concurrency: int = 2,
     timeout: float = LONG,
-) -> Starlette:
+) -> ASGIApp:
     metrics = metrics or Metrics()
     tokens = [Sensitive(token)] if token else []
     operator = Operator.build(Settings.load(ENVIRON), store, metrics)

@@ -103,7 +103,7 @@ async def port(
             await send({"type": "http.response.body", "body": b"ok"})
 
         guarded = BearerTokens(app, [Sensitive(TOKEN)] if tokens else [])
-        server = _server(guarded, 5, listener, certificates)  # type: ignore[arg-type]
+        server = _server(guarded, 5, listener, certificates)
         serving = asyncio.create_task(server.serve([listening]))
         while not server.started:
             await asyncio.sleep(0.005)

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from backends.base import Claim
 from backends.wire.sensitive import Sensitive
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import Grant, Grants, Holding, Kind
-from hooks.contract.status import Keys
+from hooks.contract.status import Keys, is_applied
 from tests.model import ModelStore
 from tests.support import PREFIX, Operator, Secret
 
@@ -42,6 +43,35 @@ def test_a_grant_is_verified_once_a_sync(
     first, second = (operator.sync(secret).response.encode() for _ in range(2))
     assert first == second
     assert read == [secret.annotations["grants"]] * 2
+
+
+def test_what_was_applied_is_worked_out_once_a_sync(
+    ready: tuple[Operator, Secret], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator, secret = ready
+    asked: list[str] = []
+    look = Grants.is_applied
+
+    def counted(self: Grants, text: str, claim: Claim) -> bool:
+        asked.append(text)
+        return look(self, text, claim)
+
+    monkeypatch.setattr(Grants, "is_applied", counted)
+    operator.sync(secret)
+    assert asked == [secret.annotations["applied"]]
+
+
+def test_what_was_applied_for_one_claim_says_nothing_of_another() -> None:
+    grants = Grants(Sensitive("a-signing-key-of-enough-length"))
+    others = Grants(Sensitive("another-key-of-enough-length"))
+    claim = Claim("bucket", "user", Sensitive(SECRET), role="user")
+    digest = grants.applied(claim)
+    request = SyncRequest("team", "name", "uid", {}, {})
+    for _ in range(2):
+        assert is_applied(grants, request, digest, claim)
+        assert not is_applied(others, request, digest, claim)
+        assert not is_applied(grants, request, "", claim)
+        assert not is_applied(grants, request, digest, replace(claim, role="admin"))
 
 
 def test_what_was_read_of_one_request_is_not_another_ones() -> None:

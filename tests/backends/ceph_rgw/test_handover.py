@@ -362,3 +362,33 @@ def test_two_that_make_one_bucket_at_once_get_it_once(
             thread.join(30)
         assert sorted(made.values()) == [False, True]
         assert made[store.owner(bucket) or ""]
+
+
+def _list_for_both(store: CephRGWStore, bucket: str, former: str, owner: str) -> None:
+    """As two links of a bucket at the same moment leave it, of which one came last."""
+    pool = ("--pool=default.rgw.meta", "--namespace=users.uid")
+    entry = str(store.process.configuration.with_name(f"{bucket}.entry"))
+    store.process.rados(*pool, "getomapval", f"{former}.buckets", bucket, entry)
+    store.change_owner(bucket, owner)
+    store.process.rados(*pool, "setomapval", f"{former}.buckets", bucket, "--input-file", entry)
+    for user in (former, owner):
+        assert bucket in store.call("GET", "bucket", {"uid": user})
+
+
+def test_a_user_goes_and_the_bucket_that_its_list_still_names_stays_another_s(
+    ceph: RealSubject, store: CephRGWStore
+) -> None:
+    for user in ("listed", "lists"):
+        store.create_user(user, SECRET)
+    store.create_bucket("in-two-lists")
+    store.change_owner("in-two-lists", "lists")
+    _list_for_both(store, "in-two-lists", "lists", "listed")
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://example.org"]}
+    with store.s3("listed", SECRET) as client:
+        client.put_bucket_cors(Bucket="in-two-lists", CORSConfiguration={"CORSRules": [rule]})
+    assert wait(ceph.backend().delete_user("lists", Deadline(20)))
+    assert store.user("lists") is None
+    assert store.owner("in-two-lists") == "listed"
+    with store.s3("listed", SECRET) as client:
+        assert client.get_bucket_cors(Bucket="in-two-lists")["CORSRules"] == [rule]
+    assert store.call("GET", "bucket", {"uid": "listed"}) == ["in-two-lists"]

@@ -1,0 +1,319 @@
+"""A platform that grows: what a sync of all its Secrets takes, from whom."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hooks.commands.processes import wait_until
+from tests.bench.figures import Usage, timed
+from tests.bench.floor import FLOORS, THREADS
+from tests.bench.platform.secrets import new
+from tests.bench.stores import Stores
+from tests.e2e.operator import operators_kubeconfig
+from tests.e2e.stack import Programs
+from tests.servers.cluster import Cluster, running_cluster
+from tests.servers.decorator import decorator, install
+from tests.servers.hook import Hook, running_hook
+from tests.servers.metacontroller import Metacontroller, running_metacontroller
+from tests.servers.s3 import S3Store
+
+NAMESPACES = 50
+_LIMIT = 1200.0
+_QUIET = 1.0
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """How Metacontroller is run.
+
+    Args:
+        workers: `--workers`.
+        qps: `--client-go-qps`.
+        burst: `--client-go-burst`.
+    """
+
+    workers: int = 10
+    qps: int = 500
+    burst: int = 1000
+
+    def __str__(self) -> str:
+        return f"{self.workers} workers, {self.qps} qps"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one program took.
+
+    Args:
+        cpu: seconds.
+        memory: the most bytes that were ever resident.
+    """
+
+    cpu: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Args:
+        secrets: on the platform.
+        kind: what was done.
+        arguments: of Metacontroller.
+        count: Secrets that it was done for.
+        seconds: until the last was done.
+        spent: by each program.
+        store_requests: to the store.
+        writes: to the Kubernetes API about Secrets.
+    """
+
+    secrets: int
+    kind: str
+    arguments: Arguments
+    count: int
+    seconds: float
+    spent: Mapping[str, Spent]
+    store_requests: int
+    writes: int
+
+    @property
+    def rate(self) -> float:
+        """Secrets a second."""
+        return self.count / self.seconds
+
+
+class Platform:
+    """One cluster, one store and one hook, to which Secrets are added.
+
+    Args:
+        cluster: where the Secrets are.
+        store: where their buckets are.
+        hook: the operator.
+        start: starts a Metacontroller with these arguments.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: S3Store,
+        hook: Hook,
+        start: Callable[[Arguments], Metacontroller],
+    ) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._hook = hook
+        self._start = start
+        self._revisions = itertools.count(1)
+        self._count = 0
+        self._arguments = Arguments()
+        self._metacontroller = start(self._arguments)
+        for number in range(NAMESPACES):
+            cluster.namespace(_namespace(number))
+        self._sync_all()
+
+    def grow(self, count: int) -> Row:
+        """More Secrets, whose buckets and users are there already, until all of them are Ready."""
+        numbers = range(self._count, self._count + count)
+        with closing(FLOORS[type(self._store)](self._store)) as floor:
+            timed(floor.provision, numbers, callers=THREADS)
+        self._metacontroller.stop()
+        self._create(numbers)
+        self._count += count
+        return self._row("taken over", count, count, self._metacontroller.restart)
+
+    def add(self, count: int) -> Row:
+        """Some new Secrets, as applications bring them, while Metacontroller is at work."""
+        numbers = range(self._count, self._count + count)
+        self._count += count
+        return self._row("new", count, count, lambda: self._create(numbers))
+
+    def resync(self) -> Row:
+        """Every Secret once more, with nothing to do about any."""
+        return self._row("synced again", self._count, self._count, self._sync_all)
+
+    def restart(self, arguments: Arguments) -> Row:
+        """Another Metacontroller, until it has asked about every Secret."""
+        self._metacontroller.stop()
+        self._arguments = arguments
+
+        def begin() -> None:
+            self._metacontroller = self._start(arguments)
+
+        return self._row("at the start", self._count, self._count, begin)
+
+    def _row(self, kind: str, count: int, calls: int, begin: Callable[[], object]) -> Row:
+        before, asked, writes = self._ready(), self._hook.store_requests(), self._writes()
+        # Whoever is started meanwhile has taken nothing yet.
+        usages = {name: Usage(pid) for name, pid in self._programs().items() if pid is not None}
+        started = time.perf_counter()
+        begin()
+        wait_until(
+            lambda: self._ready() >= before + calls,
+            timeout=_LIMIT,
+            what=f"{calls:,} Secrets",
+            interval=0.2,
+        )
+        seconds = time.perf_counter() - started
+        self._settle()
+        pids = self._programs()
+        spent = {
+            name: Spent(
+                (usages[name].cpu_since_start() if _same(usages.get(name), pid) else None)
+                or Usage(pid).cpu_seconds()
+                or 0.0,
+                peak_memory(pid),
+            )
+            for name, pid in pids.items()
+            if pid is not None
+        }
+        return Row(
+            self._count,
+            kind,
+            self._arguments,
+            count,
+            seconds,
+            spent,
+            self._hook.store_requests() - asked,
+            self._writes() - writes,
+        )
+
+    def _programs(self) -> dict[str, int | None]:
+        return {
+            "hook": self._hook.process.pid,
+            "Metacontroller": self._metacontroller.process.pid,
+            "store": self._store.process.pid,
+            "kube-apiserver": self._cluster.apiserver.pid,
+        }
+
+    def _ready(self) -> int:
+        return int(self._hook.total("s3_operator_secrets_processed_total", status="Ready"))
+
+    def _writes(self) -> int:
+        """Changes of Secrets that the Kubernetes API has been asked for."""
+        text = self._cluster.api.text("/metrics")
+        return int(
+            sum(
+                float(line.rpartition(" ")[2])
+                for line in text.splitlines()
+                if line.startswith("apiserver_request_total{")
+                and 'resource="secrets"' in line
+                and ('verb="PUT"' in line or 'verb="PATCH"' in line)
+            )
+        )
+
+    def _settle(self) -> None:
+        last, since = -1, time.monotonic()
+        while time.monotonic() - since < _QUIET:
+            if (now := self._hook.syncs()) != last:
+                last, since = now, time.monotonic()
+            time.sleep(0.2)
+
+    def _create(self, numbers: Sequence[int]) -> None:
+        with ThreadPoolExecutor(THREADS) as pool:
+            for made in [
+                pool.submit(self._cluster.api.create, new(_namespace(number), number))
+                for number in numbers
+            ]:
+                made.result()
+
+    def _sync_all(self) -> None:
+        # Nothing shall come by itself while something is measured.
+        manifest = decorator(
+            self._hook.url, revision=next(self._revisions), resync_seconds=24 * 3600
+        )
+        install(self._cluster, manifest, self._hook.token)
+
+
+def peak_memory(pid: int) -> int:
+    """The most bytes of a process that have ever been resident."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _same(usage: Usage | None, pid: int) -> bool:
+    return usage is not None and usage.pid == pid
+
+
+def _namespace(number: int) -> str:
+    return f"team-{number % NAMESPACES}"
+
+
+@contextmanager
+def platform(programs: Programs, stores: Stores, directory: Path) -> Iterator[Platform]:
+    """An empty platform, with the guard and Events on."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(
+            running_cluster(
+                directory / "cluster", etcd=programs.etcd, kube_apiserver=programs.kube_apiserver
+            )
+        )
+        store = stack.enter_context(stores.running(directory / "store"))
+        settings = {
+            "BACKEND_NAME": stores.kind,
+            "KUBECONFIG": str(operators_kubeconfig(cluster)),
+            "CONFLICT_GUARD": "on",
+            "KUBERNETES_EVENTS": "on",
+            "LOG_LEVEL": "WARNING",
+        }
+        hook = stack.enter_context(running_hook(store, directory / "hook", settings=settings))
+        numbers = itertools.count()
+
+        def start(arguments: Arguments) -> Metacontroller:
+            return stack.enter_context(
+                running_metacontroller(
+                    programs.metacontroller,
+                    cluster,
+                    directory / f"metacontroller-{next(numbers)}",
+                    workers=arguments.workers,
+                    qps=arguments.qps,
+                    burst=arguments.burst,
+                )
+            )
+
+        yield Platform(cluster, store, hook, start)
+
+
+def rows(
+    made: Platform, sizes: Sequence[int], fresh: int, say: Callable[[Row], None]
+) -> Iterator[Row]:
+    """The platform at each size; at the first one Metacontroller's arguments too.
+
+    Args:
+        made: an empty platform.
+        sizes: how many Secrets, growing.
+        fresh: how many new ones show what a number of requests a second is good for.
+        say: told each row.
+    """
+
+    def told(row: Row) -> Row:
+        say(row)
+        return row
+
+    usual = Arguments()
+    reached = 0
+    for size in sizes:
+        yield told(made.grow(size - reached))
+        reached = size
+        yield told(made.resync())
+        yield told(made.restart(usual))
+        if size != sizes[0]:
+            continue
+        for arguments in (
+            Arguments(workers=5, qps=5, burst=10),
+            Arguments(workers=5, qps=50, burst=100),
+            Arguments(workers=50),
+        ):
+            yield told(made.restart(arguments))
+            yield told(made.resync())
+            yield told(made.add(fresh))
+            reached += fresh
+        yield told(made.restart(usual))

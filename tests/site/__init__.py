@@ -1,0 +1,1 @@
+"""The published documents, as a reader's browser shows them: `make site-check`."""

@@ -1,0 +1,145 @@
+"""``python -m tests.site``: looks at every page of the documents in a real browser.
+
+The pages are published as a release does, and looked at in a laptop's window and a phone's, light
+and dark. The exit code is 1 if anything is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, Error, Page, expect
+
+from tests.site.look import SCHEMES, WIDTHS, browser, window
+from tests.site.published import Publisher, pages, serving
+
+VERSIONS = ("0.1.0", "0.2.0")
+_PROGRAMS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
+_SCHEME_OF = {"light": "default", "dark": "slate"}
+
+
+def find_browser() -> Path | None:
+    """CHROMIUM_BIN, or the Chromium or Chrome that is on PATH."""
+    named = (os.environ.get("CHROMIUM_BIN"), *_PROGRAMS)
+    found = next(filter(None, (shutil.which(name) for name in named if name)), None)
+    return Path(found) if found else None
+
+
+def problems(running: Browser, site: str, paths: list[str]) -> Iterator[str]:
+    """What is wrong with any page, in any of the windows."""
+    for width in WIDTHS:
+        with window(running, site, width) as shown:
+            for path in paths:
+                for problem in shown.problems(path):
+                    yield f"{width} {path}: {problem}"
+
+
+def follows_the_system(page: Page, site: str) -> None:
+    """The scheme is the system's, also when that changes, until the reader chooses one."""
+    page.goto(f"{site}/latest/")
+    body = page.locator("body")
+    for system in ("dark", "light"):
+        page.emulate_media(color_scheme=system)
+        expect(body).to_have_attribute("data-md-color-scheme", _SCHEME_OF[system])
+    page.locator("label[title=Light]").click()
+    page.locator("label[title=Dark]").click()
+    expect(body).to_have_attribute("data-md-color-scheme", "slate")
+    page.goto(f"{site}/latest/faq/")
+    expect(body).to_have_attribute("data-md-color-scheme", "slate")
+
+
+def search_finds(page: Page, site: str) -> None:
+    """A word that is typed leads to a page that has it."""
+    page.goto(f"{site}/latest/faq/")
+    page.locator(".md-search__input").click()
+    page.locator(".md-search__input").press_sequentially("signing_key")
+    page.locator(".md-search-result__link").first.click()
+    expect(page.locator("article mark").first).to_have_text("SIGNING_KEY", ignore_case=True)
+
+
+def versions_are_offered(page: Page, site: str) -> None:
+    """One page leads to the same of another version, and the root to the latest."""
+    page.goto(f"{site}/")
+    page.wait_for_url(f"{site}/latest/")
+    page.goto(f"{site}/latest/faq/")
+    page.locator(".md-version__current").hover()
+    expect(page.locator(".md-version__link")).to_have_text(["0.2", "0.1"])
+
+
+def what_is_missing_is_told(page: Page, site: str) -> None:
+    """An address that leads nowhere shows the site's own page, with a way on."""
+    answer = page.goto(f"{site}/latest/no/such/page/")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.locator("h1")).to_have_text("404 - Not found")
+    page.locator(".md-logo:visible").first.click()
+    page.wait_for_url(f"{site}/latest/")
+
+
+STORIES: tuple[Callable[[Page, str], None], ...] = (
+    follows_the_system,
+    search_finds,
+    versions_are_offered,
+    what_is_missing_is_told,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Looks, and tells what is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.site", description=__doc__)
+    parser.add_argument("page", nargs="*", help="only these, such as /latest/faq/")
+    parser.add_argument("--pictures", type=Path, help="a folder for what each window shows")
+    options = parser.parse_args(arguments)
+    binary = find_browser()
+    if binary is None:
+        print("There is no Chromium: install one, or set CHROMIUM_BIN.")
+        return 1
+    started, wrong = time.monotonic(), 0
+    with tempfile.TemporaryDirectory(prefix="s3-resource-operator-site-") as folder:
+        publisher = Publisher(Path(folder))
+        for tag in VERSIONS:
+            publisher.publish(tag)
+        served = Path(folder) / "served"
+        publisher.export(served)
+        paths = options.page or [*pages(served, "latest"), "/404.html"]
+        with serving(served) as site, browser(binary) as running:
+            for problem in problems(running, site, paths):
+                wrong += 1
+                print(problem, flush=True)
+            for story in STORIES:
+                with window(running, site, WIDTHS[0]) as shown:
+                    try:
+                        story(shown.page, site)
+                    except (AssertionError, Error) as error:
+                        wrong += 1
+                        print(f"{story.__name__}: {error}", flush=True)
+            if options.pictures:
+                pictures(running, site, paths, options.pictures)
+    seconds = time.monotonic() - started
+    print(
+        f"{len(paths)} pages, {len(WIDTHS)} widths, light and dark, {len(STORIES)} stories: "
+        f"{wrong} wrong, {seconds:.0f} s"
+    )
+    return 1 if wrong else 0
+
+
+def pictures(running: Browser, site: str, paths: list[str], folder: Path) -> None:
+    """Saves what the windows show."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            with window(running, site, width, scheme) as shown:
+                for path in paths:
+                    shown.page.goto(site + path, wait_until="load")
+                    name = path.strip("/").replace("/", "-")
+                    shown.page.screenshot(path=folder / f"{name}-{width}-{scheme}.png")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
