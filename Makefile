@@ -18,7 +18,7 @@ IMAGE ?= s3-resource-operator:dev
 FACTS_OF ?= $(BUILT) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
 SERVERS := $(BUILT) etcd kube-apiserver kubectl helm kubeconform promtool prometheus actionlint rclone \
-	restic pgbackrest s3cmd s3fs consumers native-floor
+	restic pgbackrest s3cmd s3fs consumers mc registry loki native-floor
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
@@ -77,8 +77,13 @@ demo-svg: setup ## the demo as a picture for the README
 demo-cluster: setup servers ## the same through a real kube-apiserver and Metacontroller
 	@$(RUN) -m tests.e2e.demo_cluster
 
-bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD=1: the guard; SEVERAL=1: three stores
-ifdef SEVERAL
+bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD, SEVERAL, LATENCY, PLATFORM=1: see CONTRIBUTING
+ifdef LATENCY
+	@$(RUN) -m tests.bench.latency $(if $(BASE),--base $(BASE)) $(if $(SMALL),--small)
+else ifdef PLATFORM
+	@$(RUN) -m tests.bench.platform $(if $(filter command line,$(origin BACKEND)),--backend $(BACKEND)) \
+		$(if $(LONG),--long) $(if $(SMALL),--small)
+else ifdef SEVERAL
 	@$(RUN) -m tests.bench.several $(if $(SMALL),--secrets 60 --rounds 2)
 	@$(RUN) -m tests.bench.outage $(if $(SMALL),--secrets 5 --rounds 2)
 else ifdef GUARD

@@ -134,7 +134,9 @@ def error_for(status: int, code: str, message: str, *, admin: bool) -> StoreErro
         if code == "InvalidAccessKeyId":
             why = "it doesn't know the access key"
         elif code == "SignatureDoesNotMatch":
-            why = "the secret key is wrong"
+            why = (
+                "the secret key is wrong, or a proxy in between changes the request's host or path"
+            )
         else:
             why = "they are not an administrator's"
         return CredentialsRejected(f"The store refuses the operator's own credentials: {why}.")

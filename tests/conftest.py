@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,11 @@ settings.load_profile(PROFILE)
 
 # Where there is one already: most files need none.
 _CLUSTER = pytest.StashKey[Cluster]()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: the collector of garbage needs no look at it."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -51,7 +51,8 @@ class FaultProxy:
 
     A fault is a name of `ANSWERS`, or one of: ``reset`` (the connection), ``lose`` (the request
     is carried out and its answer dropped), ``hang``, ``drip`` (a byte now and then),
-    ``truncate`` (less body than announced), ``redirect-STATUS LOCATION``.
+    ``truncate`` (less body than announced), ``another-host`` (the store is told another than is
+    signed, as by a reverse proxy's defaults), ``redirect-STATUS LOCATION``.
 
     Args:
         port: the store's, on the loopback address.
@@ -134,6 +135,9 @@ class FaultProxy:
         elif fault == "hang":
             self.ended.wait(60)
             handler.close_connection = True
+        elif fault == "another-host":
+            handler.headers.replace_header("Host", "store.example.org")
+            answer(handler, *forward(handler, port, body))
         elif fault == "truncate":
             status, text = forward(handler, port, body)
             handler.send_response(status)

@@ -22,13 +22,16 @@ TALKATIVE = [
 def logging_kept() -> Iterator[None]:
     """Leaves logging as it was, whatever is configured within."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
     names = {name.partition(".")[0] for name in TALKATIVE} | {"uvicorn", "uvicorn.error"}
-    levels = {name: logging.getLogger(name).level for name in names}
+    levels: dict[str | None, int] = {name: logging.getLogger(name).level for name in names}
+    levels[None] = root.level
     try:
         yield
     finally:
         root.handlers[:] = handlers
-        root.setLevel(level)
         for name, former in levels.items():
-            logging.getLogger(name).setLevel(former)
+            logger = logging.getLogger(name)
+            # Setting it makes every logger that there is look its level up anew.
+            if logger.level != former:
+                logger.setLevel(former)

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hooks.settings.settings import Settings
+from tests import yamltext
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 KUSTOMIZATION = MANIFESTS / "kustomization.yaml"
@@ -23,9 +22,9 @@ Document = dict[str, Any]
 
 
 def load(path: Path) -> list[Document]:
-    documents = list(yaml.safe_load_all(path.read_text()))
-    assert all(isinstance(document, dict) for document in documents), path
-    return documents
+    found = yamltext.load_all(path.read_text())
+    assert all(isinstance(document, dict) for document in found), path
+    return found
 
 
 def one(filename: str, kind: str) -> Document:

@@ -47,6 +47,7 @@ CODES = Codes(
     Code("ReplicationConfigurationNotFoundError", "the bucket is not replicated"),
     Code("MethodNotAllowed", "of a bucket's settings: the gateway has none of the kind"),
     Code("NotImplemented", "of a bucket's settings: the gateway has none of the kind"),
+    Code("InvalidArgument", "of a bucket taken off a user's list: it is another's, and is off it"),
     Code(LOST_RACE, "another request for the same thing was faster"),
     Code("TooManyBuckets", "the operator's own user is limited", to_admin=_too_many_buckets),
 )

@@ -23,7 +23,7 @@ from backends.base import (
 from backends.capabilities import CAPABILITIES
 from backends.errors import NotEmpty, ServerFault, Unsupported
 from backends.garage.api import AdminApi, bucket_id, document
-from backends.garage.errors import CODES
+from backends.garage.errors import CODES, no_layout
 from backends.garage.sharing import Sharing
 from backends.garage.usage import usage
 from backends.usage import Usage
@@ -280,8 +280,10 @@ class Garage:
         return None if found is None else usage(found)
 
     async def check(self, deadline: Deadline) -> None:
-        """Asks for the cluster's health: that takes the token."""
-        document(await self._api.get("GetClusterHealth", deadline))
+        """Asks for the cluster's health: that takes the token, and tells a missing layout."""
+        health = document(await self._api.get("GetClusterHealth", deadline))
+        if health.get("storageNodes") == 0:
+            raise no_layout()
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from backends.base import Answer, Gap
-from backends.errors import CredentialsRejected, StoreError, error_for
+from backends.errors import CredentialsRejected, Misconfigured, StoreError, error_for
 from backends.wire.codes import Code, Codes
 
 _EXPECTED_REGION = re.compile(r"expected: '[0-9]+/([^/' ]+)/")
@@ -30,6 +30,20 @@ def _invalid_request(answer: Answer) -> StoreError:
     return error_for(answer.status, code, answer.message, admin=False)
 
 
+def no_layout() -> Misconfigured:
+    """A node that is no part of a cluster yet, as each is when it is started first."""
+    return Misconfigured(
+        "Garage stores nothing yet, since its cluster has no layout: assign and apply one with "
+        "`garage layout assign` and `garage layout apply`."
+    )
+
+
+def _internal_error(answer: Answer) -> StoreError:
+    if "Layout not ready" in answer.message:
+        return no_layout()
+    return error_for(answer.status, answer.code, answer.message, admin=True)
+
+
 CODES = Codes(
     "Garage 2.5.0",
     Code("NoSuchBucket", "no such bucket", gap=Gap.NO_BUCKET),
@@ -38,6 +52,11 @@ CODES = Codes(
         "no such key, another secret or no permission alike: the admin API tells which",
         gap=Gap.DENIED,
         to_admin=_token_refused,
+    ),
+    Code(
+        "InternalError",
+        "the node failed; to the admin API: the words tell if it has no layout",
+        to_admin=_internal_error,
     ),
     Code("NoSuchAccessKey", "no such key"),
     Code("KeyAlreadyExists", "there is such a key, or was once"),

@@ -134,6 +134,7 @@ _REASON_OF_ERROR: dict[type[errors.StoreError], Reason] = {
     errors.BrokenConnection: Reason.BACKEND_UNAVAILABLE,
     errors.TimedOut: Reason.TIMEOUT,
     errors.ServerFault: Reason.BACKEND_ERROR,
+    errors.Disabled: Reason.BACKEND_ERROR,
     errors.CredentialsRejected: Reason.OPERATOR_CREDENTIALS_REJECTED,
     errors.Misconfigured: Reason.OPERATOR_MISCONFIGURED,
     errors.ClockSkew: Reason.CLOCK_SKEW,
@@ -212,6 +213,9 @@ class Outcome:
     """Seconds after which it is looked at once more though it is Ready."""
     applied: bool = True
     """Whether what a probe can't see is as the Secret says."""
+    unfinished: bool = False
+    """Whether the bucket was made and its quota and versioning weren't set: what is told to be
+    applied was so to the one before."""
     accepted: bool = False
     settings: Entries | None = field(default=None, compare=False)
     """What is written of the buckets' settings; None leaves what was told before."""

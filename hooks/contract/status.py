@@ -196,6 +196,8 @@ class Scribe:
         applied = Applied.of(kept["applied"] or "")
         if outcome.settings is not None:
             applied = replace(applied, entries=outcome.settings)
+        if outcome.unfinished:
+            applied = replace(applied, digest="")
         if not outcome.reason.provisioned or claim is None:
             return {**kept, "applied": str(applied) or None}
         if outcome.applied and not is_applied(self.grants, request, applied.digest, claim):
@@ -209,7 +211,8 @@ class Scribe:
         """What was provisioned of several buckets; one that was once stays so until it is named no
         more."""
         parts = outcome.parts
-        if not any(part.accepted for part in parts.values()):
+        provisioned = any(part.accepted for part in parts.values())
+        if not (provisioned or any(part.unfinished for part in parts.values())):
             return {}
         before = self.keys.observed(request, "bucket").split(",")
         told = Applied.of(self.keys.observed(request, "applied"))
@@ -220,16 +223,17 @@ class Scribe:
             accepted = part is not None and part.accepted
             if accepted or one.bucket in before:
                 there.append(one.bucket)
-            if self.grants.is_applied(told.digest, one) or (
-                accepted and part is not None and part.applied
+            unfinished = part is not None and part.unfinished
+            if (self.grants.is_applied(told.digest, one) and not unfinished) or (
+                accepted and part is not None and part.applied and not unfinished
             ):
                 applied.append(one)
             if part is not None and part.settings is not None:
                 others = {key: mark for key, mark in entries.items() if key[0] != one.bucket}
                 entries = {**others, **part.settings}
+        names = {"bucket": ",".join(there), "user": claim.user} if provisioned else {}
         return {
-            "bucket": ",".join(there),
-            "user": claim.user,
+            **names,
             "applied": str(Applied(self._digests(told.digest, applied), entries)) or None,
         }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 # What Kubernetes sets for each Service of a namespace, among them S3_PORT for one called `s3`.
 _SERVICE_LINK = re.compile(
@@ -82,7 +84,7 @@ def _is_slip(name: str, known: str) -> bool:
         # As likely to be somebody's list of them.
         return False
     # A word on its own may be another one of the language.
-    return _edits(word, each) <= (2 if len(each) >= _LONG and len(right) > 1 else 1)
+    return _is_within(word, each, 2 if len(each) >= _LONG and len(right) > 1 else 1)
 
 
 def _is_near(name: str, known: str) -> bool:
@@ -91,14 +93,26 @@ def _is_near(name: str, known: str) -> bool:
     start, _, end = known.rpartition("_")
     if name == start and "_" in name and end in _UNITS:
         return True
-    joined, right = ("".join(filter(str.isalnum, each.upper())) for each in (name, known))
-    if abs(len(joined) - len(right)) > 2:
-        return False
-    return _edits(joined, right) <= (2 if len(right) > _LONG else 1)
+    joined, right = _joined(name), _joined(known)
+    return _is_within(joined, right, 2 if len(right) > _LONG else 1)
 
 
-def _edits(text: str, other: str) -> int:
-    """Letters to add, drop, change or exchange with the next, to make one of the other."""
+@lru_cache(maxsize=1024)
+def _joined(name: str) -> str:
+    """Its words without what stands between them; each is asked for with each of the others."""
+    return "".join(filter(str.isalnum, name.upper()))
+
+
+def _is_within(text: str, other: str, most: int) -> bool:
+    """Whether so many edits make one of the other; most names differ from the start."""
+    return abs(len(text) - len(other)) <= most and _edits(text, other, most) <= most
+
+
+def _edits(text: str, other: str, most: int = sys.maxsize) -> int:
+    """Letters to add, drop, change or exchange with the next, to make one of the other.
+
+    What takes more than `most` is not counted to its end, and told as some number above that.
+    """
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, char in enumerate(text, 1):
@@ -109,4 +123,7 @@ def _edits(text: str, other: str) -> int:
             if i > 1 and j > 1 and (char, text[i - 2]) == (other[j - 2], each):
                 cost = min(cost, rows[0][j - 2] + 1)
             row.append(cost)
+        # Each later cell comes of these two rows, and none is less than what it comes of.
+        if min(row) > most and min(before) > most:
+            return most + 1
     return row[-1]

@@ -69,6 +69,7 @@ class Keeper:
         self._marks = Marks(grants)
         self._settled = settled
         self._lost = not applied
+        self._kept = False
         self._closed = closed
         self.entries: Entries = of_buckets(Applied.of(applied).entries, buckets)
 
@@ -97,6 +98,7 @@ class Keeper:
             Refusal: it is written and has no effect.
         """
         bucket = claim.bucket
+        self._kept = True
         anew = not self._settled or not _ANEW.isdisjoint(actions)
         wanted = {setting.name: setting for setting in claim.settings}
         gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]
@@ -120,6 +122,18 @@ class Keeper:
         if not notes:
             return []
         return [f"Left on the bucket, since it is not what this Secret wrote: {', '.join(notes)}."]
+
+    def end(self, claim: Claim) -> None:
+        """Ends the sync of a bucket that was just made, maybe in part, or changed hands.
+
+        Where it didn't come to the settings, what was written before needn't stand there.
+
+        Args:
+            claim: the bucket and its settings.
+        """
+        if not self._kept:
+            for setting in claim.settings:
+                self._drop(claim.bucket, setting.name)
 
     async def _put(self, run: _Bucket, setting: Setting, entry: str) -> None:
         """Writes one. Whatever ends it half-way, it is known that it may have been written."""

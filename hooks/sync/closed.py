@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 from hooks.contract.decorator import SyncRequest
 
-_LIMIT = 20_000
+# More than one operator serves; an entry is about 100 bytes.
+_LIMIT = 200_000
 
 
 class ClosedBuckets:
     """Remembers them; a hint only, that saves a question.
+
+    Of each it keeps a number: Python's hash, whose key is another one in each process, so that
+    nobody can look for names that fall together.
 
     Args:
         limit: of how many buckets.
@@ -24,20 +28,21 @@ class ClosedBuckets:
 
     def __init__(self, limit: int = _LIMIT) -> None:
         self._limit = limit
-        self._versions: dict[tuple[str, str], str] = {}
+        self._versions: dict[int, int] = {}
 
     def of(self, request: SyncRequest) -> Closed:
         """Those of a Secret as it stands in a request."""
         return Closed(self, request.uid, request.version)
 
-    def version(self, uid: str, bucket: str) -> str | None:
-        """For which version of the Secret the bucket was looked at last; None if it wasn't."""
-        return self._versions.get((uid, bucket))
+    def knows(self, uid: str, bucket: str, version: str) -> bool:
+        """Whether the bucket was looked at for this version of the Secret."""
+        return self._versions.get(hash((uid, bucket))) == hash(version)
 
     def remember(self, uid: str, bucket: str, version: str) -> None:
         """Notes that it isn't open."""
-        self._versions.pop((uid, bucket), None)
-        self._versions[uid, bucket] = version
+        key = hash((uid, bucket))
+        self._versions.pop(key, None)
+        self._versions[key] = hash(version)
         if len(self._versions) > self._limit:
             del self._versions[next(iter(self._versions))]
 
@@ -57,7 +62,7 @@ class Closed:
     version: str
 
     def __contains__(self, bucket: object) -> bool:
-        return isinstance(bucket, str) and self.buckets.version(self.uid, bucket) == self.version
+        return isinstance(bucket, str) and self.buckets.knows(self.uid, bucket, self.version)
 
     def add(self, bucket: str) -> None:
         """The bucket isn't open."""

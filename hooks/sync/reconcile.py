@@ -10,7 +10,7 @@ from dataclasses import replace
 from backends.base import Backend, Bucket, Claim, Gap, Probe
 from backends.errors import StoreError, Unsupported
 from backends.wire.deadline import Deadline
-from hooks.contract.grant import Grant, Holding, Kind, Mark
+from hooks.contract.grant import Grant, Holding, Mark
 from hooks.contract.outcome import Action, Conflict, Outcome, Reason, Refusal
 from hooks.sync.bucketsettings import Keeper
 from hooks.tenancy.standing import Taking, Thing, claimed
@@ -52,11 +52,14 @@ async def reconcile(
     """
     run = Run(takeover, applied, keeper)
     try:
-        return await run.outcome(unseen=unseen, probed=probed)
+        outcome = await run.outcome(unseen=unseen, probed=probed)
     except (Refusal, StoreError) as error:
-        outcome = Outcome.of(error, tuple(run.actions))
-        grant = run.grant or takeover.outranked()
-        return replace(outcome, grant=grant, accepted=run.accepted, settings=keeper.entries)
+        failed = Outcome.of(error, tuple(run.actions))
+        outcome = replace(failed, grant=run.grant or takeover.outranked(), accepted=run.accepted)
+    if run.renewed:
+        keeper.end(takeover.claim)
+    unfinished = run.renewed and not run.finished
+    return replace(outcome, settings=keeper.entries, unfinished=unfinished)
 
 
 def ready_message(claim: Claim, backend: Backend) -> str:
@@ -79,6 +82,10 @@ class Run:
         self.accepted = False
         self.grant: Grant | None = None
         self.actions: list[Action] = []
+        self.renewed = False
+        """Whether the bucket was made in this sync, maybe in part, or given to its owner."""
+        self.finished = not takeover.claim.bucket_attributes
+        """Whether it has its quota and versioning."""
 
     async def outcome(self, *, unseen: bool, probed: Probe | None) -> Outcome:
         """How it ends, if the store and all rules let it."""
@@ -117,22 +124,16 @@ class Run:
         message = ready_message(self.claim, self.backend)
         if bucket is not None and bucket.mark is Mark.WIPED:
             message = f"{message} {WIPED}"
-        mine = _may_set_up(bucket)
+        mine = bucket is not None and bucket.alone
         if grant is not None and not (applied and (mine or not self.claim.settings)):
             message = f"{message} {SHARED}"
         if mine:
             notes = await self.keeper.keep(self.claim, self.backend, self.deadline, self.actions)
             message = " ".join([message, *notes])
         again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None
+        done = tuple(self.actions)
         return Outcome(
-            Reason.PROVISIONED,
-            message,
-            tuple(self.actions),
-            grant,
-            again,
-            applied=applied,
-            accepted=True,
-            settings=self.keeper.entries,
+            Reason.PROVISIONED, message, done, grant, again, applied=applied, accepted=True
         )
 
     async def _make(self) -> None:
@@ -185,7 +186,8 @@ class Run:
             raise Refusal(
                 Reason.NOT_YET_VISIBLE,
                 "The bucket is the user's, but the store refuses it to the user, and no bucket "
-                "policy says so: what it knows of the user may be old.",
+                "policy says so: what it knows of the user may be old, or a proxy in between "
+                "changes the request's host or path.",
             )
         return Gap.ACCEPTED, bucket
 
@@ -260,7 +262,7 @@ class Run:
         They are removed before, so that they never hold for the new owner, and once more
         afterwards, since the former one could write them until then.
         """
-        wiping = self.takeover.is_anothers(bucket)
+        wiping = self.takeover.is_anothers(bucket) and not await self.takeover.shares_secret(bucket)
         if wiping:
             await self.backend.wipe(self.claim.bucket, self.deadline)
         if not await self._do(Action.CHANGE_OWNER, self.backend.change_owner):
@@ -312,22 +314,24 @@ class Run:
         """
         complete = True
         if self.claim.attributes and self.backend.capabilities.attributes:
-            if not _may_set_up(user):
+            if user is None or not user.alone:
                 complete = False
             elif not (self.applied or self.takeover.user_written):
                 await self._refuse_administrator()
                 await self._update_user()
         if not self.claim.bucket_attributes:
             return complete
-        if not _may_set_up(bucket):
+        if bucket is None or not bucket.alone:
             return False
-        # A bucket that is made again has none of what the one before had.
-        if self.applied and Action.CREATE_BUCKET not in self.actions:
+        # A bucket that is made again has none of what the one before had, and one that is given
+        # to its owner may have been made by a sync that ended before it came to that.
+        if self.applied and not self.renewed:
             return complete
         if {self.claim.quota_bytes, self.claim.quota_objects} != {None}:
             await self._do(Action.SET_QUOTA, self.backend.set_quota)
         if self.claim.versioning is not None:
             await self._do(Action.SET_VERSIONING, self.backend.set_versioning)
+        self.finished = True
         return complete
 
     async def _create_user(self) -> bool:
@@ -388,12 +392,8 @@ class Run:
         repair: Callable[[Claim, Deadline], Awaitable[bool]],
         claim: Claim | None = None,
     ) -> bool:
+        self.renewed = self.renewed or action in {Action.CREATE_BUCKET, Action.CHANGE_OWNER}
         changed = await repair(claim or self.claim, self.deadline)
         if changed:
             self.actions.append(action)
         return changed
-
-
-def _may_set_up(holding: Holding | None) -> bool:
-    """Whether role, ids, quota and versioning are this Secret's to write."""
-    return holding is not None and holding.kind in {Kind.OWN, Kind.UNGUARDED}

@@ -256,7 +256,7 @@ class Syncer:
             try:
                 standing = await self._guard.standing(thing, claim, deadline)
             except Refusal:
-                if self._is_ready(request):
+                if self._keys.observed(request, "status") == Status.READY:
                     # It may have become so without a grant, while Kubernetes couldn't be asked.
                     return
                 raise
@@ -268,9 +268,6 @@ class Syncer:
                 and (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED
             ):
                 raise claimed(thing, claim, rival.namespace, rival.name)
-
-    def _is_ready(self, request: SyncRequest) -> bool:
-        return self._keys.observed(request, "status") == Status.READY
 
     async def _reconcile(
         self,
@@ -294,7 +291,7 @@ class Syncer:
         evidence = self._keys.evidence(request)
         adoption = policy.adoption_for(request.namespace) or self._adoption
         kind = Takeover if claim.access is None else Guest
-        return kind(
+        made = kind(
             claim,
             request.uid,
             evidence.held(self._grants, set(claim.buckets), {claim.user}),
@@ -304,6 +301,8 @@ class Syncer:
             self._guard,
             pair,
         )
+        made.told_user = self._keys.observed(request, "user")
+        return made
 
     async def _reconciled(
         self, request: SyncRequest, takeover: Takeover, probed: Probe | None = None
@@ -313,11 +312,10 @@ class Syncer:
             return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
         applied = self._keys.observed(request, "applied")
-        digest = Applied.of(applied).digest
         outcome = await self._shared.reconcile(
             request,
             takeover,
-            applied=is_applied(self._grants, request, digest, claim)
+            applied=is_applied(self._grants, request, Applied.of(applied).digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from backends.base import Backend, Bucket, Claim
+from backends.base import Backend, Bucket, Claim, Gap
 from backends.errors import TimedOut
 from backends.wire.deadline import Deadline
 from hooks.claim.adoption import Adoption
@@ -83,6 +83,8 @@ class Holdings:
         """Whether the user got the claim's secret, role and ids in this sync."""
         self.own_users: frozenset[str] = frozenset()
         """Further users that are the Secret's own, since it generates them."""
+        self.told_user = ""
+        """The user that the Secret's status names; whoever may write the Secret may change it."""
         self._mark: Mark | None = None
 
     def beside(self, claim: Claim, standing: Foreseen | None = None) -> Self:
@@ -174,8 +176,30 @@ class Holdings:
         known = {self.claim.user, self.backend.administrator, *self.own_users}
         if self.has_taken:
             known |= {grant.user for grant in (self.held.grant, self.held.first) if grant}
+            # A change of the user's name that was cut short and taken back has given some of the
+            # buckets to a user that no grant names. The status does; who makes it up spares no
+            # bucket but its own.
+            known.add(self.told_user)
             return bool(bucket.owners - known)
         return not bucket.owners or bool(bucket.owners - known)
+
+    async def shares_secret(self, bucket: Bucket) -> bool:
+        """Whether a bucket of the Secret's is by now a user's that has the Secret's own secret.
+
+        Nobody else has that, so it is a name that the Secret's user was to have: a change of it
+        was killed half-way, and taken back.
+
+        Raises:
+            StoreError: the store can't be asked.
+        """
+        others = bucket.owners - {self.claim.user}
+        if not (self.has_taken and others):
+            return False
+        for owner in sorted(others):
+            claim = replace(self.claim, user=owner)
+            if (await self.backend.probe(claim, self.deadline)).gap is not Gap.ACCEPTED:
+                return False
+        return True
 
     def mark(self, mark: Mark) -> None:
         """Remembers how the bucket was gained."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ import boto3
 import pytest
 
 from backends.wire.sensitive import Sensitive
-from hooks.attachments.formats import FORMATS, Access
+from hooks.attachments.formats import FORMATS, Access, Unwritable
 from hooks.commands.processes import Process
+from tests.attachments.test_formats import READ_BY_YAML
 from tests.servers.require import require
 from tests.servers.store import REGION, Store, running_store
 
@@ -157,6 +160,69 @@ def test_thanos_reads_its_file(access: Access, tmp_path: Path) -> None:
     files("thanos", access, tmp_path)
     ran = run(require("consumers"), "thanos", str(tmp_path / "thanos.yaml"), "hello")
     assert (ran.returncode, ran.stdout) == (0, "world"), ran.stderr
+
+
+@pytest.mark.parametrize("by", ["file", "variable"])
+def test_mc_reads_and_writes(by: str, access: Access, store: Store, tmp_path: Path) -> None:
+    made = files("mc", access, tmp_path)
+    environ = {}
+    if by == "variable":
+        (tmp_path / "config.json").unlink()
+        environ = {"MC_HOST_s3": made["MC_HOST_s3"]}
+    mc = partial(run, require("mc"), "--config-dir", str(tmp_path), **environ)
+    (tmp_path / "file").write_text("by mc")
+    ran = mc("cp", "--quiet", str(tmp_path / "file"), f"s3/{BUCKET}/mc-{by}")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert store.get(BUCKET, f"mc-{by}", as_user=(KEY, SECRET)) == b"by mc"
+    ran = mc("cat", f"s3/{BUCKET}/hello")
+    assert (ran.returncode, ran.stdout) == (0, "world"), ran.stderr
+
+
+def test_loki_reads_and_writes(access: Access, store: Store, tmp_path: Path) -> None:
+    files("loki", access, tmp_path)
+    ran = run(require("loki"), str(tmp_path), "loki", "by loki")
+    assert (ran.returncode, ran.stdout) == (0, "by loki"), ran.stderr
+    assert store.get(BUCKET, "loki", as_user=(KEY, SECRET)) == b"by loki"
+
+
+def registry(access: Access, folder: Path, **changed: str) -> subprocess.CompletedProcess[str]:
+    environ = {"REGISTRY_STORAGE": "s3", **files("registry", access, folder), **changed}
+    return run(require("registry"), "registry", "by distribution", **environ)
+
+
+def test_distribution_reads_and_writes(access: Access, store: Store, tmp_path: Path) -> None:
+    ran = registry(access, tmp_path)
+    assert (ran.returncode, ran.stdout) == (0, "by distribution"), ran.stderr
+    assert store.get(BUCKET, "registry", as_user=(KEY, SECRET)) == b"by distribution"
+
+
+def test_distribution_takes_a_variable_for_yaml(
+    access: Access, store: Store, tmp_path: Path
+) -> None:
+    secret = "0123456701234567"
+    store.create_user("octal", secret)
+    mine = replace(access, access_key="octal", secret=Sensitive("another"))
+    quoted = registry(mine, tmp_path, REGISTRY_STORAGE_S3_SECRETKEY=f'"{secret}"')
+    assert "AccessDenied" in quoted.stderr
+    assert (
+        "SignatureDoesNotMatch"
+        in registry(mine, tmp_path, REGISTRY_STORAGE_S3_SECRETKEY=secret).stderr
+    )
+
+
+@pytest.mark.parametrize("secret", READ_BY_YAML)
+def test_distribution_reads_the_secret_that_is_meant(
+    secret: str, access: Access, store: Store, tmp_path: Path
+) -> None:
+    user = f"u{hashlib.sha256(secret.encode()).hexdigest()[:12]}"
+    mine = replace(access, access_key=user, secret=Sensitive(secret))
+    try:
+        files("registry", mine, tmp_path)
+    except Unwritable:
+        return
+    store.create_user(user, secret)
+    # Not its bucket, but its signature.
+    assert "AccessDenied" in registry(mine, tmp_path).stderr
 
 
 def test_velero_s_file_is_one_of_credentials(

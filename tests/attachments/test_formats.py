@@ -241,6 +241,29 @@ def test_yaml_and_json_say_the_secret_that_was_meant(secret: str) -> None:
     }
 
 
+# Distribution reads each of its variables as YAML.
+READ_BY_YAML = (
+    *("0123456789", "0x1f00ff00", "1e100000", "12345678901234567890123", "1_000_000", "0o17"),
+    *("true", "~", "yes", "[secret]", "{a: b}", "*secret", "&secret x", "!secret", "# abcdefg"),
+    *("secret: x", "secret #x", "'secret'", '"secret"', "- secret", "2026-01-01", "190:20:30"),
+    *("=", "<<", ".inf", "-.5", "1.10", "secret:", "@secret", "`secret", "|", "%secret", "-"),
+)
+READ_BY_ALL = ("1234567890", "plain", "a-b_c.d/e+f=", "0123abc", "s3cr$t#'{}", "1e10x", "--x")
+
+
+@pytest.mark.parametrize("secret", READ_BY_YAML)
+def test_distribution_is_given_nothing_that_yaml_reads_otherwise(secret: str) -> None:
+    for changed in ({"secret": Sensitive(secret)}, {"access_key": secret}, {"bucket": secret}):
+        with pytest.raises(Unwritable, match="YAML"):
+            written("registry", replace(PLAIN, **changed))
+
+
+@pytest.mark.parametrize("secret", READ_BY_ALL)
+def test_distribution_is_given_what_yaml_reads_as_it_is(secret: str) -> None:
+    found = written("registry", replace(PLAIN, secret=Sensitive(secret)))
+    assert found["REGISTRY_STORAGE_S3_SECRETKEY"] == secret
+
+
 @given(secret=SECRETS)
 @settings(deadline=None)
 @example(secret="a@b")

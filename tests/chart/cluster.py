@@ -14,6 +14,7 @@ import urllib3
 import yaml
 
 from hooks.commands.processes import wait_until
+from tests import yamltext
 from tests.chart.rendering import CHART, Document, HelmError
 from tests.servers.api import ApiError
 from tests.servers.cluster import Cluster
@@ -109,7 +110,7 @@ class Release:
         options = [self.name, self.chart, *_options(files), "--dry-run=server", "--output", "json"]
         answer = json.loads(self._helm("upgrade", options, values))
         text = "\n---\n".join([answer["manifest"], *(hook["manifest"] for hook in answer["hooks"])])
-        return [document for document in yaml.safe_load_all(text) if document]
+        return [document for document in yamltext.load_all(text) if document]
 
     def uninstall(self, *options: str) -> None:
         self._helm("uninstall", [self.name, *options], None)
@@ -117,7 +118,7 @@ class Release:
     def manifest(self) -> list[Document]:
         """What Helm installed last, as it rendered it."""
         text = self._helm("get", ["manifest", self.name], None)
-        return [document for document in yaml.safe_load_all(text) if document]
+        return [document for document in yamltext.load_all(text) if document]
 
     def values(self) -> str:
         """All values, as Helm shows them."""
@@ -125,7 +126,7 @@ class Release:
 
     def hooks(self) -> list[Document]:
         text = self._helm("get", ["hooks", self.name], None)
-        return [document for document in yaml.safe_load_all(text) if document]
+        return [document for document in yamltext.load_all(text) if document]
 
     def get(self, kind: str, name: str, api_version: str = "v1") -> Document:
         namespace = None if kind == "DecoratorController" else self.namespace

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests import yamltext
 from tests.servers.require import require
 
 CHART = Path(__file__).parents[2] / "helm"
@@ -71,7 +70,7 @@ def render(
     for file in files:
         options += ["-f", file]
     text = _rendered(release, tuple(options), "" if values is None else json.dumps(values))
-    return [document for document in yaml.safe_load_all(text) if document]
+    return [document for document in yamltext.load_all(text) if document]
 
 
 def refusal(values: object) -> str:

@@ -12,6 +12,7 @@ from tests.chart.rendering import (
     of_kind,
     one,
     pod,
+    refusal,
     render,
     webhook,
 )
@@ -158,3 +159,29 @@ def test_the_annotation_key_is_everywhere() -> None:
     assert {"matchAnnotations": {"example.com/s3": "true"}} in selectors
     assert "example.com/deletion-policy" in str(selectors)
     assert environment(documents)["ANNOTATION_KEY"] == "example.com/s3"
+
+
+def test_a_share_of_the_secrets_is_chosen_by_their_labels() -> None:
+    documents = render(ci("sharded"))
+    controllers = of_kind(documents, "DecoratorController")
+    assert len(controllers) == 2
+    for controller in controllers:
+        # What Metacontroller's --target-label-selector chooses by.
+        assert controller["metadata"]["labels"]["shard"] == "second"
+        (resource,) = controller["spec"]["resources"]
+        assert resource["labelSelector"] == {"matchLabels": {"example.com/shard": "second"}}
+        assert "annotationSelector" in resource
+
+
+def test_all_secrets_are_taken_by_default() -> None:
+    documents = render(values={"deletion": {"enabled": True}})
+    for controller in of_kind(documents, "DecoratorController"):
+        assert "labelSelector" not in controller["spec"]["resources"][0]
+
+
+def test_a_label_selector_with_a_slip_is_refused() -> None:
+    for slip in (
+        {"matchLabel": {"a": "b"}},
+        {"matchExpressions": [{"key": "a", "operator": "in"}]},
+    ):
+        assert "labelSelector" in refusal({"hook": {"labelSelector": slip}})

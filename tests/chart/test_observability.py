@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hooks.contract.outcome import Action, Outcome, Reason, Status
 from hooks.metrics import INTERNAL_ERROR, Metrics
+from tests import yamltext
 from tests.chart.rendering import CHART
 from tests.servers.require import require
 
@@ -53,7 +54,7 @@ def samples(metrics: Metrics | None = None) -> dict[str, dict[str, set[str]]]:
 
 
 def alerts() -> list[dict[str, Any]]:
-    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    groups = yamltext.load(ALERTS.read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import yamltext
 from tests.chart.rendering import (
     CHART,
     FULLNAME,
@@ -65,18 +66,18 @@ s3-resource-operator:
 def test_an_umbrella_charts_condition_and_anchors_are_accepted(tmp_path: Path) -> None:
     chart = umbrella(tmp_path, UMBRELLA_VALUES, condition="s3-resource-operator.enabled")
     helm("lint", "--strict", "--with-subcharts", chart)
-    documents = list(yaml.safe_load_all(helm("template", "rel", chart)))
+    documents = yamltext.load_all(helm("template", "rel", chart))
     assert one(documents, "Deployment")["metadata"]["labels"]["team"] == "storage"
     settings = one(documents, "ConfigMap", FULLNAME)["data"]
     assert settings["S3_ENDPOINT_URL"] == "http://store.example.com:7070"
     off = helm("template", "rel", chart, "--set", "s3-resource-operator.enabled=false")
-    assert not [document for document in yaml.safe_load_all(off) if document]
+    assert not [document for document in yamltext.load_all(off) if document]
 
 
 def test_an_umbrella_charts_alias_names_the_objects(tmp_path: Path) -> None:
     values = "s3:\n  enabled: true\n  operator: {endpointUrl: 'http://store:7070'}\n"
     chart = umbrella(tmp_path, values, alias="s3", condition="s3.enabled")
-    documents = list(yaml.safe_load_all(helm("template", "rel", chart)))
+    documents = yamltext.load_all(helm("template", "rel", chart))
     assert one(documents, "Deployment")["metadata"]["name"] == "rel-s3"
 
 

@@ -178,7 +178,7 @@ def test_a_rule_is_for_the_namespaces_that_it_names(namespace: str, expected: in
         pytest.param("rules:\n\t- a", "line 2: is not valid YAML (", id="a tab"),
         pytest.param("a: 1\n---\nb: 1", "line 2: is not valid YAML (", id="two documents"),
         pytest.param("a: \0", "is not valid YAML", id="a control character"),
-        pytest.param("[" * 100_000, "is not valid YAML", id="deep"),
+        pytest.param("[" * 1_000, "is not valid YAML", id="deep"),
         pytest.param('"\\UFFFFFFFF"', "is not valid YAML", id="a character there isn't"),
         pytest.param("#" * (SIZE_LIMIT + 1), "has more than 256 KiB", id="too large"),
     ],

@@ -129,7 +129,7 @@ async def test_batches_that_come_apart_gather_those_who_ask_meanwhile() -> None:
     loop = asyncio.get_running_loop()
     batches = Batches(oracle.answer, apart=1.0)
     started = loop.time()
-    assert await asyncio.gather(batches.ask(1), batches.ask(2)) == [100, 50]
+    assert await asyncio.gather(*await asked(batches, [1, 2])) == [100, 50]
     # The first are kept waiting by nothing.
     assert oracle.asked == [[1, 2]]
     tasks = await asked(batches, [4])
@@ -155,7 +155,7 @@ async def test_who_gives_up_before_a_batch_begins_leaves_no_trace() -> None:
     oracle = Oracle()
     oracle.open.set()
     batches = Batches(oracle.answer, apart=0.2)
-    assert await asyncio.gather(batches.ask(1), batches.ask(2)) == [100, 50]
+    assert await asyncio.gather(*await asked(batches, [1, 2])) == [100, 50]
     impatient = await asked(batches, [4, 5])
     for task in impatient:
         task.cancel()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import http.server
 import secrets
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from hooks.commands.detach import DEFAULT_CONTROLLER, add_parser, run
 from hooks.commands.processes import LOOPBACK, free_port, wait_until
+from tests.commands.idlehook import hook
 from tests.servers.accounts import account, kubeconfig, rule, secret
 from tests.servers.api import ApiError, Object
 from tests.servers.cluster import METACONTROLLER_USER, Cluster
@@ -326,34 +324,6 @@ def _let_it_set_finalizers(cluster: Cluster) -> None:
     }
     for manifest in (role, binding):
         cluster.api.apply({"apiVersion": api_version, **manifest})
-
-
-class _Nothing(http.server.BaseHTTPRequestHandler):
-    """A hook that wants nothing and finalizes nothing."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def hook() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer((LOOPBACK, 0), _Nothing)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_port}/finalize"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.e2e

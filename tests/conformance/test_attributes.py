@@ -39,7 +39,7 @@ def _provisioned(subject: Subject, name: str) -> Backend:
     return backend
 
 
-def _quota(subject: Subject, bucket: str) -> tuple[int, int]:
+def quota_of(subject: Subject, bucket: str) -> tuple[int, int]:
     """Bytes and objects, 0 for no limit, as the store says."""
     if isinstance(subject, ModelSubject):
         return subject.store.quotas.get(bucket, (0, 0))
@@ -71,7 +71,7 @@ def test_a_quota_is_set_changed_and_taken_away(subject: Subject, name: str) -> N
     backend = _provisioned(subject, name)
     for size in (10_240_000, 20_480_000, 2**53 - 2**10, 0):
         assert wait(backend.set_quota(_claim(name, quota_bytes=size), _deadline()))
-        assert _quota(subject, name) == (size, 0)
+        assert quota_of(subject, name) == (size, 0)
     assert subject.put(name, "key", b"body", as_user=(name, SECRET)) == ""
 
 
@@ -80,7 +80,7 @@ def test_no_quota_is_set_without_a_claim_or_a_bucket(subject: Subject, name: str
     backend = _provisioned(subject, name)
     wait(backend.set_quota(_claim(name, quota_bytes=1_024), _deadline()))
     assert not wait(backend.set_quota(_claim(name, versioning="enabled"), _deadline()))
-    assert _quota(subject, name) == (1_024, 0)
+    assert quota_of(subject, name) == (1_024, 0)
     none = _claim(f"{name}none", quota_bytes=1_024)
     assert not wait(backend.set_quota(none, _deadline()))
     assert f"{name}none" not in subject.names()[1]
@@ -97,7 +97,7 @@ def test_the_limit_that_is_not_named_stays(subject: Subject, name: str) -> None:
         ({"quota_bytes": 7_168, "quota_objects": 0}, (7_168, 0)),
     ):
         assert wait(backend.set_quota(_claim(name, **attributes), _deadline()))
-        assert _quota(subject, name) == expected
+        assert quota_of(subject, name) == expected
 
 
 @pytest.mark.parametrize("real", having("quota_bytes", real=True), indirect=True)
@@ -189,7 +189,7 @@ def test_a_quota_that_the_store_has_not_is_refused_and_nothing_is_set(
     with pytest.raises(Unsupported, match="can't limit"):
         wait(backend.set_quota(_claim(name, **claimed), _deadline()))
     if subject.traits.has("quota_bytes"):
-        assert _quota(subject, name) == (0, 0)
+        assert quota_of(subject, name) == (0, 0)
 
 
 def _attributes(subject: Subject) -> dict[str, str]:
@@ -214,7 +214,7 @@ def test_what_a_secret_names_is_written_once_and_again_when_it_changes(
     operator.sync(secret)
     assert operator.requests() == before + 1
     if quota:
-        assert _quota(subject, name)[0] == 1_024_000
+        assert quota_of(subject, name)[0] == 1_024_000
         secret.set(quota_bytes="0")
     if versioning:
         assert _versioning(subject, name) == "enabled"
@@ -224,7 +224,7 @@ def test_what_a_secret_names_is_written_once_and_again_when_it_changes(
     assert result.outcome is not None
     assert result.outcome.actions == tuple(expected)
     if quota:
-        assert _quota(subject, name)[0] == 0
+        assert quota_of(subject, name)[0] == 0
     if versioning:
         assert _versioning(subject, name) == "suspended"
 
@@ -306,5 +306,5 @@ def test_a_rehearsal_foretells_and_sets_nothing(subject: Subject, name: str) -> 
         if attribute == "versioning":
             assert _versioning(subject, name) == ""
         else:
-            assert _quota(subject, name) == (0, 0)
+            assert quota_of(subject, name) == (0, 0)
         assert wait(getattr(backend, setters[attribute])(claim, _deadline()))

@@ -86,6 +86,24 @@ def _steps() -> list[Any]:
     ]
 
 
+def test_a_proxy_that_tells_the_store_another_host_is_named(
+    real: RealSubject, standing: dict[str, Secret]
+) -> None:
+    name = "standingclaim"
+    secret = standing.setdefault(real.backend_name, Secret.claiming(name, name, SECRET))
+    operator = real.operator()
+    operator.sync(secret)
+    assert secret.state == READY
+    real.proxy.always = "another-host"
+    operator.sync(secret)
+    assert secret.state[0] == "Retrying"
+    assert "a proxy in between" in secret.annotations["message"]
+    real.proxy.calm()
+    assert real.accepts(name, SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
+
+
 @pytest.mark.parametrize(("real", "step", "fault"), _steps(), indirect=["real"])
 def test_a_fault_at_any_step_of_provisioning_ends_ready_after_it(
     real: RealSubject, name: str, step: int, fault: str

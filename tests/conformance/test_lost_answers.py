@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from copy import deepcopy
 
 import pytest
 
 from backends.bucketsettings import SettingName
 from hooks.contract.outcome import Action
-from tests.conformance.bucketsettings import PUBLIC, seen, settled, with_setting
-from tests.conformance.subject import RealSubject
+from tests.conformance.bucketsettings import PUBLIC, SECRET, seen, settled, with_setting
+from tests.conformance.subject import Killed, RealSubject
+from tests.conformance.test_attributes import quota_of
 from tests.conformance.test_bucket_policies import filled, unsigned
-from tests.conformance.traits import READY
+from tests.conformance.traits import READY, having
 from tests.support import Secret
 
 CLOSED = {401, 403}
@@ -54,3 +56,63 @@ def test_a_bucket_is_closed_again_though_the_answer_that_told_of_it_was_lost(
     before = after.requests()
     after.sync(secret)
     assert after.requests() == before + 1
+
+
+@pytest.mark.parametrize("real", having("quota_bytes", real=True), indirect=True)
+def test_a_quota_is_set_on_a_bucket_that_was_made_again_whatever_write_failed_first(
+    real: RealSubject, name: str
+) -> None:
+    failed = 0
+    for writes in itertools.count(1):
+        own = f"{name}x{writes}"
+        operator = real.operator()
+        secret = settled(operator, own, quota_bytes="1048576")
+        with real.store.s3(own, SECRET) as client:
+            client.delete_bucket(Bucket=own)
+        real.proxy.writes_only = True
+        real.proxy.faults.extend([*[""] * writes, *["500"] * 6])
+        operator.sync(secret)
+        injected = list(real.proxy.injected)
+        real.proxy.calm()
+        if not injected:
+            break
+        failed += 1
+        assert secret.state[0] == "Retrying", writes
+        operator.sync(secret)
+        assert secret.state == READY, writes
+        assert quota_of(real, own)[0] == 1048576, writes
+        before = operator.requests()
+        operator.sync(secret)
+        assert operator.requests() == before + 1
+    assert failed >= 1
+
+
+@pytest.mark.parametrize("real", with_setting(SettingName.CORS), indirect=True)
+def test_a_rename_that_was_killed_and_taken_back_keeps_what_the_tenant_has_set(
+    real: RealSubject, name: str
+) -> None:
+    names = [f"{name}-1", f"{name}-2"]
+    secret = Secret(name, bucket_names=",".join(names), access_key=name, access_secret=SECRET)
+    real.operator().sync(secret)
+    assert secret.state == READY
+    rules = [{"AllowedMethods": ["GET"], "AllowedOrigins": ["https://app.example"]}]
+    with real.store.s3(name, SECRET) as client:
+        for bucket in names:
+            client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+    killed = 0
+    for writes in itertools.count(1):
+        renamed = deepcopy(secret)
+        renamed.set(access_key=f"{name}x{writes}")
+        try:
+            real.operator(writes=writes).sync(renamed)
+        except Killed:
+            killed += 1
+        else:
+            break
+        operator = real.operator()
+        operator.sync(secret)
+        assert secret.state == READY, writes
+        for bucket in names:
+            assert real.owner(bucket) == name
+            assert seen(real, bucket, SettingName.CORS, name), writes
+    assert killed >= 2

@@ -59,6 +59,26 @@ def test_it_adds_the_deletion_component(rendered: list[Document], tmp_path: Path
     assert added == {("DecoratorController", DEFAULT_CONTROLLER)}
 
 
+def test_the_sharding_component_splits_the_secrets(
+    rendered: list[Document], tmp_path: Path
+) -> None:
+    shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    file = tmp_path / "manifests" / KUSTOMIZATION.name
+    file.write_text(yaml.safe_dump(kustomization() | {"components": ["sharding"]}))
+    documents = render(file.parent)
+    (whole,) = (item for item in rendered if item["kind"] == "DecoratorController")
+    first, second = (item for item in documents if item["kind"] == "DecoratorController")
+    label = "s3-resource-operator.io/shard"
+    for name, shard in (("first", first), ("second", second)):
+        assert shard["metadata"]["labels"][label] == name
+        (resource,) = shard["spec"]["resources"]
+        selector = resource.pop("labelSelector")
+        assert label in str(selector)
+        assert shard["spec"] == whole["spec"]
+    assert first["metadata"]["name"] == whole["metadata"]["name"]
+    assert len(documents) == len(rendered) + 1
+
+
 def test_it_renders_every_object(rendered: list[Document]) -> None:
     written = [
         (document["kind"], document["metadata"]["name"])

@@ -99,7 +99,7 @@ def test_the_api_takes_it_and_the_operator_reads_its_stores(
         api.apply(
             {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": fields}
         )
-    deployment = api.get("Deployment", NAME, NAME)
+    deployment = api.get("Deployment", NAME, NAME, api_version="apps/v1")
     assert deployment is not None
     spec = pod_of(deployment)
     assert violations(spec) == []

@@ -20,6 +20,7 @@ from hooks.claim.secret import read
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.status import Keys
 from hooks.settings.settings import Settings
+from tests import yamltext
 from tests.authority import Authority
 from tests.manifests import EXAMPLES, PLACEHOLDER, load
 from tests.markdown import Document, coded
@@ -34,7 +35,7 @@ Loaded = list[dict[str, Any]]
 def sets() -> Iterator[tuple[str, Loaded]]:
     """An annotated Secret and what reads its connection Secret, as they stand together."""
     for number, block in enumerate(PAGE.blocks("yaml")):
-        yield f"block {number}", list(yaml.safe_load_all(block))
+        yield f"block {number}", yamltext.load_all(block)
     for path in EXAMPLES:
         documents = load(path)
         # Generated credentials are none that a page could show; tests/documents/test_examples.py.

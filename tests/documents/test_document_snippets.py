@@ -22,6 +22,7 @@ from hooks.contract.decorator import SyncRequest
 from hooks.contract.status import Keys
 from hooks.settings.settings import Settings
 from hooks.sync.renewal import generator_of
+from tests import yamltext
 from tests.chart.rendering import CHART, of_kind, render
 from tests.documents.site import ELSEWHERE
 from tests.documents.test_site import navigated
@@ -56,7 +57,7 @@ def loaded() -> Iterator[tuple[str, Any]]:
     """Every YAML document in a block, with the name of its file."""
     for document in DOCUMENTS:
         for block in document.blocks("yaml"):
-            for found in yaml.safe_load_all(block):
+            for found in yamltext.load_all(block):
                 yield document.path.name, found
 
 

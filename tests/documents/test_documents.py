@@ -23,6 +23,7 @@ from hooks.claim.names import check_access_key
 from hooks.claim.policyfile import Deletion
 from hooks.cluster.events import event_for
 from hooks.commands.cli import main
+from hooks.commands.demostore import DEMO_STORES
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.outcome import Action, Outcome, Reason, Status
 from hooks.contract.status import Keys
@@ -280,6 +281,14 @@ def contents(bucket: str) -> set[str]:
 def test_the_deletion_policies_are_those_of_the_annotation() -> None:
     rows = TENANCY.rows("Deletion", r"`s3-resource-operator.io/deletion-policy`")
     assert [coded(row[0])[0] for row in rows] == list(Deletion)
+
+
+@pytest.mark.parametrize("path", ["README.md", "helm/README.md", "helm/Chart.yaml"])
+def test_who_comes_to_install_reads_of_every_store(path: str) -> None:
+    # Before the first heading but one: where it is decided whether to read on.
+    beginning = (ROOT / path).read_text().split("\n## ")[0]
+    titles = [store.title for store in DEMO_STORES.values()]
+    assert [title for title in titles if title not in beginning] == []
 
 
 def test_the_table_of_the_stores_says_what_the_code_says_of_them() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import urllib3
@@ -20,6 +22,7 @@ from tests.facts.wire import (
     write_that_makes_nothing,
 )
 from tests.servers.garage import GarageRefusal, GarageStore
+from tests.servers.garagenodes import garage_nodes
 from tests.servers.s3 import code_of
 
 FACTS: Facts[GarageStore] = Facts("garage")
@@ -97,15 +100,14 @@ def _(store: GarageStore) -> str:
     return str(call(store, mine, "GET", bucket, {"location": ""}))
 
 
-@FACTS.known("clock", "200 at 23 hours, 400 InvalidRequest at 25")
+@FACTS.known("clock", "200 at 23 hours, 400 InvalidRequest at 25, 200 at 25 ahead")
 def _(store: GarageStore) -> str:
     mine, bucket = owner(store)
     told = []
-    for hours in (23, 25):
+    for hours in (23, 25, -25):
         at = datetime.now(UTC) - timedelta(hours=hours)
-        answer = call(store, mine, "GET", bucket, {"location": ""}, at=at)
-        told.append(f"{answer} at {hours}")
-    return f"{told[0]} hours, {told[1]}"
+        told.append(str(call(store, mine, "GET", bucket, {"location": ""}, at=at)))
+    return f"{told[0]} at 23 hours, {told[1]} at 25, {told[2]} at 25 ahead"
 
 
 @FACTS.known("local-alias-hides", "the other bucket is read under the name of the first")
@@ -276,3 +278,49 @@ def _(store: GarageStore) -> str:
         retries=False,
     )
     return f"{answer.status} {json.loads(answer.data)['code']}, as for a wrong token"
+
+
+@FACTS.known("no-layout", "InternalError, and unavailable with storage nodes: 0", heavy=True)
+def _(store: GarageStore) -> str:
+    with garage_nodes(store, 1, layout=False) as (node,):
+        key = {"accessKeyId": fresh(), "secretAccessKey": SECRET, "name": "by-hand"}
+        refused = refusal(node, "POST", "ImportKey", **key)
+        health = node.call("GET", "GetClusterHealth")
+        return f"{refused}, and {health['status']} with storage nodes: {health['storageNodes']}"
+
+
+@FACTS.known("two-nodes-one-key", "both accepted, and each node keeps its own secret", heavy=True)
+def _(store: GarageStore) -> str:
+    with garage_nodes(store, 2) as nodes, ThreadPoolExecutor(len(nodes)) as pool:
+        for _ in range(20):
+            name = fresh()
+
+            def imported(numbered: tuple[int, GarageStore], name: str = name) -> str:
+                number, node = numbered
+                key = {"accessKeyId": name, "secretAccessKey": f"{SECRET}-{number}", "name": name}
+                return refusal(node, "POST", "ImportKey", **key)
+
+            if set(pool.map(imported, enumerate(nodes))) == {"accepted"}:
+                # As long as Garage takes for everything that it puts right by itself at once.
+                time.sleep(5)
+                kept = {node.key(name)["secretAccessKey"] for node in nodes}
+                whose = "its own" if len(kept) == len(nodes) else "the same"
+                return f"both accepted, and each node keeps {whose} secret"
+    return "one accepted"
+
+
+@FACTS.known("two-nodes-one-bucket", "both accepted, and one of the two has no name", heavy=True)
+def _(store: GarageStore) -> str:
+    with garage_nodes(store, 2) as nodes, ThreadPoolExecutor(len(nodes)) as pool:
+        for _ in range(40):
+            name = fresh()
+
+            def made(node: GarageStore, name: str = name) -> str:
+                return refusal(node, "POST", "CreateBucket", globalAlias=name)
+
+            if set(pool.map(made, nodes)) == {"accepted"}:
+                time.sleep(1)
+                listed = nodes[0].call("GET", "ListBuckets")
+                nameless = [bucket for bucket in listed if not bucket["globalAliases"]]
+                return f"both accepted, and {'one' if nameless else 'none'} of the two has no name"
+    return "one accepted"

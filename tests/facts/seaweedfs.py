@@ -236,6 +236,31 @@ def _(store: SeaweedStore) -> str:
             other.stop()
 
 
+@FACTS.known(
+    "buckets-use-volumes-up",
+    "2 buckets take objects, the third InternalError, its probe 200",
+    heavy=True,
+)
+def _(store: SeaweedStore) -> str:
+    with TemporaryDirectory() as folder:
+        program = Path(store.process.command[0])
+        # Both as they are unless somebody sets them.
+        other = SeaweedStore(program, Path(folder), extra_args=["-volume.max=8"])
+        try:
+            assert other.process.env is not None
+            del other.process.env["WEED_MASTER_VOLUME_GROWTH_COPY_1"]
+            other.restart()
+            for taken in range(10):
+                mine, bucket = owner(other)
+                if code := other.put(bucket, "one", b"x", as_user=mine):
+                    probe = call(other, mine, "GET", bucket, {"acl": ""})
+                    third = "third" if taken == 2 else "next"
+                    return f"{taken} buckets take objects, the {third} {code}, its probe {probe}"
+            return "all take objects"
+        finally:
+            other.stop()
+
+
 @FACTS.known("another-gateway", "200 within 2 s", heavy=True)
 def _(store: SeaweedStore) -> str:
     with store.gateway() as url:

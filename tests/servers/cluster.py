@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from hooks.commands.processes import LOOPBACK, Process, free_port
+from tests import yamltext
 from tests.servers.api import Api
 from tests.servers.certificates import rsa_key_pair, serving_certificate
 
@@ -50,7 +51,7 @@ class Cluster:
         shutil.rmtree(self.directory / "etcd", ignore_errors=True)
 
     def apply_file(self, path: Path) -> None:
-        for manifest in yaml.safe_load_all(path.read_text()):
+        for manifest in yamltext.load_all(path.read_text()):
             if manifest:
                 self.api.apply(manifest)
 

@@ -75,6 +75,8 @@ _HELM = "v4.3.1"
 _KUBECONFORM = "v0.7.0"
 _PROMETHEUS = "v0.316.0"
 _ACTIONLINT = "v1.7.12"
+_MC = "v0.0.0-20250313080218-cf909e1063a9"
+_CONSUMERS = MODULE / "consumers"
 
 SERVERS: Mapping[str, Server] = {
     server.name: server
@@ -189,6 +191,26 @@ SERVERS: Mapping[str, Server] = {
             ),
             "AWS's SDK for Go and Thanos' reader of connection Secrets; about 40 s on two cores",
             go_tool(MODULE / "consumers", "s3-resource-operator.io/tests/servers/consumers"),
+        ),
+        Server(
+            "mc",
+            _MC,
+            "MinIO's client, which reads connection Secrets; about a minute on two cores",
+            go_install("github.com/minio/mc", _MC),
+        ),
+        *(
+            Server(
+                name,
+                required_version(_CONSUMERS / name, requirement, _CONSUMERS / name / "main.go"),
+                f"{about} as a reader of connection Secrets; about {minutes} on two cores",
+                go_tool(
+                    _CONSUMERS / name, f"s3-resource-operator.io/tests/servers/consumers/{name}"
+                ),
+            )
+            for name, requirement, about, minutes in (
+                ("registry", "github.com/distribution/distribution/v3", "Distribution", "a minute"),
+                ("loki", "github.com/grafana/loki/v3", "Loki", "2 minutes"),
+            )
         ),
         *(
             Server(

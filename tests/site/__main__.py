@@ -7,6 +7,7 @@ and dark. The exit code is 1 if anything is wrong.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shutil
 import tempfile
@@ -36,7 +37,8 @@ def problems(running: Browser, site: str, paths: list[str]) -> Iterator[str]:
     for width in WIDTHS:
         with window(running, site, width) as shown:
             for path in paths:
-                for problem in shown.problems(path):
+                # They are the same at each width.
+                for problem in shown.problems(path, colours=width == WIDTHS[0]):
                     yield f"{width} {path}: {problem}"
 
 
@@ -113,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
                 wrong += 1
                 print(problem, flush=True)
             for story in STORIES:
-                with window(running, site, WIDTHS[0]) as shown:
+                with window(running, site, WIDTHS[0], searching=True) as shown:
                     try:
                         story(shown.page, site)
                     except (AssertionError, Error) as error:
@@ -133,12 +135,12 @@ def pictures(running: Browser, site: str, paths: list[str], folder: Path) -> Non
     """Saves what the windows show."""
     folder.mkdir(parents=True, exist_ok=True)
     for width in WIDTHS:
-        for scheme in SCHEMES:
-            with window(running, site, width, scheme) as shown:
-                for path in paths:
-                    shown.page.goto(site + path, wait_until="load")
-                    name = path.strip("/").replace("/", "-")
-                    shown.page.screenshot(path=folder / f"{name}-{width}-{scheme}.png")
+        with window(running, site, width) as shown:
+            for path, scheme in itertools.product(paths, SCHEMES):
+                shown.page.emulate_media(color_scheme=scheme)
+                shown.page.goto(site + path, wait_until="load")
+                name = path.strip("/").replace("/", "-")
+                shown.page.screenshot(path=folder / f"{name}-{width}-{scheme}.png")
 
 
 if __name__ == "__main__":

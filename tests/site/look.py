@@ -16,13 +16,17 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WIDTHS = (1280, 390)
 """Of a window in CSS pixels: a laptop's, and a phone's."""
 
-_OPTIONS = {
-    "resultTypes": ["violations"],
-    # The theme's navigation within a navigation, and its button at each piece of code, which are
-    # told apart by where they stand.
-    "rules": {"landmark-unique": {"enabled": False}},
-}
+# The theme's navigation within a navigation, and its button at each piece of code, which are told
+# apart by where they stand.
+_LEFT_OUT = ("landmark-unique",)
+# Those that another scheme can break; on a long page they take most of the time.
+_OF_COLOURS = ("color-contrast", "link-in-text-block")
 _SHOWN = 3
+_INDEX = "**/search/search_index.json"
+_EMPTY = {
+    "config": {"lang": ["en"], "separator": "[\\s]", "pipeline": [], "fields": {}},
+    "docs": [],
+}
 # All pictures, those too that the reader has to scroll to.
 _BROKEN = """async () => {
   const images = [...document.images];
@@ -45,25 +49,31 @@ class Window:
     Args:
         context: nothing was chosen in it before.
         site: the address of all that may be asked for.
+        searching: whether the search is used. Each page reads the index of all, which costs more
+            than the rest of it.
     """
 
     context: BrowserContext
     site: str
+    searching: bool = False
     page: Page = field(init=False)
     _told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page = self.context.new_page()
+        if not self.searching:
+            self.page.route(_INDEX, lambda route: route.fulfill(json=_EMPTY))
         self.page.on("console", lambda line: self._console(line.type, line.text))
         self.page.on("pageerror", lambda error: self._told.append(f"error: {error}"))
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("response", lambda answer: self._answered(answer.status, answer.url))
 
-    def problems(self, path: str) -> list[str]:
+    def problems(self, path: str, *, colours: bool = True) -> list[str]:
         """Opens a page and looks at it.
 
         Args:
             path: below the site's address.
+            colours: whether at its colours too, in both schemes.
 
         Returns:
             What is wrong, a line each.
@@ -75,14 +85,18 @@ class Window:
         self._told += [f"picture not shown: {url}" for url in self.page.evaluate(_BROKEN)]
         if drawings := self.page.locator("pre.mermaid").count():
             self._told.append(f"{drawings} drawings not rendered")
-        for scheme in SCHEMES:
+        off = (*_LEFT_OUT, *_OF_COLOURS)
+        self._told += self._violations({"rules": {rule: {"enabled": False} for rule in off}})
+        for scheme in SCHEMES if colours else ():
             # Without a further load: a page follows the system.
             self.page.emulate_media(color_scheme=scheme)
-            self._told += [f"{scheme}: {line}" for line in self._violations()]
+            found = self._violations({"runOnly": list(_OF_COLOURS)})
+            self._told += [f"{scheme}: {line}" for line in found]
         return list(self._told)
 
-    def _violations(self) -> Iterator[str]:
-        for violation in Axe().run(self.page, options=_OPTIONS).response["violations"]:
+    def _violations(self, options: dict[str, object]) -> Iterator[str]:
+        asked = {"resultTypes": ["violations"], **options}
+        for violation in Axe().run(self.page, options=asked).response["violations"]:
             nodes = violation["nodes"]
             yield f"{violation['id']}: {violation['help']} ({len(nodes)})"
             for node in nodes[:_SHOWN]:
@@ -117,12 +131,10 @@ def browser(binary: Path) -> Iterator[Browser]:
 
 
 @contextmanager
-def window(running: Browser, site: str, width: int, scheme: Scheme = "light") -> Iterator[Window]:
-    """One of a width in CSS pixels, where the system prefers a scheme."""
-    context = running.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-    )
+def window(running: Browser, site: str, width: int, *, searching: bool = False) -> Iterator[Window]:
+    """One of a width in CSS pixels."""
+    context = running.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
     try:
-        yield Window(context, site)
+        yield Window(context, site, searching)
     finally:
         context.close()

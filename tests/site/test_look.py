@@ -29,7 +29,7 @@ FAULTS = {
     "drawing": ('<pre class="mermaid">flowchart LR</pre>', "1 drawings not rendered"),
     "pale": ('<p style="background: #fff; color: #999">pale</p>', "light: color-contrast: "),
     "pale-at-night": ('<p style="color: #000">pale</p>', "dark: color-contrast: "),
-    "unlabelled": ("<input>", "light: label: "),
+    "unlabelled": ("<input>", "label: "),
 }
 
 

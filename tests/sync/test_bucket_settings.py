@@ -338,3 +338,43 @@ def test_public_reading_ends_with_its_key_also_where_the_annotations_are_lost(
     store.calls.clear()
     assert synced(operator, again) == ()
     assert "read_setting" not in store.calls
+
+
+class Failing(ModelStore):
+    """Fails where a quota is to be set, as long as it is told to."""
+
+    failing = False
+
+    async def set_quota(self, claim: Claim, deadline: Deadline) -> bool:
+        if self.failing:
+            raise ServerFault("The store answered 500 InternalError.")
+        return await super().set_quota(claim, deadline)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_bucket_that_is_made_again_is_not_taken_for_set_up_before_it_is(several: bool) -> None:
+    store = Failing()
+    store.bucket_settings = Odd(store._called)
+    operator = Operator(store)
+    secret = claiming(tags="a=b", quota_bytes="1024")
+    if several:
+        secret.set(bucket_names="bucket,other")
+        del secret.document["data"]["bucket-name"]
+    operator.sync(secret)
+    assert secret.state == READY
+    before = dict(secret.annotations)
+    del store.owners["bucket"]
+    store.bucket_settings.forget("bucket")
+    store.quotas.pop("bucket")
+    store.failing = True
+    # It is made, and the sync ends before its quota is set and it comes to its tags.
+    operator.sync(secret)
+    assert secret.state == ("Retrying", "BackendError")
+    assert "bucket" in store.owners
+    store.failing = False
+    actions = synced(operator, secret)
+    assert actions == (Action.SET_QUOTA, Action.SET_TAGS)
+    assert store.quotas["bucket"] == (1024, 0)
+    assert secret.state == READY
+    assert secret.annotations["applied"] == before["applied"]
+    assert synced(operator, secret) == ()

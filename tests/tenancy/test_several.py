@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
 from backends.errors import ServerFault
@@ -284,6 +286,52 @@ def test_a_rename_that_was_cut_short_keeps_the_settings_of_what_is_left(moved: i
     assert {ground.store.owners[name] for name in NAMES[:4]} == {"renamed"}
     assert ground.store.settings == dict.fromkeys(NAMES[:4], "a policy")
     assert ground.told(HOLDER)["user"][0] == "renamed"
+
+
+@pytest.mark.parametrize("moved", [1, 3])
+@pytest.mark.parametrize("how", ["failed", "killed"])
+def test_a_rename_that_was_cut_short_and_taken_back_keeps_all_settings(
+    moved: int, how: str
+) -> None:
+    ground = Ground(adoption="unowned")
+    put(ground, HOLDER, *NAMES[:4])
+    ground.store.settings |= dict.fromkeys(NAMES[:4], "a policy")
+    changes = [0]
+    called = ground.store._called
+
+    async def fails(operation: str) -> None:
+        changes[0] += operation == "change_owner"
+        if operation == "change_owner" and changes[0] > moved:
+            raise ServerFault("The store failed.")
+        await called(operation)
+
+    ground.store._called = fails  # type: ignore[method-assign]
+    before = deepcopy(ground.kube.documents[HOLDER]["metadata"])
+    # A failure is answered, so the Secret says whom some buckets are given to; and a new secret
+    # belongs to a new name. After a kill it says nothing, and the secret alone tells.
+    more = {"secret": "another-long-secret"} if how == "failed" else {}
+    put(ground, HOLDER, *NAMES[:4], user="renamed", **more)
+    assert sum(owner == "renamed" for owner in ground.store.owners.values()) == moved
+    ground.store._called = called  # type: ignore[method-assign]
+    if how == "killed":
+        ground.kube.documents[HOLDER]["metadata"] = before
+    seen = put(ground, HOLDER, *NAMES[:4])
+    assert seen.state == READY
+    assert {ground.store.owners[name] for name in NAMES[:4]} == {"user"}
+    assert ground.store.settings == dict.fromkeys(NAMES[:4], "a policy")
+    assert given(ground, HOLDER) == dict.fromkeys(NAMES[:4], "own")
+    settled(ground, HOLDER)
+
+
+def test_what_a_stranger_was_given_meanwhile_is_still_wiped() -> None:
+    ground = Ground(adoption="unowned")
+    put(ground, HOLDER, *NAMES[:2])
+    ground.store.settings |= dict.fromkeys(NAMES[:2], "a policy")
+    ground.store.accounts["stranger"] = Account("its-own-secret")
+    ground.store.owners[NAMES[0]] = "stranger"
+    assert ground.sync(HOLDER).state == READY
+    assert ground.store.owners[NAMES[0]] == "user"
+    assert ground.store.settings == {NAMES[1]: "a policy"}
 
 
 def test_a_grant_of_the_former_version_is_not_lost_while_its_bucket_is_not_right() -> None:

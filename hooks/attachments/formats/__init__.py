@@ -40,6 +40,13 @@ def _no_path(access: Access) -> str:
     return access.without_path()
 
 
+def _plain_yaml(writer: Writer) -> Writer:
+    def write(access: Access) -> str | None:
+        return document.plain_yaml(writer(access))
+
+    return write
+
+
 _bucket: Writer = attrgetter("bucket")
 _buckets: Writer = attrgetter("buckets")
 _access_key: Writer = attrgetter("access_key")
@@ -93,10 +100,10 @@ FORMATS: Mapping[str, Format] = {
     # Harbor reads the two keys; distribution all, with REGISTRY_STORAGE=s3 in its environment.
     "registry": Format(
         {
-            "REGISTRY_STORAGE_S3_ACCESSKEY": _access_key,
-            "REGISTRY_STORAGE_S3_SECRETKEY": _secret,
-            "REGISTRY_STORAGE_S3_BUCKET": _bucket,
-            "REGISTRY_STORAGE_S3_REGION": _region,
+            "REGISTRY_STORAGE_S3_ACCESSKEY": _plain_yaml(_access_key),
+            "REGISTRY_STORAGE_S3_SECRETKEY": _plain_yaml(_secret),
+            "REGISTRY_STORAGE_S3_BUCKET": _plain_yaml(_bucket),
+            "REGISTRY_STORAGE_S3_REGION": _plain_yaml(_region),
             "REGISTRY_STORAGE_S3_REGIONENDPOINT": _endpoint,
             "REGISTRY_STORAGE_S3_FORCEPATHSTYLE": _always("true"),
         }

@@ -21,6 +21,14 @@ def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _quoted)
+# Read as a number, and written again as the same text.
+_INTEGER = re.compile(r"[1-9][0-9]{0,17}")
+# What is one to some reader at least.
+_OTHER_NUMBER = re.compile(
+    r"[-+]?(0[xXoObB][\da-fA-F_]+|0[\d_]*|\d[\d_]{18,}|[\d_]*[._][\d_.]*([eE][-+]?\d*)?"
+    r"|\d+[eE][-+]?\d+|\.?(inf|nan))",
+    re.IGNORECASE,
+)
 # Keys need none of that, and are shown to people.
 _KEY = re.compile(r'^( *)"([a-z_]+)":', re.MULTILINE)
 
@@ -131,6 +139,23 @@ def s3fs(access: Access) -> str:
 def restic(access: Access) -> str:
     """``RESTIC_REPOSITORY``."""
     return f"s3:{access.endpoint.rstrip('/')}/{access.bucket}"
+
+
+def plain_yaml(value: str | None) -> str | None:
+    """A value for who reads it as YAML, though others take it as it stands.
+
+    So distribution reads each variable of its environment: 0123 is 83 to it (3.1.2).
+
+    Raises:
+        Unwritable: YAML 1.1, YAML 1.2 or Go's YAML reads something else.
+    """
+    try:
+        same = value is None or bool(_INTEGER.fullmatch(value)) or yaml.safe_load(value) == value
+    except yaml.YAMLError:
+        same = False
+    if value is None or (same and not _OTHER_NUMBER.fullmatch(value)):
+        return value
+    raise Unwritable("a value that YAML reads as another one")
 
 
 def _yaml(document: Mapping[str, Any]) -> str:

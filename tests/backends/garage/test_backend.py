@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from backends.base import Claim
-from backends.errors import CredentialsRejected, ServerFault
+from backends.errors import CredentialsRejected, Misconfigured, ServerFault
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
 from hooks.commands.processes import LOOPBACK, free_port
@@ -20,6 +20,7 @@ from hooks.contract.outcome import Action
 from tests.conformance.subject import RealSubject, garage_subject
 from tests.faults import ANSWERS
 from tests.servers.garage import GarageStore
+from tests.servers.garagenodes import garage_nodes
 from tests.support import Secret, wait
 
 pytestmark = pytest.mark.server
@@ -49,6 +50,17 @@ def _permissions(store: GarageStore, bucket: str) -> dict[str, dict[str, Any]]:
     return {
         key["accessKeyId"]: key["permissions"] for key in keys if any(key["permissions"].values())
     }
+
+
+def test_a_node_without_a_layout_is_named(garage: RealSubject, store: GarageStore) -> None:
+    with garage_nodes(store, 1, layout=False) as (node,):
+        secret = Secret.claiming("no-layout", "no-layout", SECRET)
+        garage.operator(node.environ()).sync(secret)
+        assert secret.state == ("Retrying", "OperatorMisconfigured")
+        assert "garage layout" in secret.annotations["message"]
+        backend = garage.connect({**garage.environ(), **node.environ()}, lambda *_: None)
+        with pytest.raises(Misconfigured, match="garage layout"):
+            wait(backend.check(Deadline(10)))
 
 
 def test_a_key_is_named_after_its_secret(garage: RealSubject, store: GarageStore) -> None:

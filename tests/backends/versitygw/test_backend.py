@@ -100,13 +100,17 @@ def test_a_stranger_whom_a_policy_lets_in_is_not_taken_for_the_owner(
     assert gateway.owner("shared") == "shared-owner"
 
 
-def test_ids_are_there_at_once_for_the_gateway_too(gateway: RealSubject) -> None:
-    operator = gateway.operator()
-    secret = Secret.claiming("with-ids", "with-ids", SECRET, user_id="1001", group_id="2002")
-    operator.sync(secret)
-    user = gateway.user("with-ids")
-    assert (user.user_id, user.group_id) == (1001, 2002)
-    assert operator.requests() == gateway.traits.provisioning + 1
+def test_ids_are_there_at_once_for_the_gateway_too(tmp_path: Path) -> None:
+    # Where others were changed before, its cache may take this user for one of them, whose name
+    # is as long: see the pitfalls in docs/backends.md. The bucket would then be changed once more.
+    with versitygw_subject(tmp_path) as alone:
+        operator = alone.operator()
+        secret = Secret.claiming("with-ids", "with-ids", SECRET, user_id="1001", group_id="2002")
+        operator.sync(secret)
+        assert secret.state == READY
+        user = alone.user("with-ids")
+        assert (user.user_id, user.group_id) == (1001, 2002)
+        assert operator.requests() == alone.traits.provisioning + 1
 
 
 def test_the_root_account_is_an_administrator_though_no_list_names_it(

@@ -38,6 +38,7 @@ def main() -> int:
     sizes.add_argument("--small", action="store_true", help="to see that it works")
     sizes.add_argument("--long", action="store_true", help=f"{_LONG}")
     parser.add_argument("--fresh", type=int, default=100, metavar="N", help="new ones (100)")
+    parser.add_argument("--others", type=int, metavar="N", help="none of the operator's (10000)")
     parser.add_argument(
         "--folder", type=Path, default=Path("build/bench"), help="for platform.json"
     )
@@ -66,10 +67,7 @@ def main() -> int:
         with platform(programs, stores, Path(folder)) as made:
             found = list(
                 rows(
-                    made,
-                    wanted,
-                    10 if options.small else options.fresh,
-                    lambda row: say(f"{row.secrets:,}, {row.kind}: {row.seconds:.1f} s"),
+                    made, wanted, 10 if options.small else options.fresh, lambda row: say(told(row))
                 )
             )
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +75,18 @@ def main() -> int:
     Console(width=max(progress.width, 170), highlight=False).print(table(found))
     print(f"Also in {options.folder}: platform.json.")
     return 0
+
+
+def told(row: Row) -> str:
+    """A row as it comes, so that a run that is cut short has told what it found."""
+    each = (
+        f"{name} {1000 * spent.cpu / row.count:.2f} ms, {spent.memory / 1e6:.0f} MB"
+        for name, spent in row.spent.items()
+    )
+    return (
+        f"{row.secrets:,}, {row.kind}, {row.arguments}: {row.count:,} in {row.seconds:.1f} s; "
+        f"{'; '.join(each)}; {row.store_requests} requests, {row.writes} writes"
+    )
 
 
 def as_json(found: Sequence[Row]) -> str:

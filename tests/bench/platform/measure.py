@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import urllib3
 
 from hooks.commands.processes import wait_until
 from tests.bench.figures import Usage, timed
 from tests.bench.floor import FLOORS, THREADS
-from tests.bench.platform.secrets import new
+from tests.bench.platform.secrets import new, stranger
 from tests.bench.stores import Stores
 from tests.e2e.operator import operators_kubeconfig
 from tests.e2e.stack import Programs
+from tests.servers.api import Object
 from tests.servers.cluster import Cluster, running_cluster
 from tests.servers.decorator import decorator, install
 from tests.servers.hook import Hook, running_hook
@@ -26,6 +29,9 @@ from tests.servers.s3 import S3Store
 NAMESPACES = 50
 _LIMIT = 1200.0
 _QUIET = 1.0
+_TRIES = 3
+_REQUESTS = "s3_operator_backend_requests_total"
+_SYNCS = "s3_operator_secrets_processed_total"
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ class Platform:
     def grow(self, count: int) -> Row:
         """More Secrets, whose buckets and users are there already, until all of them are Ready."""
         numbers = range(self._count, self._count + count)
-        with closing(FLOORS[type(self._store)](self._store)) as floor:
+        with contextlib.closing(FLOORS[type(self._store)](self._store)) as floor:
             timed(floor.provision, numbers, callers=THREADS)
         self._metacontroller.stop()
         self._create(numbers)
@@ -133,6 +139,10 @@ class Platform:
         numbers = range(self._count, self._count + count)
         self._count += count
         return self._row("new", count, count, lambda: self._create(numbers))
+
+    def crowd(self, count: int) -> None:
+        """Secrets that are none of the operator's, and of which Metacontroller keeps a copy too."""
+        self._make([stranger(_namespace(number), number) for number in range(count)])
 
     def resync(self) -> Row:
         """Every Secret once more, with nothing to do about any."""
@@ -149,7 +159,7 @@ class Platform:
         return self._row("at the start", self._count, self._count, begin)
 
     def _row(self, kind: str, count: int, calls: int, begin: Callable[[], object]) -> Row:
-        before, asked, writes = self._ready(), self._hook.store_requests(), self._writes()
+        before, asked, writes = self._ready(), int(self._asked(_REQUESTS)), self._writes()
         # Whoever is started meanwhile has taken nothing yet.
         usages = {name: Usage(pid) for name, pid in self._programs().items() if pid is not None}
         started = time.perf_counter()
@@ -180,7 +190,7 @@ class Platform:
             count,
             seconds,
             spent,
-            self._hook.store_requests() - asked,
+            int(self._asked(_REQUESTS)) - asked,
             self._writes() - writes,
         )
 
@@ -193,7 +203,14 @@ class Platform:
         }
 
     def _ready(self) -> int:
-        return int(self._hook.total("s3_operator_secrets_processed_total", status="Ready"))
+        return int(self._asked("s3_operator_secrets_processed_total", status="Ready"))
+
+    def _asked(self, metric: str, **labels: str) -> float:
+        """A metric of the hook's, which closes a connection that was idle just when it is used."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(urllib3.exceptions.ProtocolError):
+                return self._hook.total(metric, **labels)
+        return self._hook.total(metric, **labels)
 
     def _writes(self) -> int:
         """Changes of Secrets that the Kubernetes API has been asked for."""
@@ -209,18 +226,18 @@ class Platform:
         )
 
     def _settle(self) -> None:
-        last, since = -1, time.monotonic()
+        last, since = -1.0, time.monotonic()
         while time.monotonic() - since < _QUIET:
-            if (now := self._hook.syncs()) != last:
+            if (now := self._asked(_SYNCS)) != last:
                 last, since = now, time.monotonic()
             time.sleep(0.2)
 
     def _create(self, numbers: Sequence[int]) -> None:
+        self._make([new(_namespace(number), number) for number in numbers])
+
+    def _make(self, secrets: Sequence[Object]) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
-            for made in [
-                pool.submit(self._cluster.api.create, new(_namespace(number), number))
-                for number in numbers
-            ]:
+            for made in [pool.submit(self._cluster.api.create, secret) for secret in secrets]:
                 made.result()
 
     def _sync_all(self) -> None:
@@ -247,10 +264,10 @@ def _namespace(number: int) -> str:
     return f"team-{number % NAMESPACES}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def platform(programs: Programs, stores: Stores, directory: Path) -> Iterator[Platform]:
     """An empty platform, with the guard and Events on."""
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(
             running_cluster(
                 directory / "cluster", etcd=programs.etcd, kube_apiserver=programs.kube_apiserver
@@ -283,14 +300,17 @@ def platform(programs: Programs, stores: Stores, directory: Path) -> Iterator[Pl
 
 
 def rows(
-    made: Platform, sizes: Sequence[int], fresh: int, say: Callable[[Row], None]
+    made: Platform, sizes: Sequence[int], fresh: int, others: int, say: Callable[[Row], None]
 ) -> Iterator[Row]:
     """The platform at each size; at the first one Metacontroller's arguments too.
+
+    The last row is of a cluster with other Secrets besides.
 
     Args:
         made: an empty platform.
         sizes: how many Secrets, growing.
         fresh: how many new ones show what a number of requests a second is good for.
+        others: how many Secrets that are none of the operator's.
         say: told each row.
     """
 
@@ -317,3 +337,5 @@ def rows(
             yield told(made.add(fresh))
             reached += fresh
         yield told(made.restart(usual))
+    made.crowd(others)
+    yield told(replace(made.restart(usual), kind=f"start, {others:,} others"))

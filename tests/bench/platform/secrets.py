@@ -20,3 +20,8 @@ def new(namespace: str, number: int) -> Object:
             "access-secret": secret_of(number),
         },
     )
+
+
+def stranger(namespace: str, number: int) -> Object:
+    """One that is none of the operator's, of a usual size."""
+    return secret(namespace, f"other-{number}", data={"password": "p" * 1000})
