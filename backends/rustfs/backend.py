@@ -26,6 +26,7 @@ from backends.rustfs.names import (
 from backends.rustfs.sharing import Sharing
 from backends.rustfs.usage import Counters
 from backends.usage import Usage
+from backends.wire import xmlbody
 from backends.wire.buckets import Buckets
 from backends.wire.cannedpolicy import full_use
 from backends.wire.cleanup import Cleanup
@@ -188,7 +189,8 @@ class RustFS:
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes the policy, all settings that others may feel, and what was shared."""
         await self._buckets.remove_settings(bucket, _SETTINGS, deadline)
-        await self._buckets.remove_notifications(bucket, deadline)
+        if await self._notifies(bucket, deadline):
+            await self._buckets.remove_notifications(bucket, deadline)
         await self.sharing.revoke(bucket, deadline)
 
     async def release(self, bucket: str, user: str, deadline: Deadline) -> bool:
@@ -259,6 +261,25 @@ class RustFS:
         await self._cleanup.close()
         await self._s3.close()
         await self._api.close()
+
+    async def _notifies(self, bucket: str, deadline: Deadline) -> bool:
+        """Whether the bucket has notifications.
+
+        Where nobody can be notified, writing none is an error, too: so it is looked at first.
+        """
+        answer = await self._s3.request(
+            "GET",
+            [bucket],
+            operation="get_notification",
+            credentials=self._admin,
+            deadline=deadline,
+            query={"notification": ""},
+        )
+        if answer.code == NO_SUCH_BUCKET:
+            return False
+        if not answer.ok:
+            raise bucket_error(answer)
+        return len(xmlbody.expect(answer.body, "NotificationConfiguration")) > 0
 
     async def _exists(self, bucket: str, deadline: Deadline) -> bool:
         """Whether there is such a bucket; any other answer than yes or NoSuchBucket is an error.

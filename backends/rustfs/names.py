@@ -1,7 +1,7 @@
 """What can't be a name or a secret on RustFS, though it is well formed.
 
-RustFS 1.0.1 makes users of such names, which it then never lets in or which answer for others, and
-calls some of these mistakes its own internal errors.
+RustFS 1.0.1 takes more access keys than these, but a user's name is a folder there and stands in
+the signature's header, and it calls some of these mistakes its own internal errors.
 """
 
 from __future__ import annotations

@@ -228,6 +228,7 @@ TRAITS: Mapping[str, Traits] = {
                 *("probe", "find_user", "find_bucket"),
                 *("user-info", "info-access-key", "group", "info-canned-policy"),
                 *("policy-entities", "list_uploads", "get_versioning", "get-bucket-quota"),
+                "get_notification",
             }
         ),
         refused=_UNKNOWN_OR_WRONG,

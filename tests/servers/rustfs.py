@@ -179,12 +179,12 @@ class RustFSStore(S3Store):
     def disable_group(self, group: str) -> None:
         self.admin("PUT", "set-group-status", group=group, status="disabled")
 
-    def add_service_account(
-        self, access_key: str, secret: str, by: Credentials | None = None
-    ) -> None:
-        """An access key of a user's own, by default of root's."""
+    def add_service_account(self, access_key: str, secret: str, user: str = "") -> None:
+        """A further access key of a user's, by default of root's."""
         body = {"accessKey": access_key, "secretKey": secret, "name": access_key}
-        self.admin("PUT", "add-service-accounts", body, by=by)
+        if user:
+            body["targetUser"] = user
+        self.admin("PUT", "add-service-accounts", body)
 
 
 def refused(store: RustFSStore, method: str, call: str, body: Any = None, /, **query: Any) -> str:

@@ -195,23 +195,6 @@ def test_a_tenant_gets_its_own_bucket_and_nothing_else(
         assert refused(store, method, call, body, by=tenant, **query) == "AccessDenied", call
 
 
-def test_an_access_key_of_a_users_own_making_outlives_a_rotation_and_no_change_of_owner(
-    rustfs: RealSubject, store: RustFSStore
-) -> None:
-    operator = rustfs.operator()
-    secret = Secret.claiming("own-keys", "own-keys", SECRET)
-    operator.sync(secret)
-    extra = ("own-keys-extra", SECRET)
-    store.add_service_account(*extra, by=("own-keys", SECRET))
-    secret.set(access_secret=OTHER_SECRET)
-    operator.sync(secret)
-    assert store.put("own-keys", "key", b"body", as_user=extra) == ""
-    secret.set(access_key="own-keys-new")
-    operator.sync(secret)
-    assert secret.state == READY
-    assert store.get("own-keys", "key", as_user=extra) == "AccessDenied"
-
-
 def test_an_unchanged_secret_costs_no_admin_request(rustfs: RealSubject) -> None:
     operator = rustfs.operator()
     secret = Secret.claiming("unchanged", "unchanged", SECRET)

@@ -95,7 +95,7 @@ def test_a_name_that_rustfs_keeps_for_itself_is_not_supported(
 @pytest.mark.parametrize(
     ("user", "value"), [("a@b", SECRET), ("ab", SECRET), ("short-secret", "short")]
 )
-def test_what_rustfs_makes_and_never_lets_in_is_not_supported(
+def test_what_rustfs_would_not_make_or_not_as_meant_is_not_supported(
     rustfs: RealSubject, store: RustFSStore, user: str, value: str
 ) -> None:
     before = store.names()

@@ -73,7 +73,7 @@ def test_a_deleted_users_access_keys_and_policies_are_gone(
 ) -> None:
     rustfs.operator().sync(Secret.claiming("of-deleted", "deleted-user", SECRET))
     store.give("elsewhere", ["s3:GetObject"], ["elsewhere/*"], "deleted-user")
-    store.add_service_account("deleted-user-extra", SECRET, by=("deleted-user", SECRET))
+    store.add_service_account("deleted-user-extra", SECRET, "deleted-user")
     assert rustfs.accepts("deleted-user-extra", SECRET)
     assert wait(rustfs.backend().delete_user("deleted-user", Deadline(10)))
     assert not rustfs.accepts("deleted-user-extra", SECRET)
