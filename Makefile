@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
-STORES := versitygw minio garage ceph-rgw seaweedfs
+STORES := versitygw minio garage ceph-rgw seaweedfs rustfs
+# Those that are built without being asked for.
+BUILT := $(filter-out $(if $(RUSTFS),,rustfs),$(STORES))
 # The store of `make demo`, `make bench` and `make kind`.
 BACKEND ?= versitygw
 # How many processes run the tests, each with servers of its own; a file stays in one.
@@ -13,10 +15,10 @@ PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope
 # What `make image` builds and `make kind` runs.
 IMAGE ?= s3-resource-operator:dev
 # Whose facts `make facts` looks at.
-FACTS_OF ?= $(STORES) metacontroller
+FACTS_OF ?= $(BUILT) metacontroller
 FACTS_SERVERS = $(patsubst metacontroller,etcd kube-apiserver,$(FACTS_OF))
-SERVERS := $(STORES) etcd kube-apiserver kubectl helm kubeconform promtool prometheus actionlint rclone \
-	restic pgbackrest s3cmd s3fs consumers mc registry loki native-floor $(if $(RUSTFS),rustfs)
+SERVERS := $(BUILT) etcd kube-apiserver kubectl helm kubeconform promtool prometheus actionlint rclone \
+	restic pgbackrest s3cmd s3fs consumers mc registry loki native-floor
 
 # Without its cache every worker would read all tests anew, and every program that they start its code.
 unexport PYTHONDONTWRITEBYTECODE
@@ -56,7 +58,7 @@ unit: setup ## the tests that need no server and take no time
 test: setup servers ## all tests, against real servers, with coverage
 	$(PYTEST) --cov --cov-report=term
 
-demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs; SEVERAL=1: three at once
+demo: setup ## see a Secret become a bucket and a user; BACKEND=minio, garage, ceph-rgw, seaweedfs, rustfs; SEVERAL=1: three at once
 ifdef SEVERAL
 	@$(RUN) -m tests.servers build versitygw minio garage
 	@VERSITYGW_BIN="$$($(RUN) -m tests.servers path versitygw)" MINIO_BIN="$$($(RUN) -m tests.servers path minio)" \

@@ -30,6 +30,7 @@ REGISTRY: Mapping[str, Entry] = {
     "garage": Entry("backends.garage.backend", "Garage"),
     "ceph-rgw": Entry("backends.ceph_rgw.backend", "CephRGW"),
     "seaweedfs": Entry("backends.seaweedfs.backend", "SeaweedFS"),
+    "rustfs": Entry("backends.rustfs.backend", "RustFS"),
 }
 """Every store by the name that BACKEND_NAME takes."""
 

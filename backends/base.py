@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
-from backends.bucketsettings import Document, Setting, SettingName, SettingSupport
+from backends.bucketsettings import BucketSettings, Setting, SettingName, SettingSupport
 from backends.sharing import Access, Sharing
 from backends.usage import Metered
 from backends.wire.breaker import Breaker
@@ -178,6 +178,8 @@ class Capabilities:
         quota_objects: whether the number of a bucket's objects can be limited.
         versioning: whether a bucket can keep former versions of its objects.
         settings: what of a bucket's settings it honours.
+        needs_tls: whether it is only asked through TLS beyond this machine, unless the operator
+            is told otherwise: its admin API takes users' secrets as they are.
         account_cache: seconds for which it may judge a user by what it knew of it before.
     """
 
@@ -190,6 +192,7 @@ class Capabilities:
     quota_objects: bool = False
     versioning: bool = False
     settings: SettingSupport = field(default_factory=SettingSupport)
+    needs_tls: bool = False
     account_cache: int = 0
 
     @property
@@ -225,36 +228,6 @@ class Connection:
     pool_size: int = 32
     proxies: Proxies = field(default_factory=Proxies)
     breaker: Breaker | None = None
-
-
-class BucketSettings(Protocol):
-    """A bucket's settings, read and written as its owner, in the form of
-    :mod:`backends.wire.settingforms`. Every method raises :class:`backends.errors.StoreError` and
-    nothing else. Only what the capabilities name is ever asked for.
-    """
-
-    async def read(self, name: SettingName, claim: Claim, deadline: Deadline) -> Document | None:
-        """What stands on the claim's bucket; None for nothing."""
-        ...
-
-    async def write(
-        self, name: SettingName, document: Document, claim: Claim, deadline: Deadline
-    ) -> None:
-        """Puts a document in the place of what stands there.
-
-        Raises:
-            Rejected: the store refuses it, in its own words.
-            Unsupported: it can't be had on this bucket.
-        """
-        ...
-
-    async def remove(self, name: SettingName, claim: Claim, deadline: Deadline) -> None:
-        """Takes away what stands there; nothing there is no error."""
-        ...
-
-    async def is_public(self, claim: Claim, deadline: Deadline) -> bool:
-        """Whether a request that nobody has signed may read an object of the bucket."""
-        ...
 
 
 class Backend(Metered, Protocol):

@@ -10,7 +10,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from backends.wire.deadline import Deadline
+
+if TYPE_CHECKING:
+    from backends.base import Claim
 
 Document = Any
 """JSON: mappings, lists, text, whole numbers and booleans."""
@@ -95,3 +100,33 @@ class SettingSupport:
 def canonical(document: Document) -> str:
     """JSON with sorted keys and no blanks: the same document has the same text."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class BucketSettings(Protocol):
+    """A bucket's settings, read and written as its owner, in the form of
+    :mod:`backends.wire.settingforms`. Every method raises :class:`backends.errors.StoreError` and
+    nothing else. Only what the capabilities name is ever asked for.
+    """
+
+    async def read(self, name: SettingName, claim: Claim, deadline: Deadline) -> Document | None:
+        """What stands on the claim's bucket; None for nothing."""
+        ...
+
+    async def write(
+        self, name: SettingName, document: Document, claim: Claim, deadline: Deadline
+    ) -> None:
+        """Puts a document in the place of what stands there.
+
+        Raises:
+            Rejected: the store refuses it, in its own words.
+            Unsupported: it can't be had on this bucket.
+        """
+        ...
+
+    async def remove(self, name: SettingName, claim: Claim, deadline: Deadline) -> None:
+        """Takes away what stands there; nothing there is no error."""
+        ...
+
+    async def is_public(self, claim: Claim, deadline: Deadline) -> bool:
+        """Whether a request that nobody has signed may read an object of the bucket."""
+        ...

@@ -96,4 +96,20 @@ CAPABILITIES: Mapping[str, Capabilities] = {
             principal="arn:aws:iam::000000000000:user/NAME",
         ),
     ),
+    "rustfs": Capabilities(
+        roles=frozenset({"user"}),
+        ids=False,
+        rotation=True,
+        owner_in_probe=False,
+        several_owners=True,
+        quota_bytes=True,
+        versioning=True,
+        settings=SettingSupport(
+            names=frozenset(SettingName),
+            rules=frozenset(Rule) - {Rule.TRANSITION},
+            # Any other is accepted and means nobody.
+            principal="NAME",
+        ),
+        needs_tls=True,
+    ),
 }

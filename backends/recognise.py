@@ -1,7 +1,8 @@
 """Which store answers at an address, by what each of them says to a request without signature.
 
 The header `Server` tells, unless a proxy puts its own in its place: then the answers' words do.
-Seen with VersityGW 1.8.0, the MinIO of 2026-02-12, Garage 2.5.0, Ceph 16.2.15 and SeaweedFS 4.53.
+Seen with VersityGW 1.8.0, the MinIO of 2026-02-12, Garage 2.5.0, Ceph 16.2.15, SeaweedFS 4.53 and
+RustFS 1.0.1.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ TITLES: Mapping[str, str] = {
     "garage": "Garage",
     "ceph-rgw": "Ceph RGW",
     "seaweedfs": "SeaweedFS",
+    "rustfs": "RustFS",
 }
 """What people call the stores that can be recognised, by BACKEND_NAME."""
 
@@ -35,6 +37,8 @@ _VERSITYGW_WORDS = "AWS authentication requires a valid Date"
 # AWS's IAM has the same code and other words; the others take the address for S3's.
 _IAM = "/"
 _UNFINISHED = {"Authorization": "AWS4-HMAC-SHA256"}
+# Of an admin API at MinIO's address, which tells errors in XML.
+_RUSTFS_WORDS = ("AccessDenied", "Signature is required")
 _SEAWEEDFS_WORDS = ("IncompleteSignature", "Invalid Argument")
 
 
@@ -56,6 +60,8 @@ async def recognise(endpoint: str, connection: Connection, deadline: Deadline) -
             return "garage"
         if _CEPH_REQUEST.search(answer.body):
             return "ceph-rgw"
+        if (answer.code, answer.message) == _RUSTFS_WORDS:
+            return "rustfs"
         if answer.code == "AccessDenied" and jsonbody.error(answer.body, "Code", "Message")[0]:
             return "minio"
         answer = await _ask(pool, "PATCH", _VERSITYGW_ADMIN, deadline)

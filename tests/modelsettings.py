@@ -13,7 +13,7 @@ SUPPORT = SettingSupport(names=frozenset(SettingName), rules=frozenset(Rule))
 
 
 class ModelSettings:
-    """See :class:`backends.base.BucketSettings`."""
+    """See :class:`backends.bucketsettings.BucketSettings`."""
 
     def __init__(self, called: Callable[[str], Awaitable[None]]) -> None:
         self._called = called

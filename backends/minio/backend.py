@@ -24,12 +24,12 @@ from backends.minio.accounts import Accounts
 from backends.minio.api import AdminApi, Reply
 from backends.minio.errors import CODES, NO_SUCH_USER, NO_USER_BUT, NO_USERS_NAME
 from backends.minio.ownership import PREFIX, Ownership, group_of
-from backends.minio.policy import grants_administration
 from backends.minio.sharing import Sharing
 from backends.minio.usage import Counters
 from backends.usage import Usage
 from backends.wire import jsonbody
 from backends.wire.buckets import Buckets
+from backends.wire.cannedpolicy import grants_administration
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
 from backends.wire.settings import S3Settings, lock_header

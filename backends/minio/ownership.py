@@ -17,8 +17,8 @@ from backends.minio.errors import (
     NO_SUCH_USER,
     POLICY_IN_USE,
 )
-from backends.minio.policy import full_use, same
 from backends.wire import jsonbody
+from backends.wire.cannedpolicy import full_use, same
 from backends.wire.deadline import Deadline
 
 PREFIX = "s3-resource-operator-bucket-"

@@ -18,10 +18,10 @@ from backends.minio.errors import (
     POLICY_IN_USE,
 )
 from backends.minio.ownership import Ownership
-from backends.minio.policy import same
 from backends.sharing import Access
 from backends.wire import jsonbody
 from backends.wire.access import TenantAccess
+from backends.wire.cannedpolicy import same
 from backends.wire.deadline import Deadline
 from backends.wire.shares import canned
 from backends.wire.signing import SignedClient

@@ -100,7 +100,7 @@ def lock_header(claim: Claim) -> dict[str, str]:
 
 
 class S3Settings:
-    """Reads and writes them; see :class:`backends.base.BucketSettings`.
+    """Reads and writes them; see :class:`backends.bucketsettings.BucketSettings`.
 
     Args:
         client: of the S3 API.
@@ -130,7 +130,7 @@ class S3Settings:
         self._block = block
 
     async def read(self, name: SettingName, claim: Claim, deadline: Deadline) -> Document | None:
-        """See :class:`backends.base.BucketSettings`."""
+        """See :class:`backends.bucketsettings.BucketSettings`."""
         if name in _OF_POLICY:
             found = policies.statements(await self._policy(claim, deadline))
             return _shown_policy(name, found, claim.bucket)
@@ -153,7 +153,7 @@ class S3Settings:
     async def write(
         self, name: SettingName, document: Document, claim: Claim, deadline: Deadline
     ) -> None:
-        """See :class:`backends.base.BucketSettings`."""
+        """See :class:`backends.bucketsettings.BucketSettings`."""
         if name in _OF_POLICY:
             await self._write_policy(name, document, claim, deadline)
         elif name is SettingName.LOCK:
@@ -166,7 +166,7 @@ class S3Settings:
             await self._put(name, resource.query, body, claim, deadline)
 
     async def remove(self, name: SettingName, claim: Claim, deadline: Deadline) -> None:
-        """See :class:`backends.base.BucketSettings`."""
+        """See :class:`backends.bucketsettings.BucketSettings`."""
         if name in _OF_POLICY:
             await self._write_policy(name, None, claim, deadline)
         elif name is SettingName.RETENTION:

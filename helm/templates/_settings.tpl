@@ -70,6 +70,7 @@ S3_ENDPOINT_ALIASES: {{ join "," . | quote }}
 S3_REGION: {{ . | quote }}
 {{- end }}
 S3_TLS_VERIFY: {{ $operator.tlsVerify | quote }}
+S3_ALLOW_PLAIN_HTTP: {{ $operator.allowPlainHttp | quote }}
 {{- end }}
 TLS_STRICT: {{ $operator.tlsStrict | quote }}
 # The operator's own default is loopback, where Metacontroller could not reach it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
 # A name, an IPv4 or an IPv6 address; urlsplit has looked at the brackets.
@@ -41,6 +42,14 @@ class Endpoint:
         if parts.port is None and not {".", ":"} & set(parts.hostname or ""):
             raise ValueError(_PROBLEM)
         return cls(frozenset(urls))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, by its address or as localhost."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def normalise(url: str) -> str:

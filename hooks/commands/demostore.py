@@ -16,6 +16,7 @@ from hooks.commands.processes import (
     free_port,
     garage,
     minio,
+    rustfs,
     seaweedfs,
     versitygw,
 )
@@ -76,6 +77,10 @@ def _seaweedfs(binary: Path, folder: Path) -> Running:
     return _with_keys("seaweedfs", seaweedfs, binary, folder)
 
 
+def _rustfs(binary: Path, folder: Path) -> Running:
+    return _with_keys("rustfs", rustfs, binary, folder)
+
+
 def _with_keys(name: str, start: Callable[..., Process], binary: Path, folder: Path) -> Running:
     port, secret_key = free_port(), secrets.token_urlsafe(24)
     process = start(binary, folder, port=port, access_key="admin", secret_key=secret_key)
@@ -125,5 +130,6 @@ DEMO_STORES: Mapping[str, DemoStore] = {
         DemoStore(
             "seaweedfs", "SeaweedFS", "us-east-1", _seaweedfs, program="weed", user="myappuser"
         ),
+        DemoStore("rustfs", "RustFS", "us-east-1", _rustfs),
     )
 }

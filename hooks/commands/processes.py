@@ -340,6 +340,35 @@ def seaweedfs(
     )
 
 
+def rustfs(
+    binary: Path, directory: Path, *, port: int, access_key: str, secret_key: str
+) -> Process:
+    """Start RustFS on files below `directory`, and wait until it is ready on `port`.
+
+    Without its web console, and without the look for a newer release that it makes elsewhere.
+    """
+    files = directory / "files"
+    files.mkdir(parents=True, exist_ok=True)
+    env = {key: value for key, value in os.environ.items() if not key.startswith("RUSTFS_")}
+    settings = {
+        "RUSTFS_ACCESS_KEY": access_key,
+        "RUSTFS_SECRET_KEY": secret_key,
+        "RUSTFS_ADDRESS": f"{LOOPBACK}:{port}",
+        "RUSTFS_CONSOLE_ENABLE": "false",
+    }
+    return _started(
+        Process(
+            [str(binary), "server", str(files)],
+            log=directory / "rustfs.log",
+            env={**env, **settings},
+            cwd=directory,
+            name="rustfs",
+        ),
+        lambda: answers(port, "/health/ready", status=200),
+        "RustFS to be ready",
+    )
+
+
 def _started(process: Process, ready: Callable[[], object], what: str) -> Process:
     process.start()
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backends.base import BucketSettings, Claim
-from backends.bucketsettings import Document, SettingName
+from backends.base import Claim
+from backends.bucketsettings import BucketSettings, Document, SettingName
 from backends.wire.deadline import Deadline
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from backends.base import Connection, Credentials
+from backends.capabilities import CAPABILITIES
 from backends.wire.sensitive import Sensitive
 from hooks.claim.adoption import Adoption
+from hooks.claim.endpoint import is_loopback
 from hooks.claim.stores import Store
 
 
@@ -36,6 +39,21 @@ UNKNOWN = Entry(Store(), "versitygw", Connection("", "", "", Credentials("", Sen
 def is_by_token(backend: str) -> bool:
     """Whether a store's administration is a token's, with an API of its own: Garage's is."""
     return backend == "garage"
+
+
+def is_overheard(backend: str, endpoint: str) -> bool:
+    """Whether an admin endpoint would be sent users' secrets for all in between to read.
+
+    Of a store whose capabilities say that it needs TLS; this machine itself is nobody in between.
+
+    Args:
+        backend: which store, of BACKEND_NAME's words.
+        endpoint: its admin endpoint, normalised.
+    """
+    parts = urlsplit(endpoint)
+    if parts.scheme != "http" or is_loopback(parts.hostname or ""):
+        return False
+    return backend in CAPABILITIES and CAPABILITIES[backend].needs_tls
 
 
 def region_of(backend: str) -> str:

@@ -8,7 +8,7 @@ from backends import REGISTRY
 from backends.base import Connection, Credentials
 from hooks.claim.endpoint import Endpoint
 from hooks.claim.stores import DEFAULT, Store
-from hooks.settings.entry import Entry, is_by_token, region_of
+from hooks.settings.entry import Entry, is_by_token, is_overheard, region_of
 from hooks.settings.environment import Reader
 
 OF_ONE_STORE = (
@@ -20,6 +20,7 @@ OF_ONE_STORE = (
     "S3_REGION",
     "S3_CA_BUNDLE",
     "S3_TLS_VERIFY",
+    "S3_ALLOW_PLAIN_HTTP",
     "S3_ACCESS_KEY",
     "S3_ACCESS_KEY_FILE",
     "ROOT_ACCESS_KEY",
@@ -55,6 +56,13 @@ def read_store(read: Reader, *, pool_size: int) -> Entry:
     aliases = read.list("S3_ENDPOINT_ALIASES", "", Endpoint.of)
     region = read.text("S3_REGION", region_of(backend), region_name)
     verify = read.boolean("S3_TLS_VERIFY", True)
+    plain = read.boolean("S3_ALLOW_PLAIN_HTTP", False)
+    if not plain and is_overheard(backend, admin_endpoint or endpoint):
+        read.mistakes.append(
+            f"{'S3_ADMIN_ENDPOINT_URL' if admin_endpoint else 'S3_ENDPOINT_URL'}: must be https "
+            f"for {backend}, whose admin API takes users' secrets as they are "
+            "(S3_ALLOW_PLAIN_HTTP=true lets them be read by whoever is in between)"
+        )
     return Entry(
         store=Store(
             DEFAULT,

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 
 from backends.base import Connection
 from backends.wire.sensitive import Sensitive
 from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import LARGEST_ID, Pattern, id_range, role
+from hooks.claim.endpoint import is_loopback
 from hooks.claim.policy import Policy, PolicyFile
 from hooks.claim.policyfile import PolicyError
 from hooks.claim.secret import Rules
@@ -213,7 +213,7 @@ class Settings:
             log_format=read.choice("LOG_FORMAT", "json", ("json", "text")),
         )
         anonymous = read.boolean("HOOK_ALLOW_ANONYMOUS", False)
-        if not settings.hook_tokens and not anonymous and not _is_loopback(settings.hook_host):
+        if not settings.hook_tokens and not anonymous and not is_loopback(settings.hook_host):
             read.mistakes.append(
                 "HOOK_TOKEN: needed when HOOK_HOST is not a loopback address, since whoever "
                 "reaches the hook can create users (HOOK_ALLOW_ANONYMOUS=true goes without)"
@@ -290,10 +290,3 @@ def _tls(read: Reader) -> TLS | None:
             "HOOK_TLS_CLIENT_CA_FILE needs both"
         )
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -16,6 +16,7 @@ A YAML file; what Secrets choose of it is in :mod:`hooks.claim.stores`::
         secret-key-file: /stores/fast/secret-key
         ca-bundle: /stores/fast/ca.crt
         tls-verify: true
+        allow-plain-http: false            # true: as S3_ALLOW_PLAIN_HTTP
         namespaces: ["team-*"]             # globs; none is all
         adoption: own-names
       - name: archive
@@ -53,7 +54,7 @@ from hooks.claim.allowed import Pattern
 from hooks.claim.endpoint import Endpoint, normalise
 from hooks.claim.stores import DEFAULT, Store, Stores
 from hooks.claim.strictyaml import SWITCH, TEXT, FileError, Nodes, compose, word
-from hooks.settings.entry import Entry, is_by_token, region_of
+from hooks.settings.entry import Entry, is_by_token, is_overheard, region_of
 from hooks.settings.environment import credential_of
 from hooks.settings.environstore import region_name
 
@@ -76,6 +77,7 @@ _KEYS = (
     "admin-token-file",
     "ca-bundle",
     "tls-verify",
+    "allow-plain-http",
     "namespaces",
     "adoption",
 )
@@ -255,6 +257,17 @@ class _Parser:
         secret = (token if by_token else secret_key) or Sensitive("")
         bundle = one("ca-bundle", self._bundle)
         verify = nodes.one(said.get("tls-verify"), f"{where}: tls-verify", _switch, TEXT | SWITCH)
+        plain = nodes.one(
+            said.get("allow-plain-http"), f"{where}: allow-plain-http", _switch, TEXT | SWITCH
+        )
+        if not plain and is_overheard(backend, admin_endpoint):
+            key = "admin-endpoint" if "admin-endpoint" in said else "endpoint"
+            nodes.note(
+                said.get(key, node),
+                f"{where}: {key}",
+                f"must be https for {backend}, whose admin API takes users' secrets as they are "
+                "(allow-plain-http: true lets them be read by whoever is in between)",
+            )
         connection = Connection(
             endpoint=endpoint,
             admin_endpoint=admin_endpoint,

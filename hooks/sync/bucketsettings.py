@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from backends.base import Backend, BucketSettings, Claim
-from backends.bucketsettings import Document, Setting, SettingName
+from backends.base import Backend, Claim
+from backends.bucketsettings import BucketSettings, Document, Setting, SettingName
 from backends.errors import Rejected, Unsupported
 from backends.wire import policydocument as policies
 from backends.wire.deadline import Deadline

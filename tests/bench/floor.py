@@ -24,6 +24,7 @@ from tests.bench.figures import Figures, timed
 from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
+from tests.servers.rustfs import POLICY, RustFSStore
 from tests.servers.s3 import S3Store
 from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
@@ -212,12 +213,31 @@ class SeaweedFloor(Floor):
         self._store.set_secret(user, secret)
 
 
+class RustFSFloor(Floor):
+    requests = 5
+    query = "location"
+
+    def __init__(self, store: S3Store) -> None:
+        super().__init__(store)
+        assert isinstance(store, RustFSStore)
+        self._store = store
+
+    def create(self, user: str, secret: str, bucket: str) -> None:
+        self._store.add_user(user, secret)
+        self._store.give(POLICY + bucket, ["s3:*"], [bucket, f"{bucket}/*"], user)
+        self.signed(Credentials(user, secret), "PUT", f"/{bucket}")
+
+    def update(self, user: str, secret: str) -> None:
+        self._store.set_secret(user, secret)
+
+
 FLOORS: Mapping[type[S3Store], type[Floor]] = {
     Store: VersityFloor,
     MinioStore: MinioFloor,
     GarageStore: GarageFloor,
     CephRGWStore: CephRGWFloor,
     SeaweedStore: SeaweedFloor,
+    RustFSStore: RustFSFloor,
 }
 
 

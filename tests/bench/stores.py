@@ -11,6 +11,7 @@ from tests.servers.build import build
 from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
+from tests.servers.rustfs import RustFSStore
 from tests.servers.s3 import S3Store
 from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
@@ -21,6 +22,7 @@ KINDS: Mapping[str, Callable[[Path, Path], S3Store]] = {
     "garage": GarageStore,
     "ceph-rgw": CephRGWStore,
     "seaweedfs": SeaweedStore,
+    "rustfs": RustFSStore,
 }
 
 

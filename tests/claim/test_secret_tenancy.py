@@ -142,6 +142,7 @@ def test_an_absent_or_empty_field_leaves_the_bucket_as_it_is() -> None:
         ("garage", {"quota-bytes", "quota-objects"}),
         ("ceph-rgw", {"quota-bytes", "quota-objects", "versioning"}),
         ("seaweedfs", {"versioning"}),
+        ("rustfs", {"quota-bytes", "versioning"}),
     ],
 )
 def test_what_a_store_can_not_do_is_refused_by_the_fields_name(

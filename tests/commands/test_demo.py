@@ -31,7 +31,9 @@ def shown(svg: str) -> str:
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("backend", ["versitygw", "minio", "garage", "ceph-rgw", "seaweedfs"])
+@pytest.mark.parametrize(
+    "backend", ["versitygw", "minio", "garage", "ceph-rgw", "seaweedfs", "rustfs"]
+)
 def test_the_demo_tells_the_whole_story(backend: str, capfd: pytest.CaptureFixture[str]) -> None:
     code = main(["demo", "--backend", backend, "--binary", str(require(backend))])
     shown = capfd.readouterr().out

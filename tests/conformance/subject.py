@@ -25,6 +25,7 @@ from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.require import require
+from tests.servers.rustfs import RustFSStore
 from tests.servers.s3 import Credentials, S3Store
 from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
@@ -366,11 +367,26 @@ def seaweedfs_subject(folder: Path, extra_args: Sequence[str] = ()) -> Iterator[
         store.stop()
 
 
+@contextmanager
+def rustfs_subject(folder: Path) -> Iterator[RealSubject]:
+    """RustFS on one folder of files, with users in it."""
+    store = RustFSStore(require("rustfs"), folder)
+    try:
+        with (
+            FaultProxy(store.port) as proxy,
+            closing(RealSubject("rustfs", store, proxy)) as subject,
+        ):
+            yield subject
+    finally:
+        store.stop()
+
+
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[RealSubject]]] = {
     "versitygw": partial(versitygw_subject, versions=True),
     "minio": minio_subject,
     "garage": garage_subject,
     "ceph-rgw": ceph_rgw_subject,
     "seaweedfs": seaweedfs_subject,
+    "rustfs": rustfs_subject,
 }
 """Every real store by name; a further backend joins the suite here."""

@@ -95,6 +95,7 @@ SETTINGS: Mapping[str, frozenset[str]] = {
     # Websites are off unless a gateway is set up for them.
     "ceph-rgw": frozenset({"policy", "lifecycle", "cors"}),
     "seaweedfs": frozenset({"policy", "lifecycle", "cors"}),
+    "rustfs": frozenset({"policy", "lifecycle", "cors", "website"}),
 }
 """What an owner can set on each store, which is all that has to be removed."""
 

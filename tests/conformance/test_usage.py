@@ -27,7 +27,8 @@ _SOON = 20
 # These count as they go.
 COUNTING = [parameter(name) for name in ("model", "garage", "ceph-rgw")]
 ALL = [
-    parameter(name) for name in ("model", "versitygw", "minio", "garage", "ceph-rgw", "seaweedfs")
+    parameter(name)
+    for name in ("model", "versitygw", "minio", "garage", "ceph-rgw", "seaweedfs", "rustfs")
 ]
 PARTS = [parameter("garage", 1), parameter("ceph-rgw", 2)]
 # These have no numbers but by listing.
@@ -121,7 +122,7 @@ def test_a_store_that_would_have_to_list_is_not_asked(subject: Subject, name: st
 
 
 @pytest.mark.parametrize(
-    "real", [parameter(name) for name in ("minio", "garage", "ceph-rgw")], indirect=True
+    "real", [parameter(name) for name in ("minio", "garage", "ceph-rgw", "rustfs")], indirect=True
 )
 def test_a_store_in_trouble_is_no_absent_bucket(real: RealSubject, name: str) -> None:
     _provisioned(real, name)

@@ -218,6 +218,34 @@ TRAITS: Mapping[str, Traits] = {
             ("a_bucket_of_a_deleted_user_of_this_name", "never"): READY,
         },
     ),
+    "rustfs": Traits(
+        CAPABILITIES["rustfs"],
+        provisioning=14,
+        writes=4,
+        reads=_OF_GUESTS
+        | frozenset(
+            {
+                *("probe", "find_user", "find_bucket"),
+                *("user-info", "info-access-key", "group", "info-canned-policy"),
+                *("policy-entities", "list_uploads", "get_versioning", "get-bucket-quota"),
+                "get_notification",
+            }
+        ),
+        refused=_UNKNOWN_OR_WRONG,
+        features=frozenset({"administrators", "names-again"}),
+        keys=["a-b", "a_b.c-de", "_xy", "A" * 128],
+        # Refused as what it can't do, which tests/backends/rustfs shows; as are short secrets.
+        bad_keys=[],
+        secrets=_ODD_SECRETS,
+        bad_secrets=[],
+        wrong_credentials=_WRONG_KEYS,
+        adoption={
+            # Nobody's: RustFS doesn't say who made it.
+            ("an_administrators_bucket", "unowned"): READY,
+            # A deleted user's policies are gone with it.
+            ("a_bucket_of_a_deleted_user_of_this_name", "never"): READY,
+        },
+    ),
 }
 
 

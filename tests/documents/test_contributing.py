@@ -15,6 +15,7 @@ from backends import REGISTRY
 from hooks.contract.outcome import Reason
 from tests.documents.test_documents import CONFIGURATION, ROOT, known_variables
 from tests.markdown import Document, coded
+from tests.servers.table import SERVERS
 
 PAGE = Document(ROOT / "CONTRIBUTING.md")
 CONTRACTS = {
@@ -159,6 +160,8 @@ THINGS: Mapping[str, Callable[[], Iterable[str]]] = {
 EXCEPT: Mapping[tuple[str, str], set[str]] = {
     ("A setting", "helm/templates/"): NOT_IN_THE_CHART,
     ("A setting", "hooks/settings/"): PROXIES,
+    # Nobody waits for its program in a workflow.
+    ("A store", ".github/e2e/matrix.json"): {name for name in REGISTRY if SERVERS[name].on_request},
 }
 
 

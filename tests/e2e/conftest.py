@@ -15,6 +15,7 @@ from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.require import require, require_metacontroller
+from tests.servers.rustfs import RustFSStore
 from tests.servers.s3 import S3Store
 from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
@@ -50,6 +51,7 @@ OTHER_STORES: dict[str, Callable[[Path, Path], S3Store]] = {
     "garage": GarageStore,
     "ceph-rgw": CephRGWStore,
     "seaweedfs": SeaweedStore,
+    "rustfs": RustFSStore,
 }
 Stacks = Callable[[str], Stack]
 

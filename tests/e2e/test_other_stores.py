@@ -23,6 +23,7 @@ REFUSED = {
     "garage": ("access-key", "short", "RejectedByBackend"),
     "ceph-rgw": ("access-key", "user:subuser", "NotSupported"),
     "seaweedfs": ("access-secret", "short", "RejectedByBackend"),
+    "rustfs": ("access-secret", "short", "NotSupported"),
 }
 # Each costs MinIO and the operator about half a second of CPU: this test takes a minute or two.
 MANY = 200

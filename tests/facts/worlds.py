@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.facts import ceph_rgw, garage, metacontroller, minio, seaweedfs, versitygw
+from tests.facts import ceph_rgw, garage, metacontroller, minio, rustfs, seaweedfs, versitygw
 from tests.facts.caller import running_caller
 from tests.facts.fact import Facts
 from tests.servers.ceph_rgw import CephRGWStore
 from tests.servers.garage import GarageStore
 from tests.servers.minio import MinioStore
 from tests.servers.require import require
+from tests.servers.rustfs import RustFSStore
 from tests.servers.s3 import S3Store
 from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
@@ -21,7 +22,7 @@ from tests.servers.table import SERVERS
 
 FACTS: Mapping[str, Facts[Any]] = {
     module.FACTS.store: module.FACTS
-    for module in (versitygw, minio, garage, ceph_rgw, seaweedfs, metacontroller)
+    for module in (versitygw, minio, garage, ceph_rgw, seaweedfs, rustfs, metacontroller)
 }
 STORES: Mapping[str, Callable[[Path, Path], S3Store]] = {
     "versitygw": Store,
@@ -29,6 +30,7 @@ STORES: Mapping[str, Callable[[Path, Path], S3Store]] = {
     "garage": GarageStore,
     "ceph-rgw": CephRGWStore,
     "seaweedfs": SeaweedStore,
+    "rustfs": RustFSStore,
 }
 
 

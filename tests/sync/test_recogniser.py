@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -17,18 +17,27 @@ from hooks.sync.recogniser import Recogniser
 from tests.conformance.subject import SUBJECTS, RealSubject
 from tests.support import ENVIRON, Operator, Secret, wait
 
-NAMES = ["versitygw", "minio", "garage", "ceph-rgw", "seaweedfs"]
+NAMES = ["versitygw", "minio", "garage", "ceph-rgw", "seaweedfs", "rustfs"]
 # What every store takes, so that nothing but the wrong name is at fault.
 USER, SECRET = f"GK{'0123456789ab' * 2}", "0123456789abcdef" * 4
 
 
+Stores = Callable[[str], RealSubject]
+
+
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RealSubject]]:
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """Starts a store when it is first asked for, and keeps it; one that isn't built skips."""
     with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(SUBJECTS[name](tmp_path_factory.mktemp(name)))
-            for name in NAMES
-        }
+        started: dict[str, RealSubject] = {}
+
+        def of(name: str) -> RealSubject:
+            if name not in started:
+                folder = tmp_path_factory.mktemp(name)
+                started[name] = stack.enter_context(SUBJECTS[name](folder))
+            return started[name]
+
+        yield of
 
 
 def environ(store: RealSubject, backend: str, *, hidden: bool) -> dict[str, str]:
@@ -54,14 +63,14 @@ def environ(store: RealSubject, backend: str, *, hidden: bool) -> dict[str, str]
 @pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("store", NAMES)
 def test_check_tells_a_store_that_is_another(
-    stores: dict[str, RealSubject],
+    stores: Stores,
     store: str,
     backend: str,
     hidden: bool,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in environ(stores[store], backend, hidden=hidden).items():
+    for name, value in environ(stores(store), backend, hidden=hidden).items():
         monkeypatch.setenv(name, value)
     code = main(["check"])
     out = capsys.readouterr().out
@@ -80,10 +89,10 @@ def test_check_tells_a_store_that_is_another(
 @pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("store", NAMES)
 def test_a_secret_says_so_at_the_first_failure_and_does_so_again(
-    stores: dict[str, RealSubject], store: str, backend: str
+    stores: Stores, store: str, backend: str
 ) -> None:
     variables = {"S3_REGION": "garage" if store == "garage" else "us-east-1"}
-    variables = {**environ(stores[store], backend, hidden=True), **variables}
+    variables = {**environ(stores(store), backend, hidden=True), **variables}
     settings = Settings.load({**ENVIRON, **variables})
     connected = REGISTRY[backend](settings.connection, lambda *_: None)
     operator = Operator(connected, variables)
@@ -104,12 +113,12 @@ def test_a_secret_says_so_at_the_first_failure_and_does_so_again(
 
 @pytest.mark.server
 def test_the_admin_api_of_another_store_is_told_by_its_variable(
-    stores: dict[str, RealSubject],
+    stores: Stores,
 ) -> None:
     settings = Settings.load(
         {
-            **environ(stores["garage"], "garage", hidden=False),
-            "S3_ADMIN_ENDPOINT_URL": stores["minio"].without_proxy()["S3_ENDPOINT_URL"],
+            **environ(stores("garage"), "garage", hidden=False),
+            "S3_ADMIN_ENDPOINT_URL": stores("minio").without_proxy()["S3_ENDPOINT_URL"],
         }
     )
     recogniser = Recogniser("garage", settings.connection)

@@ -65,7 +65,9 @@ def _check_principals(document: Document, form: str, key: str) -> None:
     beginning = form.removesuffix("NAME")
     for statement in document:
         for name in statement["Principal"]["AWS"]:
-            if name != "*" and not name.startswith(beginning):
+            # Where a name stands alone, an ARN is none.
+            right = name.startswith(beginning) if beginning else not name.startswith("arn:")
+            if name != "*" and not right:
                 raise InvalidSecret(
                     Reason.NOT_SUPPORTED,
                     f"This store takes a principal that means nobody: in {key} name users as "

@@ -1,4 +1,4 @@
-"""What counts as administration in a policy of MinIO's."""
+"""What counts as administration in a policy of a user's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backends.errors import ServerFault
-from backends.minio.policy import full_use, grants_administration, same
+from backends.wire.cannedpolicy import full_use, grants_administration, same
 
 
 def _allowing(*actions: str, **more: Any) -> dict[str, Any]:

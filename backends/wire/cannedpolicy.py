@@ -1,4 +1,4 @@
-"""MinIO's policies: the one that gives a bucket away, and what others give."""
+"""Policies of users, as MinIO has them: what gives a bucket away, and what administers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def full_use(bucket: str, *, locked: bool = False) -> dict[str, Any]:
 
 
 def same(policy: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two policies are the same; MinIO gives lists back in an order of its own."""
+    """Whether two policies are the same; stores give lists back in an order of their own."""
     try:
         return bool(_sorted(policy) == _sorted(other))
     except RecursionError:
@@ -52,7 +52,7 @@ def _sorted(value: Any) -> Any:
 
 
 def grants_administration(policy: Mapping[str, Any]) -> bool:
-    """Whether a policy, as MinIO gives it back, allows any action of the admin API.
+    """Whether a policy, as the store gives it back, allows any action of the admin API.
 
     Raises:
         ServerFault: it is no policy.
