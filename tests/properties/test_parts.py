@@ -51,6 +51,8 @@ KEYS = Keys(f"{PREFIX}enabled")
 GRANTS = Grants(Sensitive("a-key"))
 CLAIM = Claim("bucket", "user", Sensitive("secret"))
 WORDS = some.text(string.printable, max_size=30) | some.text(max_size=30)
+# The annotation has several with commas between, which no bucket's name can hold.
+BUCKETS = WORDS.map(lambda word: word.replace(",", ""))
 
 
 @tries(200)
@@ -108,7 +110,7 @@ def test_any_annotations_have_an_answer(
 
 
 @tries(100)
-@given(names=some.tuples(WORDS, WORDS, WORDS), other=some.tuples(WORDS, WORDS, WORDS))
+@given(names=some.tuples(WORDS, BUCKETS, WORDS), other=some.tuples(WORDS, WORDS, WORDS))
 def test_a_former_grant_is_for_one_secret_one_bucket_and_one_user(
     names: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
