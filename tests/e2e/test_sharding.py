@@ -256,7 +256,7 @@ def test_a_connection_secret_that_is_left_behind_is_told(shards: Shards) -> None
     made = api.get("Secret", name, NAMESPACE)
 
     shards.move(tenant, "second")
-    stack.wait_for(tenant, "Retrying", "ConnectionSecretPending", timeout=_SECONDS)
+    stack.wait_for(tenant, "Conflict", "ConnectionSecretTaken", timeout=_SECONDS)
     # Metacontroller neither updates nor deletes what another controller has made.
     assert api.get("Secret", name, NAMESPACE) == made
 
