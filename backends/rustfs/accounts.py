@@ -25,6 +25,10 @@ _GROUP = "(group) "
 # As many as can be lost one after the other to another replica's changes.
 _TRIES = 4
 _GONE = frozenset({NO_SUCH_RESOURCE})
+# The keys that objects are encrypted with are managed through the admin API, too; these two
+# actions are for who uses them.
+_ADMINISTRATION = ("admin:", "kms:")
+_USE_OF_KEYS = frozenset({"kms:GenerateDataKey", "kms:Decrypt"})
 _NO_USER = frozenset({INVALID_ARGUMENT})
 
 
@@ -77,7 +81,10 @@ class Accounts:
             policies |= _names((await self._group(group, deadline) or {}).get("policy"))
         documents = [await self.policy(policy, deadline) for policy in sorted(policies)]
         return User(
-            admin=any(grants_administration(document or {}) for document in documents),
+            admin=any(
+                grants_administration(document or {}, _ADMINISTRATION, _USE_OF_KEYS)
+                for document in documents
+            ),
             disabled=info.get("status") == "disabled",
         )
 

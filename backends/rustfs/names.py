@@ -2,6 +2,10 @@
 
 RustFS 1.0.1 takes more access keys than these, but a user's name is a folder there and stands in
 the signature's header, and it calls some of these mistakes its own internal errors.
+
+Of an access key that ends in ``.json`` it forgets what is attached to it, at every start and every
+other minute, until the user comes by: it looks for that in a file of the name without the ending.
+Meanwhile the user's bucket is nobody's.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from backends.base import Claim
 from backends.errors import Unsupported
 
 # With a letter or digit, since names are folders there.
-_NAME = re.compile(r"(?=[._-]*[A-Za-z0-9])[A-Za-z0-9._-]{3,128}")
+_NAME = re.compile(r"(?=[._-]*[A-Za-z0-9])[A-Za-z0-9._-]{3,128}(?<!\.json)")
 _SECRET = range(8, 2001)
 # RustFS's own word, and what answers at a bucket's address whoever asks.
 _OWN = frozenset(
@@ -48,7 +52,7 @@ def require_usable(claim: Claim) -> None:
     if not is_usable_key(claim.user):
         raise Unsupported(
             "An access key has 3 to 128 letters, digits and - _ . on RustFS, and at least one "
-            "letter or digit: choose another."
+            "letter or digit, and doesn't end in .json: choose another."
         )
     if not is_usable_secret(claim):
         raise Unsupported(

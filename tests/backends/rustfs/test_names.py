@@ -34,14 +34,31 @@ def backend() -> Iterator[RustFS]:
     wait(made.close())
 
 
-@pytest.mark.parametrize("name", ["abc", "_xy", "a.b", "team-a.reader", "A" * 128, "-a-", "..a"])
+@pytest.mark.parametrize(
+    "name", ["abc", "_xy", "a.b", "team-a.reader", "A" * 128, "-a-", "..a", "a.json5", "json"]
+)
 def test_an_access_key_of_letters_digits_and_three_signs_is_one(name: str) -> None:
     assert is_usable_key(name)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", "ab", "a=b", "a,b", "a+b", "a@b.c", "a:b", "a/b", "a b", "ä-b", "A" * 129, "...", "-._"],
+    [
+        "",
+        "ab",
+        "a=b",
+        "a,b",
+        "a+b",
+        "a@b.c",
+        "a:b",
+        "a/b",
+        "a b",
+        "ä-b",
+        "A" * 129,
+        "...",
+        "-._",
+        "a.json",
+    ],
 )
 def test_any_other_is_refused_before_anything_is_asked(backend: RustFS, name: str) -> None:
     claim = replace(CLAIM, user=name)
