@@ -12,7 +12,7 @@ from backends.base import Claim, User
 from backends.errors import ServerFault, Unsupported
 from backends.rustfs.api import AdminApi
 from backends.rustfs.errors import CODES, INTERNAL_ERROR, INVALID_ARGUMENT, NO_SUCH_RESOURCE
-from backends.rustfs.names import is_usable_key, require_usable
+from backends.rustfs.names import may_be_there, require_usable
 from backends.wire import jsonbody
 from backends.wire.cannedpolicy import grants_administration
 from backends.wire.deadline import Deadline
@@ -60,7 +60,7 @@ class Accounts:
         """
         if (group := group_of(name)) is not None:
             return None if await self._group(group, deadline) is None else User(admin=False)
-        if not is_usable_key(name):
+        if not may_be_there(name):
             return None
         found = await self._api.call(
             "GET", "user-info", deadline, {"accessKey": name}, expected=_GONE | {INTERNAL_ERROR}

@@ -16,7 +16,8 @@ from backends.base import Claim
 from backends.errors import Unsupported
 
 # With a letter or digit, since names are folders there.
-_NAME = re.compile(r"(?=[._-]*[A-Za-z0-9])[A-Za-z0-9._-]{3,128}(?<!\.json)")
+_NAME = re.compile(r"(?=[._-]*[A-Za-z0-9])[A-Za-z0-9._-]{3,128}")
+_FORGOTTEN = ".json"
 _SECRET = range(8, 2001)
 # RustFS's own word, and what answers at a bucket's address whoever asks.
 _OWN = frozenset(
@@ -61,7 +62,12 @@ def require_usable(claim: Claim) -> None:
 
 
 def is_usable_key(name: str) -> bool:
-    """Whether a user can have this access key, and be let in with it."""
+    """Whether a user can have this access key, and be let in with it at any time."""
+    return may_be_there(name) and not name.endswith(_FORGOTTEN)
+
+
+def may_be_there(name: str) -> bool:
+    """Whether an administrator may have made a user of this name, so that it has to be asked."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -108,6 +108,18 @@ def test_what_rustfs_would_not_make_or_not_as_meant_is_not_supported(
     assert f"{POLICY}never-made" not in store.policies()
 
 
+def test_a_bucket_of_a_user_whose_name_no_secret_may_have_is_not_unowned(
+    rustfs: RealSubject, store: RustFSStore
+) -> None:
+    store.create_bucket("by-hand-json")
+    store.create_user("by-hand.json", SECRET)
+    store.change_owner("by-hand-json", "by-hand.json")
+    secret = Secret.claiming("by-hand-json", "its-thief", SECRET)
+    rustfs.operator({"ADOPTION": "unowned"}).sync(secret)
+    assert secret.state == OWNED
+    assert store.owner("by-hand-json") == "by-hand.json"
+
+
 def test_a_former_owner_that_is_gone_meanwhile_is_no_error(
     rustfs: RealSubject, store: RustFSStore
 ) -> None:
