@@ -232,4 +232,6 @@ class Outcome:
         """The outcome that an error means."""
         if isinstance(error, Refusal):
             return cls(error.reason, error.message, actions)
-        return cls(_REASON_OF_ERROR[type(error)], str(error), actions)
+        # A store may have kinds of its own, which mean what they are kinds of.
+        known = next(kind for kind in type(error).__mro__ if kind in _REASON_OF_ERROR)
+        return cls(_REASON_OF_ERROR[known], str(error), actions)
