@@ -12,7 +12,7 @@ from backends.base import Claim, User
 from backends.errors import ServerFault, Unsupported
 from backends.rustfs.api import AdminApi
 from backends.rustfs.errors import CODES, INTERNAL_ERROR, INVALID_ARGUMENT, NO_SUCH_RESOURCE
-from backends.rustfs.names import is_usable_key, require_usable
+from backends.rustfs.names import may_be_there, require_usable
 from backends.wire import jsonbody
 from backends.wire.cannedpolicy import grants_administration
 from backends.wire.deadline import Deadline
@@ -25,6 +25,10 @@ _GROUP = "(group) "
 # As many as can be lost one after the other to another replica's changes.
 _TRIES = 4
 _GONE = frozenset({NO_SUCH_RESOURCE})
+# The keys that objects are encrypted with are managed through the admin API, too; these two
+# actions are for who uses them.
+_ADMINISTRATION = ("admin:", "kms:")
+_USE_OF_KEYS = frozenset({"kms:GenerateDataKey", "kms:Decrypt"})
 _NO_USER = frozenset({INVALID_ARGUMENT})
 
 
@@ -56,7 +60,7 @@ class Accounts:
         """
         if (group := group_of(name)) is not None:
             return None if await self._group(group, deadline) is None else User(admin=False)
-        if not is_usable_key(name):
+        if not may_be_there(name):
             return None
         found = await self._api.call(
             "GET", "user-info", deadline, {"accessKey": name}, expected=_GONE | {INTERNAL_ERROR}
@@ -77,7 +81,10 @@ class Accounts:
             policies |= _names((await self._group(group, deadline) or {}).get("policy"))
         documents = [await self.policy(policy, deadline) for policy in sorted(policies)]
         return User(
-            admin=any(grants_administration(document or {}) for document in documents),
+            admin=any(
+                grants_administration(document or {}, _ADMINISTRATION, _USE_OF_KEYS)
+                for document in documents
+            ),
             disabled=info.get("status") == "disabled",
         )
 

@@ -2,6 +2,10 @@
 
 RustFS 1.0.1 takes more access keys than these, but a user's name is a folder there and stands in
 the signature's header, and it calls some of these mistakes its own internal errors.
+
+Of an access key that ends in ``.json`` it forgets what is attached to it, at every start and every
+other minute, until the user comes by: it looks for that in a file of the name without the ending.
+Meanwhile the user's bucket is nobody's.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from backends.errors import Unsupported
 
 # With a letter or digit, since names are folders there.
 _NAME = re.compile(r"(?=[._-]*[A-Za-z0-9])[A-Za-z0-9._-]{3,128}")
+_FORGOTTEN = ".json"
 _SECRET = range(8, 2001)
 # RustFS's own word, and what answers at a bucket's address whoever asks.
 _OWN = frozenset(
@@ -48,7 +53,7 @@ def require_usable(claim: Claim) -> None:
     if not is_usable_key(claim.user):
         raise Unsupported(
             "An access key has 3 to 128 letters, digits and - _ . on RustFS, and at least one "
-            "letter or digit: choose another."
+            "letter or digit, and doesn't end in .json: choose another."
         )
     if not is_usable_secret(claim):
         raise Unsupported(
@@ -57,7 +62,12 @@ def require_usable(claim: Claim) -> None:
 
 
 def is_usable_key(name: str) -> bool:
-    """Whether a user can have this access key, and be let in with it."""
+    """Whether a user can have this access key, and be let in with it at any time."""
+    return may_be_there(name) and not name.endswith(_FORGOTTEN)
+
+
+def may_be_there(name: str) -> bool:
+    """Whether an administrator may have made a user of this name, so that it has to be asked."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from backends.wire import jsonbody
@@ -51,8 +51,17 @@ def _sorted(value: Any) -> Any:
     return value
 
 
-def grants_administration(policy: Mapping[str, Any]) -> bool:
+def grants_administration(
+    policy: Mapping[str, Any],
+    kinds: Collection[str] = ("admin:",),
+    but: Collection[str] = frozenset(),
+) -> bool:
     """Whether a policy, as the store gives it back, allows any action of the admin API.
+
+    Args:
+        policy: the document.
+        kinds: how such actions begin.
+        but: those of them that users need for objects.
 
     Raises:
         ServerFault: it is no policy.
@@ -61,13 +70,19 @@ def grants_administration(policy: Mapping[str, Any]) -> bool:
         # What allows all but something hardly ever leaves out all of administration.
         broad = bool(statement.get("NotAction"))
         if statement.get("Effect") == "Allow" and (
-            broad or any(map(_administers, jsonbody.texts(statement, "Action")))
+            broad
+            or any(
+                _is_one_of(kind, action)
+                for action in jsonbody.texts(statement, "Action")
+                if action not in but
+                for kind in kinds
+            )
         ):
             return True
     return False
 
 
-def _administers(action: str) -> bool:
-    """Whether an action, or a pattern of some, is one of the admin API's."""
+def _is_one_of(kind: str, action: str) -> bool:
+    """Whether an action, or a pattern of some, begins so."""
     start = re.split(r"[*?]", action)[0]
-    return start.startswith("admin:") or (start != action and "admin:".startswith(start))
+    return start.startswith(kind) or (start != action and kind.startswith(start))

@@ -51,11 +51,29 @@ class RustFSStore(S3Store):
     def restart(self) -> None:
         self.process.kill()
         self.process.start()
-        self.process.wait_for(
-            lambda: answers(self.port, "/health/ready", status=200),
-            timeout=30,
-            what="RustFS to be ready",
-        )
+        self.process.wait_for(self._is_ready, timeout=30, what="RustFS to be ready")
+
+    def serve_tls(self, folder: Path, ca: Path) -> None:
+        """Starts it again with ``rustfs_cert.pem`` and ``rustfs_key.pem`` of a folder.
+
+        Args:
+            folder: what RUSTFS_TLS_PATH names.
+            ca: whose certificates are believed by what asks from here.
+        """
+        assert self.process.env is not None
+        self.process.env["RUSTFS_TLS_PATH"] = str(folder)
+        self.url = self.url.replace("http:", "https:")
+        self.ca = ca
+        self._pool = urllib3.PoolManager(timeout=30, retries=False, ca_certs=str(ca))
+        self.restart()
+
+    def _is_ready(self) -> bool:
+        if self.ca is None:
+            return answers(self.port, "/health/ready", status=200)
+        try:
+            return self.unsigned("/health/ready") == 200
+        except urllib3.exceptions.HTTPError:
+            return False
 
     def stop(self) -> None:
         self._pool.clear()

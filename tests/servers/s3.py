@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
@@ -41,6 +42,8 @@ class S3Store(ABC):
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.access_key = access_key
         self.secret_key = secret_key
+        self.ca: Path | None = None
+        """Whose certificates are believed, once the store speaks TLS."""
 
     @abstractmethod
     def restart(self) -> None:
@@ -97,6 +100,7 @@ class S3Store(ABC):
             aws_access_key_id=access_key or self.access_key,
             aws_secret_access_key=secret or self.secret_key,
             config=_CLIENT,
+            verify=None if self.ca is None else str(self.ca),
         )
         try:
             yield client

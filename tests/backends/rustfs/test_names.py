@@ -34,14 +34,30 @@ def backend() -> Iterator[RustFS]:
     wait(made.close())
 
 
-@pytest.mark.parametrize("name", ["abc", "_xy", "a.b", "team-a.reader", "A" * 128, "-a-", "..a"])
+@pytest.mark.parametrize(
+    "name", ["abc", "_xy", "a.b", "team-a.reader", "A" * 128, "-a-", "..a", "a.json5", "json"]
+)
 def test_an_access_key_of_letters_digits_and_three_signs_is_one(name: str) -> None:
     assert is_usable_key(name)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", "ab", "a=b", "a,b", "a+b", "a@b.c", "a:b", "a/b", "a b", "ä-b", "A" * 129, "...", "-._"],
+    [
+        "",
+        "ab",
+        "a=b",
+        "a,b",
+        "a+b",
+        "a@b.c",
+        "a:b",
+        "a/b",
+        "a b",
+        "ä-b",
+        "A" * 129,
+        "...",
+        "-._",
+    ],
 )
 def test_any_other_is_refused_before_anything_is_asked(backend: RustFS, name: str) -> None:
     claim = replace(CLAIM, user=name)
@@ -51,6 +67,16 @@ def test_any_other_is_refused_before_anything_is_asked(backend: RustFS, name: st
     for call in (backend.create_user, backend.update_user, backend.create_bucket):
         with pytest.raises(Unsupported, match="access key"):
             wait(call(claim, Deadline(5)))
+
+
+def test_one_that_rustfs_forgets_is_refused_and_yet_may_be_an_owner(backend: RustFS) -> None:
+    claim = replace(CLAIM, user="app.json")
+    assert wait(backend.probe(claim, Deadline(5))).gap is Gap.NO_USER
+    for call in (backend.create_user, backend.update_user, backend.create_bucket):
+        with pytest.raises(Unsupported, match=r"\.json"):
+            wait(call(claim, Deadline(5)))
+    with pytest.raises(AssertionError, match="asked: user-info"):
+        wait(backend.find_user("app.json", Deadline(5)))
 
 
 def test_a_groups_name_is_not_taken_for_a_users(backend: RustFS) -> None:

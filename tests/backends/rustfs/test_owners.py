@@ -93,7 +93,9 @@ def test_a_name_that_rustfs_keeps_for_itself_is_not_supported(
 
 
 @pytest.mark.parametrize(
-    ("user", "value"), [("a@b", SECRET), ("ab", SECRET), ("short-secret", "short")]
+    ("user", "value"),
+    # Of the last RustFS would forget whose bucket it is.
+    [("a@b", SECRET), ("ab", SECRET), ("short-secret", "short"), ("forgotten.json", SECRET)],
 )
 def test_what_rustfs_would_not_make_or_not_as_meant_is_not_supported(
     rustfs: RealSubject, store: RustFSStore, user: str, value: str
@@ -104,6 +106,18 @@ def test_what_rustfs_would_not_make_or_not_as_meant_is_not_supported(
     assert secret.state == ("Invalid", "NotSupported")
     assert store.names() == before
     assert f"{POLICY}never-made" not in store.policies()
+
+
+def test_a_bucket_of_a_user_whose_name_no_secret_may_have_is_not_unowned(
+    rustfs: RealSubject, store: RustFSStore
+) -> None:
+    store.create_bucket("by-hand-json")
+    store.create_user("by-hand.json", SECRET)
+    store.change_owner("by-hand-json", "by-hand.json")
+    secret = Secret.claiming("by-hand-json", "its-thief", SECRET)
+    rustfs.operator({"ADOPTION": "unowned"}).sync(secret)
+    assert secret.state == OWNED
+    assert store.owner("by-hand-json") == "by-hand.json"
 
 
 def test_a_former_owner_that_is_gone_meanwhile_is_no_error(

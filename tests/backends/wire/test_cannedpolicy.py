@@ -47,6 +47,18 @@ def test_what_allows_none_is_not(policy: dict[str, Any]) -> None:
     assert not grants_administration(policy)
 
 
+@pytest.mark.parametrize(
+    ("action", "administers"),
+    [
+        *(("admin:ServerInfo", True), ("kms:*", True), ("kms:DeleteKey", True), ("k*", True)),
+        *(("kms:Decrypt", False), ("kms:De*", True), ("s3:*", False)),
+    ],
+)
+def test_a_store_may_have_further_kinds_of_administration(action: str, administers: bool) -> None:
+    policy = _allowing("s3:GetObject", action)
+    assert grants_administration(policy, ("admin:", "kms:"), {"kms:Decrypt"}) is administers
+
+
 def test_a_policy_is_the_same_in_any_order_and_no_other_is() -> None:
     policy = full_use("a-bucket")
     turned = full_use("a-bucket")
