@@ -89,6 +89,7 @@ def test_bash_offers_what_the_parser_takes(
     assert bash_offers(script("bash", capsys), words, tmp_path, program) == expected
 
 
+@pytest.mark.long
 def test_bash_offers_files_where_the_parser_takes_one(tmp_path: Path) -> None:
     # The whole way, with a terminal and the tab key: it knows what `compopt` does.
     (tmp_path / "secrets-of-mine.yaml").touch()

@@ -271,6 +271,7 @@ def test_nobody_writes_to_the_terminal_of_whoever_runs_sync(
     assert "my-app" in out
 
 
+@pytest.mark.long
 def test_whoever_reads_may_have_enough(tmp_path: Path) -> None:
     # More than a pipe holds.
     file = write(tmp_path, "---".join([MANIFEST.replace("my-bucket", "../etc")] * 800))
@@ -288,6 +289,7 @@ def test_whoever_reads_may_have_enough(tmp_path: Path) -> None:
     assert "Exception" not in err
 
 
+@pytest.mark.long
 def test_people_at_a_terminal_see_how_far_a_long_run_has_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

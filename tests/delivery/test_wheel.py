@@ -175,6 +175,7 @@ def test_krew_s_manifest_names_what_is_published() -> None:
     assert f"dist/{PLUGIN}.tar.gz" in script_text
 
 
+@pytest.mark.long
 def test_no_package_is_imported_that_is_not_asked_for() -> None:
     asked = {
         Requirement(text).name.replace("-", "_") for text in PROJECT["project"]["dependencies"]

@@ -83,6 +83,7 @@ def test_a_link_leads_where_it_leads_in_the_repository(
     assert relinked(text, place, uri, REPOSITORY) == expected
 
 
+@pytest.mark.long
 def test_the_site_is_built_and_fetches_nothing_from_elsewhere(tmp_path: Path) -> None:
     # Strict: a link, an anchor or a page that leads nowhere is an error.
     done = subprocess.run(  # noqa: S603

@@ -68,6 +68,7 @@ def test_an_address_that_is_taken_names_the_variables() -> None:
             _listen("METRICS", "127.0.0.1", port)
 
 
+@pytest.mark.long
 def test_the_whole_server_serves_both_families(ipv6: None, tmp_path: Path) -> None:
     with serving(tmp_path, HOOK_HOST="::", METRICS_HOST="[::]") as server:
         for port in (server.port, server.ops_port):
@@ -75,6 +76,7 @@ def test_the_whole_server_serves_both_families(ipv6: None, tmp_path: Path) -> No
             assert reaches("::1", port)
 
 
+@pytest.mark.long
 def test_the_whole_server_is_served_by_ipv6_alone(ipv6: None, tmp_path: Path) -> None:
     store = free_port()
     with serving(tmp_path, HOOK_HOST="::1", S3_ENDPOINT_URL=f"http://[::1]:{store}") as server:

@@ -186,6 +186,7 @@ def test_requests_read_ahead_without_the_token_keep_no_bodies() -> None:
     run(scenario)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("begun", "drop"),
     [
@@ -336,6 +337,7 @@ def test_a_connection_counts_before_its_handshake(
     run(scenario, certificates=certificates)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01"], ids=["silent", "in the handshake"])
 def test_a_handshake_ends_in_time(certificates: Certificates, begun: bytes) -> None:
     async def scenario(served: Port) -> None:
