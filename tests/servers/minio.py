@@ -146,6 +146,9 @@ class MinioStore(S3Store):
         # Annotated as a string, sent as it is: the server takes a list.
         self.admin().group_add(group, [user])  # type: ignore[arg-type]
 
+    def attach_to_group(self, policy: str, group: str) -> None:
+        self.admin().attach_policy([policy], group=group)
+
     def detach(self, policy: str, user: str) -> None:
         self._set_policies(user, self._policies(user) - {policy})
 
