@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import pytest
+
+from tests.marks import leaves_out
 
 # What is imported and collected stays to the end. Looking through it again and again for garbage
 # took a sixth of all.
@@ -19,6 +22,14 @@ def pytest_configure(config: pytest.Config) -> None:
     hands_out = config.getoption("dist", "no") != "no" and not config.getoption("collectonly")
     if not hands_out or hasattr(config, "workerinput"):
         config.pluginmanager.import_plugin("tests.shared")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """No file is read whose every test has a mark that isn't asked for."""
+    expression: str = config.getoption("markexpr")
+    if not expression or collection_path.suffix != ".py":
+        return None
+    return True if leaves_out(expression, collection_path.read_text()) else None
 
 
 def pytest_collection_finish() -> None:
