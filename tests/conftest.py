@@ -37,3 +37,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_to_serializable(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> None:
+    """What passed is told without its keywords: nobody reads them, and both sides take time."""
+    if isinstance(report, pytest.TestReport) and report.passed:
+        report.keywords = {}
