@@ -1,96 +1,48 @@
-"""Servers that several modules of tests share."""
+"""How the tests are collected; what they share is in `tests/shared.py`."""
 
 from __future__ import annotations
 
 import gc
-import os
-from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
-from hooks.cluster.kube import Kube
-from tests.live import OPERATORS_RIGHTS, kube_of
-from tests.loggers import logging_kept
-from tests.manifests import load
-from tests.properties.profile import PROFILE
-from tests.rivals import World, two_namespaces
-from tests.schema import strict
-from tests.servers.accounts import account
-from tests.servers.cluster import Cluster, running_cluster
-from tests.servers.require import require, require_crds
+from tests.marks import leaves_out
 
-settings.load_profile(PROFILE)
+# What is imported and collected stays to the end. Looking through it again and again for garbage
+# took a sixth of all.
+gc.disable()
 
-# Where there is one already: most files need none.
-_CLUSTER = pytest.StashKey[Cluster]()
+# How many more objects there are than before when it is looked for during the tests.
+_COLLECT_AFTER = 50_000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever only hands the tests out needs none of what they need, and begins sooner."""
+    hands_out = config.getoption("dist", "no") != "no" and not config.getoption("collectonly")
+    if not hands_out or hasattr(config, "workerinput"):
+        config.pluginmanager.import_plugin("tests.shared")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """No file is read whose every test has a mark that isn't asked for."""
+    expression: str = config.getoption("markexpr")
+    if not expression or collection_path.suffix != ".py":
+        return None
+    return True if leaves_out(expression, collection_path.read_text()) else None
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays to the end: the collector of garbage needs no look at it."""
+    """What was collected is none of the garbage's collector's business."""
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
+    gc.enable()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_cluster_of_a_kubeconfig() -> Iterator[None]:
-    """Whoever runs the tests may have one, which is none of theirs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBECONFIG", os.devnull)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    """Which tests run before in the same process makes no difference to what is logged."""
-    with logging_kept():
-        yield
-
-
-@pytest.fixture(scope="session")
-def api_cluster(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
-    """A Kubernetes API without Metacontroller, for what the operator asks of it."""
-    with running_cluster(
-        tmp_path_factory.mktemp("api"),
-        etcd=require("etcd"),
-        kube_apiserver=require("kube-apiserver"),
-    ) as cluster:
-        request.session.stash[_CLUSTER] = cluster
-        yield cluster
-        del request.session.stash[_CLUSTER]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_secret_for_the_next_file(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The operator looks at all Secrets that there are, and files share the Kubernetes API."""
-    yield
-    if (cluster := request.session.stash.get(_CLUSTER, None)) is not None:
-        cluster.sweep()
-
-
-@pytest.fixture(scope="session")
-def kube(api_cluster: Cluster) -> Iterator[Kube]:
-    """The API with the rights that the manifests give the operator, and no more."""
-    client = kube_of(account(api_cluster, *OPERATORS_RIGHTS))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def world(api_cluster: Cluster, kube: Kube) -> Iterator[World]:
-    """Two namespaces whose Secrets are rivals, with a store of their own."""
-    with two_namespaces(api_cluster, kube) as made:
-        yield made
-
-
-@pytest.fixture
-def decorator_schema() -> Any:
-    """Of a DecoratorController, in the CRDs of a Metacontroller."""
-    path = require_crds()
-    for document in load(path):
-        if document["spec"]["names"]["kind"] == "DecoratorController":
-            version = next(v for v in document["spec"]["versions"] if v["name"] == "v1alpha1")
-            return strict(version["schema"]["openAPIV3Schema"])
-    pytest.fail(f"{path} holds no DecoratorController")
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_to_serializable(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> None:
+    """What passed is told without its keywords: nobody reads them, and both sides take time."""
+    if isinstance(report, pytest.TestReport) and report.passed:
+        report.keywords = {}

@@ -26,10 +26,23 @@ def script(name: str) -> Path:
     return program
 
 
+def unmeasured() -> dict[str, str]:
+    """This process's variables, for a program in Python that is no part of the operator.
+
+    With coverage, each process in Python that is started would be measured too, and take twice as
+    long for it.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("COVERAGE_PROCESS_")
+    }
+
+
 def report(program: Path, *arguments: str, cwd: Path) -> str:
     """All that a linter says; empty when it ended well and said nothing."""
     # Other linters are found beside it, whatever PATH says.
-    environ = {**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"}
+    environ = {**unmeasured(), "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"}
     done = subprocess.run(  # noqa: S603
         [program, *arguments],
         cwd=cwd,

@@ -13,7 +13,7 @@ from tests.servers.require import require, require_crds
 NAMESPACES = ("ops", "storage", "s3-resource-operator", "upgrades")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chart_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Kubernetes API with Metacontroller's kinds; others want one without."""
     crds = require_crds()

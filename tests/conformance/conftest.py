@@ -1,4 +1,4 @@
-"""One running store of each kind for the whole suite; names are unique to each test."""
+"""One running store of each kind for this folder; names are unique to each test."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.conformance.traits import having
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RealSubject]]:
-    """Starts a real store on its first use, and ends all of them with the session."""
+    """Starts a real store on its first use, and ends all of them with the last file here."""
     subjects: dict[str, RealSubject] = {}
     with ExitStack() as stack:
 

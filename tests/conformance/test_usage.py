@@ -148,8 +148,9 @@ def test_minio_tells_what_its_scanner_has_counted(tmp_path: Path, name: str) -> 
     started = datetime.now(UTC)
     with minio_subject(tmp_path) as subject:
         assert subject.store.process.env is not None
-        # By itself it begins a minute after the last time.
-        subject.store.process.env["MINIO_SCANNER_CYCLE"] = "1s"
+        # By itself it begins a minute after the last time. MINIO_SCANNER_CYCLE has no effect: each
+        # speed has a cycle of its own, and one second is the fastest's.
+        subject.store.process.env["MINIO_SCANNER_SPEED"] = "fastest"
         subject.store.restart()
         backend = _provisioned(subject, name)
         assert _usage(backend, name) == Usage()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 import yaml
 
 from tests.documents.site import ELSEWHERE, relinked
-from tests.tools import script
+from tests.tools import script, unmeasured
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://example.org/repository"
@@ -89,7 +88,7 @@ def test_the_site_is_built_and_fetches_nothing_from_elsewhere(tmp_path: Path) ->
     done = subprocess.run(  # noqa: S603
         [script("mkdocs"), "build", "--strict", "--quiet", "--site-dir", str(tmp_path)],
         cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env={**unmeasured(), "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -56,9 +56,9 @@ OTHER_STORES: dict[str, Callable[[Path, Path], S3Store]] = {
 Stacks = Callable[[str], Stack]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
-    """Starts a store's servers when they are first asked for, and keeps them."""
+    """Starts a store's servers when they are first asked for; they end with the last file here."""
     with ExitStack() as running:
         made: dict[str, Stack] = {}
 
@@ -97,18 +97,18 @@ def _running(kind: str, directory: Path) -> AbstractContextManager[Stack]:
     return running_stack(programs, directory, settings=settings, other=store)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(stacks: Stacks) -> Stack:
     return stacks("versitygw")
 
 
-@pytest.fixture(scope="session", params=OTHER_STORES)
+@pytest.fixture(scope="package", params=OTHER_STORES)
 def other_stack(request: pytest.FixtureRequest, stacks: Stacks) -> Stack:
     """The same with another store in VersityGW's place."""
     return stacks(request.param)
 
 
-@pytest.fixture(scope="session", params=["versitygw", *OTHER_STORES])
+@pytest.fixture(scope="package", params=["versitygw", *OTHER_STORES])
 def every_stack(request: pytest.FixtureRequest, stacks: Stacks) -> Stack:
     """The same with each store."""
     return stacks(request.param)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fuzz.targets import ALL, Target
+from tests.tools import unmeasured
 
 # Seconds for starting and ending, on a machine that is busy.
 _SPARE = 120
@@ -85,7 +85,7 @@ def fuzz(name: str, *, seconds: int, runs: int, seed: int, corpus: Path | None =
                 str(seeds),
             ],
             cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**unmeasured(), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

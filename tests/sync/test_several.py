@@ -182,5 +182,6 @@ def test_a_kubernetes_api_that_hangs_takes_the_time_of_one_question() -> None:
     assert seen.state == ("Ready", "Provisioned")
     assert "grants" not in seen.annotations
     ground.kube.secrets = listed  # type: ignore[method-assign]
-    ground.start()
+    # With time enough on a busy machine.
+    ground.start(SYNC_TIMEOUT_SECONDS="20")
     assert "grants" in ground.sync(HOLDER).annotations
