@@ -79,6 +79,15 @@ def expect(content: bytes, root: str) -> Element:
     return found
 
 
+def text_in(root: Element, outer: str, inner: str) -> str | None:
+    """The text of the first child's child of these names; None where there is none.
+
+    ElementTree's own paths are read in Python, at each time.
+    """
+    found = root.find(outer)
+    return None if found is None else found.findtext(inner)
+
+
 def _tree(content: bytes) -> Element:
     """The parser and the builder in C, joined without a line of Python for each element.
 

@@ -188,8 +188,10 @@ class Attachments:
             Conflict: it is.
             Refusal: the Kubernetes API can't be asked.
         """
+        if request.attached_secrets is None:
+            return
         name = self._connections.wanted(request)
-        if name is None or request.attached_secrets is None or name in request.attached_secrets:
+        if name is None or name in request.attached_secrets:
             return
         if self._kube is None:
             raise Refusal(

@@ -86,7 +86,7 @@ def hook_app(
             metrics.refused(400)
             return PlainTextResponse(f"not a hook request: {error}", status_code=400)
         try:
-            with places.take():
+            with places:
                 async with asyncio.timeout(timeout):
                     result = await hook(shown)
         except Busy:

@@ -99,6 +99,9 @@ class Keeper:
         """
         bucket = claim.bucket
         self._kept = True
+        if not claim.settings and not self.entries and self._closed is None:
+            # Most Secrets say nothing of them, and never did.
+            return []
         anew = not self._settled or not _ANEW.isdisjoint(actions)
         wanted = {setting.name: setting for setting in claim.settings}
         gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]

@@ -13,7 +13,8 @@ class KeyedLocks:
     """A lock for each name in use; a name that nobody holds costs nothing."""
 
     def __init__(self) -> None:
-        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+        # What is held, by how many it is wanted, and what those wait at who came later.
+        self._locks: dict[tuple[str, str], tuple[asyncio.Lock | None, int]] = {}
 
     def hold(self, deadline: Deadline, **names: str | Collection[str]) -> _Held:
         """Holds the lock of each name, taken in one order so that none can wait in a ring.
@@ -42,13 +43,15 @@ class KeyedLocks:
         """Takes one lock; see :meth:`hold`."""
         held = self._locks.get(key)
         if held is None:
-            # There is nobody to wait for, which takes no timer.
+            # There is nobody to wait for, which takes no lock and no timer.
             deadline.remaining()
-            lock = asyncio.Lock()
-            await lock.acquire()
-            self._locks[key] = (lock, 1)
+            self._locks[key] = (None, 1)
             return
         lock, users = held
+        if lock is None:
+            # It is whose who came first; nobody else has it, so this waits for nothing.
+            lock = asyncio.Lock()
+            await lock.acquire()
         self._locks[key] = (lock, users + 1)
         message = f"Another sync of the same {key[0]} took all of this one's time."
         try:
@@ -59,7 +62,9 @@ class KeyedLocks:
 
     def leave(self, key: tuple[str, str]) -> None:
         """Gives one lock back."""
-        self._locks[key][0].release()
+        lock, _ = self._locks[key]
+        if lock is not None:
+            lock.release()
         self._leave(key)
 
     def _leave(self, key: tuple[str, str]) -> None:

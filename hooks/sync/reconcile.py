@@ -84,13 +84,14 @@ class Run:
         self.actions: list[Action] = []
         self.renewed = False
         """Whether the bucket was made in this sync, maybe in part, or given to its owner."""
-        self.finished = not takeover.claim.bucket_attributes
+        self.bucket_attributes = takeover.claim.bucket_attributes
+        self.finished = not self.bucket_attributes
         """Whether it has its quota and versioning."""
 
     async def outcome(self, *, unseen: bool, probed: Probe | None) -> Outcome:
         """How it ends, if the store and all rules let it."""
         repaired: set[Gap] = set()
-        if self.claim.bucket_attributes and not self.applied:
+        if self.bucket_attributes and not self.applied:
             await self.backend.prepare(self.claim, self.deadline)
         if unseen:
             await self._make()
@@ -319,7 +320,7 @@ class Run:
             elif not (self.applied or self.takeover.user_written):
                 await self._refuse_administrator()
                 await self._update_user()
-        if not self.claim.bucket_attributes:
+        if not self.bucket_attributes:
             return complete
         if bucket is None or not bucket.alone:
             return False

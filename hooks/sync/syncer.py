@@ -14,9 +14,10 @@ from hooks.attachments.attachments import Attachments, Made
 from hooks.claim.bucketsettings.reading import with_settings
 from hooks.claim.fieldkeys import KeyChoice
 from hooks.claim.policy import Policy
-from hooks.claim.policyfile import Deletion
+from hooks.claim.policyfile import DELETIONS, Deletion
 from hooks.claim.secret import (
     InvalidSecret,
+    NamedEndpoint,
     Reading,
     Rules,
     check_supported,
@@ -48,7 +49,6 @@ from hooks.tenancy.takeover import Takeover
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25
 _REMEMBERED = 1000
-_DELETIONS = frozenset(Deletion)
 _CLAIMED = {Thing.BUCKET: Reason.BUCKET_CLAIMED, Thing.USER: Reason.ACCESS_KEY_CLAIMED}
 
 
@@ -348,10 +348,11 @@ class Syncer:
         access = read_access(request.annotations, self._keys)
         where = request.origin, request.namespace
         found = read(data, rules, *where, choice, chosen=chosen, access=access)
+        request.memo["endpoint"] = found.endpoint
         found = as_guest(with_settings(found, data, rules, request.namespace), self._keys)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
-        if deletion not in _DELETIONS:
+        if deletion not in DELETIONS:
             raise InvalidSecret(
                 Reason.INVALID_FIELD,
                 f"The annotation {key} must be one of {', '.join(Deletion)}.",
@@ -369,7 +370,11 @@ class Syncer:
         """By which name the Secret means the store; None if it doesn't say, or can't."""
         if self._rules.endpoint is None:
             return None
-        named = read_endpoint(request.data, self._choice(request))
+        if "endpoint" in request.memo:
+            named: NamedEndpoint | None = request.memo["endpoint"]
+        else:
+            # Something else couldn't be read.
+            named = read_endpoint(request.data, self._choice(request))
         return None if named is None else self._rules.own_name(named.endpoint)
 
     def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:
