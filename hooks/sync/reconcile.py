@@ -59,6 +59,8 @@ async def reconcile(
     if run.renewed:
         keeper.end(takeover.claim)
     unfinished = run.renewed and not run.finished
+    if outcome.settings is keeper.entries and not unfinished:
+        return outcome
     return replace(outcome, settings=keeper.entries, unfinished=unfinished)
 
 
@@ -132,9 +134,15 @@ class Run:
             notes = await self.keeper.keep(self.claim, self.backend, self.deadline, self.actions)
             message = " ".join([message, *notes])
         again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None
-        done = tuple(self.actions)
         return Outcome(
-            Reason.PROVISIONED, message, done, grant, again, applied=applied, accepted=True
+            Reason.PROVISIONED,
+            message,
+            tuple(self.actions),
+            grant,
+            again,
+            applied=applied,
+            accepted=True,
+            settings=self.keeper.entries,
         )
 
     async def _make(self) -> None:
