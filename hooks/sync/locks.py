@@ -57,18 +57,19 @@ class KeyedLocks:
         try:
             await acquire(lock, deadline, message)
         except BaseException:
-            self._leave(key)
+            self.leave(key, held=False)
             raise
 
-    def leave(self, key: tuple[str, str]) -> None:
-        """Gives one lock back."""
-        lock, _ = self._locks[key]
-        if lock is not None:
-            lock.release()
-        self._leave(key)
+    def leave(self, key: tuple[str, str], *, held: bool = True) -> None:
+        """Gives one lock back, or gives up waiting for it.
 
-    def _leave(self, key: tuple[str, str]) -> None:
+        Args:
+            key: its kind and name.
+            held: whether it was taken.
+        """
         lock, users = self._locks[key]
+        if held and lock is not None:
+            lock.release()
         if users == 1:
             del self._locks[key]
         else:

@@ -311,11 +311,11 @@ class Syncer:
         if claim.more_buckets:
             return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
-        applied = self._keys.observed(request, "applied")
+        told = Applied.of(self._keys.observed(request, "applied"))
         outcome = await self._shared.reconcile(
             request,
             takeover,
-            applied=is_applied(self._grants, request, Applied.of(applied).digest, claim)
+            applied=is_applied(self._grants, request, told.digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None
@@ -324,7 +324,7 @@ class Syncer:
             probed=probed,
             keeper=Keeper(
                 self._grants,
-                applied,
+                told,
                 {claim.bucket},
                 settled=takeover.is_settled,
                 closed=self._closed.of(request) if self._rules.public_access else None,
