@@ -65,18 +65,19 @@ class _Request:
         self.context: dict[str, Any] = {}
 
 
-class _Headers(dict[str, str]):
-    """Headers with one value each; those of botocore are an e-mail's, which is half of its work."""
-
-    def get_all(self, name: str) -> list[str]:
-        return [self[name]]
-
-
 class _Signature(SigV4Auth):  # type: ignore[misc]
-    """Should botocore call one of these no more, what it calls instead comes to the same."""
+    """With headers of one value each: those of botocore are an e-mail's, and half of its work."""
 
-    def headers_to_sign(self, request: _Request) -> _Headers:
-        return _Headers({name.lower(): value for name, value in request.headers.items()})
+    def headers_to_sign(self, request: _Request) -> dict[str, str]:
+        return {name.lower(): value for name, value in request.headers.items()}
+
+    def canonical_headers(self, headers_to_sign: Mapping[str, str]) -> str:
+        return "\n".join(
+            [f"{name}:{' '.join(value.split())}" for name, value in sorted(headers_to_sign.items())]
+        )
+
+    def signed_headers(self, headers_to_sign: Mapping[str, str]) -> str:
+        return ";".join(sorted(headers_to_sign))
 
     def _sign(self, key: bytes, msg: str, hex: bool = False) -> bytes | str:  # noqa: A002
         digest = hmac.digest(key, msg.encode(), "sha256")
