@@ -202,7 +202,8 @@ class Syncer:
             async with self._locks.hold(deadline, bucket=bucket, user=claim.user):
                 plan = self._renewal.plan(request)
                 if plan is None:
-                    outcome = await self._reconcile(request, claim, rules.policy, deadline)
+                    takeover = self._takeover(request, claim, rules.policy, deadline, None)
+                    outcome = await self._reconciled(request, takeover)
                     outcome = await self._renewal.cleaned(request, claim, outcome, deadline)
                     changed = None
                 else:
@@ -268,17 +269,6 @@ class Syncer:
                 and (await self._backend.probe(claim, deadline)).gap is not Gap.ACCEPTED
             ):
                 raise claimed(thing, claim, rival.namespace, rival.name)
-
-    async def _reconcile(
-        self,
-        request: SyncRequest,
-        claim: Claim,
-        policy: Policy,
-        deadline: Deadline,
-        pair: Pair | None = None,
-    ) -> Outcome:
-        takeover = self._takeover(request, claim, policy, deadline, pair)
-        return await self._reconciled(request, takeover)
 
     def _takeover(
         self,
