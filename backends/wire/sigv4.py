@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
 
@@ -38,17 +38,19 @@ def signed(
     """
     request = _Request(method, url, dict(headers), body)
     kind = _S3Signature if service == "s3" else _Signature
-    signer = _Signer(credentials.access_key, credentials.secret.reveal())
-    kind(signer, service, region).add_auth(request)
+    kind(_Signer(credentials), service, region).add_auth(request)
     return request.headers
 
 
-class _Signer(NamedTuple):
-    """What botocore looks at of credentials."""
+class _Signer:
+    """What botocore looks at of credentials; no text of it shows them."""
 
-    access_key: str
-    secret_key: str
-    token: None = None
+    __slots__ = ("access_key", "secret_key")
+    token = None
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.access_key = credentials.access_key
+        self.secret_key = credentials.secret.reveal()
 
 
 class _Request:

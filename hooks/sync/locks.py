@@ -13,7 +13,7 @@ class KeyedLocks:
     """A lock for each name in use; a name that nobody holds costs nothing."""
 
     def __init__(self) -> None:
-        # What is held, by how many it is wanted, and what those wait at who came later.
+        # For each name: the lock, once somebody waits, and how many hold it or wait.
         self._locks: dict[tuple[str, str], tuple[asyncio.Lock | None, int]] = {}
 
     def hold(self, deadline: Deadline, **names: str | Collection[str]) -> _Held:
@@ -49,7 +49,7 @@ class KeyedLocks:
             return
         lock, users = held
         if lock is None:
-            # It is whose who came first; nobody else has it, so this waits for nothing.
+            # It belongs to whoever came first, and nobody else waits: so it is had at once.
             lock = asyncio.Lock()
             await lock.acquire()
         self._locks[key] = (lock, users + 1)
