@@ -97,11 +97,15 @@ class Claim:
     @property
     def attributes(self) -> dict[str, str | int]:
         """The user's fields that a probe can't see, without those left alone."""
+        if self.role is None and self.user_id is None and self.group_id is None:
+            return {}
         return _given(role=self.role, user_id=self.user_id, group_id=self.group_id)
 
     @property
     def bucket_attributes(self) -> dict[str, str | int]:
         """The bucket's fields that a probe can't see, without those left alone."""
+        if self.quota_bytes is None and self.quota_objects is None and self.versioning is None:
+            return {}
         return _given(
             quota_bytes=self.quota_bytes,
             quota_objects=self.quota_objects,

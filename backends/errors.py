@@ -24,8 +24,6 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -182,51 +180,63 @@ def _destination(location: str) -> str:
     return f" to {parts.scheme}://{host}{f':{port}' if port else ''}"
 
 
-@contextmanager
-def foreign_errors() -> Iterator[None]:
-    """Turns aiohttp's and botocore's errors into ours, most specific first.
+class foreign_errors:  # noqa: N801 - used like a function
+    """Turns aiohttp's and botocore's errors into ours.
 
     Raises:
         StoreError: in place of any library error; always ``raise … from``.
     """
-    try:
-        yield
-    except botocore.exceptions.ClientError as error:
-        answer = error.response
-        raise error_for(
-            int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)),
-            str(answer.get("Error", {}).get("Code", "")),
-            str(answer.get("Error", {}).get("Message", "")),
-            admin=True,
-        ) from error
-    except (
-        TimeoutError,
-        botocore.exceptions.ConnectTimeoutError,
-        botocore.exceptions.ReadTimeoutError,
-    ) as error:
-        raise TimedOut("The store did not answer within the time of one sync.") from error
-    except aiohttp.ClientHttpProxyError as error:
-        status = getattr(error, "status", 0)
-        if status == 407:
-            raise error_for(status, "", "", admin=False) from error
-        raise Unavailable(
-            f"The store can't be reached: the proxy answers {status} instead of connecting."
-        ) from error
-    except aiohttp.ClientProxyConnectionError as error:
-        raise Unavailable(f"The proxy can't be reached: {_cause(error)}.") from error
-    except aiohttp.ClientResponseError as error:
-        raise ServerFault("The store's answer is not HTTP.") from error
-    except aiohttp.ClientConnectorError as error:
-        raise Unavailable(f"The store can't be reached: {_cause(error)}.") from error
-    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
-        raise BrokenConnection(f"The store can't be reached: {_RESET}.") from error
-    except (
-        aiohttp.ClientError,
-        botocore.exceptions.HTTPClientError,
-        botocore.exceptions.BotoCoreError,
-        OSError,
-    ) as error:
-        raise Unavailable(f"The store can't be reached: {_cause(error)}.") from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and (ours := _ours(error)) is not None:
+            raise ours from error
+
+
+def _ours(error: BaseException) -> StoreError | None:
+    """What a library's error means, most specific first; None for any other."""
+    match error:
+        case botocore.exceptions.ClientError():
+            answer = error.response
+            return error_for(
+                int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)),
+                str(answer.get("Error", {}).get("Code", "")),
+                str(answer.get("Error", {}).get("Message", "")),
+                admin=True,
+            )
+        case (
+            TimeoutError()
+            | botocore.exceptions.ConnectTimeoutError()
+            | botocore.exceptions.ReadTimeoutError()
+        ):
+            return TimedOut("The store did not answer within the time of one sync.")
+        case aiohttp.ClientHttpProxyError():
+            status = getattr(error, "status", 0)
+            if status == 407:
+                return error_for(status, "", "", admin=False)
+            return Unavailable(
+                f"The store can't be reached: the proxy answers {status} instead of connecting."
+            )
+        case aiohttp.ClientProxyConnectionError():
+            return Unavailable(f"The proxy can't be reached: {_cause(error)}.")
+        case aiohttp.ClientResponseError():
+            return ServerFault("The store's answer is not HTTP.")
+        case aiohttp.ClientConnectorError():
+            return Unavailable(f"The store can't be reached: {_cause(error)}.")
+        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
+            return BrokenConnection(f"The store can't be reached: {_RESET}.")
+        case (
+            aiohttp.ClientError()
+            | botocore.exceptions.HTTPClientError()
+            | botocore.exceptions.BotoCoreError()
+            | OSError()
+        ):
+            return Unavailable(f"The store can't be reached: {_cause(error)}.")
+    return None
 
 
 def _cause(error: BaseException) -> str:

@@ -6,8 +6,6 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -21,14 +19,19 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _TALKATIVE = ("botocore", "boto3", "urllib3", "s3transfer", "kubernetes", "asyncio")
 
 
-@contextmanager
-def request_id(value: str) -> Iterator[None]:
+class request_id:  # noqa: N801 - used like a function
     """Puts one request's id on every line that is logged within."""
-    token = _request_id.set(value)
-    try:
-        yield
-    finally:
-        _request_id.reset(token)
+
+    __slots__ = ("_token", "_value")
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __enter__(self) -> None:
+        self._token = _request_id.set(self._value)
+
+    def __exit__(self, *_: object) -> None:
+        _request_id.reset(self._token)
 
 
 def configure(level: str, style: str) -> None:

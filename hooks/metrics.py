@@ -237,8 +237,10 @@ class Metrics:
         children: dict[tuple[str, str], Counter] = {}
         histograms: dict[str, Histogram] = {}
         up = self._of(self._up)
+        was_up: bool | None = None
 
         def observe(operation: str, code: str, seconds: float) -> None:
+            nonlocal was_up
             # Looked up once: labels() is a lock and a tuple each time.
             counter = children.get((operation, code))
             if counter is None:
@@ -252,7 +254,10 @@ class Metrics:
                 )
             counter.inc()
             histogram.observe(seconds)
-            up.set(0 if code in _DOWN else 1)
+            is_up = code not in _DOWN
+            if is_up is not was_up:
+                was_up = is_up
+                up.set(is_up)
 
         return observe
 

@@ -83,7 +83,7 @@ class CephRGW:
         gap = CODES.gap(answer)
         if gap is not Gap.ACCEPTED:
             return Probe(gap)
-        owner = xmlbody.parse(answer.body).findtext("Owner/ID")
+        owner = xmlbody.text_in(xmlbody.parse(answer.body), "Owner", "ID")
         if not owner:
             raise ServerFault("The store's answer names no owner of the bucket.")
         if owner != claim.user and owner == await self._accounts.own_name(deadline):

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as SigningCredentials
-
 from backends.base import Answer, Connection, Observer
 from backends.seaweedfs.errors import ACCESS_DENIED, CODES, NO_SUCH_ENTITY, read_only
 from backends.wire import xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.pool import HttpPool
+from backends.wire.sigv4 import signed
 from backends.wire.turns import turn
 
 if TYPE_CHECKING:
@@ -140,10 +137,8 @@ class IamApi:
 
     def _sign(self, target: str, body: bytes) -> Mapping[str, str]:
         headers = {"Content-Type": _FORM, "Host": self._pool.host}
-        request = AWSRequest("POST", self._pool.origin + target, headers=headers, data=body)
-        signer = SigningCredentials(self._admin.access_key, self._admin.secret.reveal())
-        SigV4Auth(signer, "iam", self._region).add_auth(request)
-        return dict(request.headers.items())
+        url = self._pool.origin + target
+        return signed("POST", url, headers, body, self._admin, region=self._region, service="iam")
 
 
 def _nobody() -> str:

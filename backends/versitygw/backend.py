@@ -314,7 +314,7 @@ def _attributes(claim: Claim) -> dict[str, str | int]:
 
 
 def _owner(answer: Answer) -> str:
-    owner = xmlbody.parse(answer.body).findtext("Owner/ID")
+    owner = xmlbody.text_in(xmlbody.parse(answer.body), "Owner", "ID")
     if not owner:
         raise ServerFault("The store's answer names no owner of the bucket.")
     return owner

@@ -112,7 +112,7 @@ class Sharing:
         answer = await self._request("GET", bucket, "read_owner", "acl", deadline)
         if answer.code == "NoSuchBucket":
             return None
-        owner = xmlbody.parse(CODES.require(answer).body).findtext("Owner/ID")
+        owner = xmlbody.text_in(xmlbody.parse(CODES.require(answer).body), "Owner", "ID")
         if not owner:
             raise ServerFault("The store's answer names no owner of the bucket.")
         return owner

@@ -155,7 +155,7 @@ class HttpPool:
             ssl=self._tls(),
         ) as response:
             received = bytearray()
-            async for chunk in response.content.iter_any():
+            while chunk := await response.content.readany():
                 received += chunk
                 if len(received) > limit:
                     raise ServerFault(f"The store's answer is longer than {limit} bytes.")

@@ -1,32 +1,16 @@
-"""SigV4-signed requests over one pooled HTTP client.
-
-A boto3 client costs tens of milliseconds and megabytes to build, and every Secret has
-credentials of its own: so only the signature code is botocore's, the connections are shared.
-"""
+"""SigV4-signed requests over one pooled HTTP client, whoever signs them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as SigningCredentials
-
 from backends.base import Answer, Connection, Credentials, Observer
 from backends.errors import ServerFault
 from backends.wire import xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.pool import ANSWER_LIMIT, HttpPool
-
-
-class _Request(AWSRequest):  # type: ignore[misc]
-    """One whose body is bytes already: botocore prepares the whole request anew to look at it."""
-
-    @property
-    def body(self) -> bytes:
-        body: bytes = self.data
-        return body
+from backends.wire.sigv4 import signed
 
 
 class SignedClient:
@@ -133,12 +117,9 @@ class SignedClient:
     ) -> Mapping[str, str]:
         if credentials is None:
             return headers
-        # With Host given, botocore needn't find it out.
         given = {**headers, "Host": self._pool.host}
-        request = _Request(method, self._pool.origin + target, headers=given, data=body)
-        signer = SigningCredentials(credentials.access_key, credentials.secret.reveal())
-        S3SigV4Auth(signer, "s3", self._region).add_auth(request)
-        return dict(request.headers.items())
+        url = self._pool.origin + target
+        return signed(method, url, given, body, credentials, region=self._region)
 
 
 def is_location(answer: Answer) -> bool:

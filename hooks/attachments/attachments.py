@@ -157,7 +157,8 @@ class Attachments:
 
     def _are_missing(self, request: SyncRequest) -> bool:
         """Whether a Secret asks for what nobody here makes."""
-        return request.attached_secrets is None and bool(self._connections.wanted(request))
+        asked = self._connections.keys["connection-secret"] in request.annotations
+        return asked and request.attached_secrets is None
 
     def _changed(self, request: SyncRequest) -> datetime:
         """When that last changed of which a connection Secret is made, or itself."""
@@ -188,8 +189,10 @@ class Attachments:
             Conflict: it is.
             Refusal: the Kubernetes API can't be asked.
         """
+        if request.attached_secrets is None:
+            return
         name = self._connections.wanted(request)
-        if name is None or request.attached_secrets is None or name in request.attached_secrets:
+        if name is None or name in request.attached_secrets:
             return
         if self._kube is None:
             raise Refusal(

@@ -52,12 +52,17 @@ class Field:
         problem: what can't be read of them.
         passed_over: the keys that don't count and say something else.
         further: what a list has behind its first value.
+        first: the value that counts.
     """
 
     values: Sequence[Value]
     problem: InvalidSecret | None
     passed_over: Sequence[PassedOver] = ()
     further: Sequence[Value] = ()
+    first: Value | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", self.values[0] if self.values else None)
 
     @classmethod
     def of(
@@ -95,11 +100,6 @@ class Field:
             except InvalidSecret as error:
                 passed_over.append(PassedOver(key, error))
         return cls(values, None, passed_over)
-
-    @property
-    def first(self) -> Value | None:
-        """The value that counts."""
-        return self.values[0] if self.values else None
 
     def check(self, *, alike: bool) -> None:
         """Raises what is wrong with the values; `alike` ones may differ in spelling."""

@@ -76,10 +76,12 @@ def missing_field(
 
 def unread_keys(passed_over: Sequence[PassedOver]) -> list[str]:
     """A sentence about the generic keys that don't count, if there are any."""
+    if not passed_over:
+        return []
     told = [
         f"{found.key} ({_IMPOSSIBLE if found.problem else _OTHERWISE})" for found in passed_over
     ]
-    return [f"Not read: {_listed(told, _UNREAD)}."] if told else []
+    return [f"Not read: {_listed(told, _UNREAD)}."]
 
 
 def other_region(data: Mapping[str, object], region: str) -> list[str]:
@@ -91,7 +93,7 @@ def other_region(data: Mapping[str, object], region: str) -> list[str]:
         data: the Secret's.
         region: for which requests are signed, empty not to compare it.
     """
-    if not region:
+    if not region or data.keys().isdisjoint(REGIONS):
         return []
     found = [value.key for value in readable(data, REGIONS) if value.text != region]
     sentence = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.wire.sensitive import Sensitive
@@ -20,13 +20,29 @@ def field_of(data: Mapping[str, object], names: Keys, choice: KeyChoice) -> Fiel
         names: the field's keys.
         choice: which of the Secret's keys are to be read.
     """
-    if data.keys().isdisjoint(names) and names is not BUCKET and names not in choice.named:
-        # Most fields of most Secrets.
-        return ABSENT
     if names is BUCKET:
         return bucketlist.bucket_field(data, choice)
     specific, generic = choice.split(names)
     return Field.of(data, specific, generic, MEANINGS[names])
+
+
+def fields_of(
+    data: Mapping[str, object], every: Sequence[Keys], choice: KeyChoice
+) -> dict[Keys, Field]:
+    """Several fields of the table; of most of them no key is there, and nothing is looked at.
+
+    Args:
+        data: the Secret's.
+        every: each field's keys.
+        choice: which of the Secret's keys are to be read.
+    """
+    there = data.keys()
+    return {
+        names: ABSENT
+        if there.isdisjoint(names) and names is not BUCKET and names not in choice.named
+        else field_of(data, names, choice)
+        for names in every
+    }
 
 
 @dataclass(frozen=True, slots=True)

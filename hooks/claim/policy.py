@@ -17,7 +17,7 @@ from backends.base import Claim
 from backends.wire.watched import WatchedFile
 from hooks.claim.adoption import Adoption
 from hooks.claim.allowed import Pattern, shown_ranges
-from hooks.claim.policyfile import SIZE_LIMIT, Deletion, PolicyError, Rule, parse
+from hooks.claim.policyfile import DELETIONS, SIZE_LIMIT, Deletion, PolicyError, Rule, parse
 
 log = logging.getLogger(__name__)
 
@@ -171,11 +171,11 @@ class Policy:
         """Whether a Secret there may name a deletion policy; any may name ``retain``."""
         rules = self._rules()
         if policy == Deletion.RETAIN or rules is None:
-            return policy in set(Deletion)
+            return policy in DELETIONS
         rule = _rule(rules, namespace)
         if rule is None:
             return False
-        return policy in (set(Deletion) if rule.deletion is None else rule.deletion)
+        return policy in (DELETIONS if rule.deletion is None else rule.deletion)
 
     def forbids_marks(
         self, namespace: str, labels: Collection[str], annotations: Collection[str]

@@ -87,6 +87,10 @@ class Deletion(StrEnum):
     DELETE = "delete"
 
 
+DELETIONS = frozenset(Deletion)
+"""All of them."""
+
+
 class PolicyError(FileError):
     """The policy file can't be used; each mistake names its rule where there is one."""
 

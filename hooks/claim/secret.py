@@ -43,7 +43,14 @@ from hooks.claim.meanings import (
     check_secret,
     check_versioning,
 )
-from hooks.claim.mentions import Mentions, Names, field_of, read_mentions, read_names
+from hooks.claim.mentions import (
+    Mentions,
+    Names,
+    field_of,
+    fields_of,
+    read_mentions,
+    read_names,
+)
 from hooks.claim.names import check_access_key, check_bucket
 from hooks.claim.policy import Policy
 from hooks.contract.outcome import Reason
@@ -165,7 +172,7 @@ def read(
     """
     if keys.problem:
         raise keys.problem
-    fields = {names: field_of(data, names, keys) for names in _FIELDS}
+    fields = fields_of(data, _FIELDS, keys)
     _check_present(data, fields, keys)
     for names, found in fields.items():
         if found is not ABSENT:
@@ -339,7 +346,7 @@ def _check_reserved(buckets: Sequence[Value], access_key: Value, rules: Rules) -
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return bool(patterns) and any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _check_id(key: str, number: int, allowed: Sequence[range]) -> None:

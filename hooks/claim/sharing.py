@@ -70,7 +70,7 @@ def consents(annotations: Mapping[str, str], keys: Keys) -> dict[Slot, Access]:
         keys: the annotations' names.
     """
     text = annotations.get(keys["share-with"], "")
-    if len(text) > _LONGEST:
+    if not text or len(text) > _LONGEST:
         return {}
     found: dict[Slot, Access] = {}
     twice: set[Slot] = set()

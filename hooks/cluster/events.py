@@ -80,7 +80,7 @@ def event_for(
         # Each new one passes through it; only what was done meanwhile is news.
         reason = _done(outcome.actions)
         return None if reason is None else _of_actions(reason, outcome)
-    unchanged = (observed_status, observed_reason) == (outcome.status.value, outcome.reason.value)
+    unchanged = (observed_status, observed_reason) == (outcome.status, outcome.reason)
     if outcome.status is not Status.READY:
         if unchanged:
             return None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from backends import REGISTRY, Backend
 from hooks import __version__, logs
-from hooks.commands import completion, detach, give, once, overview
 from hooks.settings.settings import Settings, SettingsError
 from hooks.terminal import say, say_why
+
+# What the commands do is imported where they are run: the server goes on for months without it.
+if TYPE_CHECKING:
+    import argparse
 
 FAILED = 1
 MISCONFIGURED = 2
@@ -41,8 +44,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    program = parser()
-    arguments = program.parse_args(argv)
+    words = sys.argv[1:] if argv is None else [*argv]
+    try:
+        if words == ["serve"]:
+            # Nor does it need what reads all that the others take: a megabyte.
+            return _serve(Settings.load(os.environ))
+        program = parser()
+        return _command(program, program.parse_args(words))
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            say(line, file=sys.stderr)
+        return MISCONFIGURED
+
+
+def _command(program: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    """Runs the command that was read, and returns its exit code.
+
+    Raises:
+        SettingsError: it needs the configuration, and that can't be used.
+    """
+    from hooks.commands import check, completion, detach, give, once, overview
+
     if arguments.command == "completion":
         return completion.run(program, arguments.shell)
     if arguments.command == "demo":
@@ -51,34 +73,33 @@ def _run(argv: Sequence[str] | None) -> int:
         logs.configure("ERROR", "text")
         run = overview.run if arguments.command == "status" else detach.run
         return run(arguments)
-    try:
-        settings = Settings.load(os.environ)
-        if arguments.command == "serve":
-            return _serve(settings)
-        for warning in settings.warnings:
-            say(f"warning: {warning}", file=sys.stderr)
-        backend = None if settings.stores else _backend(settings)
-        if arguments.command == "check":
-            from hooks.commands import check
-
-            done = check.run_each(settings) if backend is None else check.run(settings, backend)
-            return asyncio.run(done)
-        run_once = give.run if arguments.command == "grant" else once.run
-        return asyncio.run(run_once(settings, backend, arguments))
-    except SettingsError as error:
-        for line in str(error).splitlines():
-            say(line, file=sys.stderr)
-        return MISCONFIGURED
+    settings = Settings.load(os.environ)
+    if arguments.command == "serve":
+        return _serve(settings)
+    for warning in settings.warnings:
+        say(f"warning: {warning}", file=sys.stderr)
+    backend = None if settings.stores else _backend(settings)
+    if arguments.command == "check":
+        done = check.run_each(settings) if backend is None else check.run(settings, backend)
+        return asyncio.run(done)
+    run_once = give.run if arguments.command == "grant" else once.run
+    return asyncio.run(run_once(settings, backend, arguments))
 
 
 def complete() -> int:
     """What kubectl 1.26 and newer starts at a press of the tab key; its answer is for kubectl."""
+    from hooks.commands import completion
+
     print("\n".join(completion.candidates(parser(), sys.argv[1:])))
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
     """The program's own, under the name that it was called by."""
+    import argparse
+
+    from hooks.commands import completion, detach, give, once, overview
+
     found = argparse.ArgumentParser(
         prog=_name(),
         description="Turns annotated Kubernetes Secrets into buckets and users on an S3 store.",
@@ -127,6 +148,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _name() -> str:
     """As kubectl's users type it, where kubectl called."""
+    from hooks.commands import completion
+
     called = PurePath(sys.argv[0]).name
     return "kubectl s3_resource_operator" if called == completion.PLUGIN else completion.PROGRAM
 

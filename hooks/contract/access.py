@@ -63,6 +63,8 @@ class Shares:
         Raises:
             LookupError: and ValueError, TypeError, AttributeError: it isn't one.
         """
+        if _GIVEN not in document and _SWEPT not in document:
+            return cls()
         given = {
             bucket: Given(int(second), Access(access), int(restored))
             for bucket, (second, access, restored) in document.get(_GIVEN, {}).items()

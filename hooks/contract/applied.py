@@ -44,7 +44,7 @@ class Applied:
     def of(cls, text: str) -> Applied:
         """Reads it; what isn't an entry is passed over."""
         digest, *rest = text.split(";", _MOST + 1)
-        entries = {}
+        entries: dict[tuple[str, SettingName], str] = {}
         for entry in rest[:_MOST]:
             match = _ENTRY.fullmatch(entry)
             if match and match[2] in _NAMES:
@@ -103,5 +103,7 @@ class Marks:
 
 def of_buckets(entries: Entries, buckets: Iterable[str]) -> Entries:
     """The entries of these buckets alone."""
+    if not entries:
+        return entries
     kept = frozenset(buckets)
     return {key: mark for key, mark in entries.items() if key[0] in kept}

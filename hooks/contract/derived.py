@@ -100,6 +100,8 @@ def former_users(grant: Grant | None, user: str) -> tuple[str, ...]:
     gone = [*grant.former]
     if grant.since is not None and grant.holding.alone:
         gone.append(grant.user)
+    if not gone:
+        return ()
     # Each once, in their order.
     return tuple(former for former in dict.fromkeys(gone) if former != user)
 

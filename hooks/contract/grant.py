@@ -43,8 +43,9 @@ _FIRST = re.compile(r"v1\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{43})")
 _MOST = 16
 # Sixteen buckets of the longest names fit in well.
 _SECOND = re.compile(r"v2\.([A-Za-z0-9_-]{1,8192})\.([A-Za-z0-9_-]{43})")
-_KINDS = frozenset(Kind)
-_MARKS = frozenset(Mark)
+# By their words: to ask an enumeration for its member takes two calls.
+_KINDS = {kind.value: kind for kind in Kind}
+_MARKS = {mark.value: mark for mark in Mark}
 STORE = "default"
 """The one store of an operator, as a grant names it."""
 
@@ -58,7 +59,8 @@ class Grants:
     """
 
     def __init__(self, *keys: Sensitive, stores: Sequence[str] = (STORE,)) -> None:
-        self._keys = tuple(key.reveal().encode() for key in keys)
+        self.keys = tuple(key.reveal().encode() for key in keys)
+        """Those that verify; the first signs."""
         self.stores = tuple(stores)
 
     @classmethod
@@ -93,7 +95,7 @@ class Grants:
         if grant.left:
             document["left"] = list(grant.left)
         payload = _base64(_encode(document).encode())
-        return f"v2.{payload}.{self._sign(self._keys[0], 'grants', payload)}"
+        return f"v2.{payload}.{self._sign(self.keys[0], 'grants', payload)}"
 
     def read(self, token: str, uid: str) -> Grant | None:
         """What a grant says; None if it isn't one for this Secret, on this store."""
@@ -106,11 +108,6 @@ class Grants:
             return None
         return _grant(document, current=current and store == self.stores[0])
 
-    @property
-    def keys(self) -> tuple[bytes, ...]:
-        """The keys that verify."""
-        return self._keys
-
     def document(self, token: str, uid: str) -> tuple[Mapping[str, Any], bool]:
         """What one of the keys has signed for a Secret, whatever the store, and whether the first.
 
@@ -118,7 +115,7 @@ class Grants:
         """
         match = _SECOND.fullmatch(token)
         if match and uid:
-            for number, key in enumerate(self._keys):
+            for number, key in enumerate(self.keys):
                 expected = self._sign(key, "grants", match[1])
                 if hmac.compare_digest(match[2], expected):
                     document = _document(match[1])
@@ -143,7 +140,7 @@ class Grants:
 
     def issue_first(self, uid: str, bucket: str, user: str, seconds: int) -> str:
         """``v1.<seconds>.<signature>``: what versions before grants of the second kind issued."""
-        return f"v1.{seconds}.{self._sign(self._keys[0], 'grant', uid, bucket, user, seconds)}"
+        return f"v1.{seconds}.{self._sign(self.keys[0], 'grant', uid, bucket, user, seconds)}"
 
     def issued_at(self, token: str, uid: str, bucket: str, user: str) -> int | None:
         """When a grant of the first version was given, in Unix seconds; None if it isn't one.
@@ -154,7 +151,7 @@ class Grants:
         if not match or not uid or STORE not in self.stores:
             return None
         seconds = int(match[1])
-        for key in self._keys:
+        for key in self.keys:
             expected = self._sign(key, "grant", uid, bucket, user, seconds)
             if hmac.compare_digest(match[2], expected):
                 return seconds
@@ -167,22 +164,23 @@ class Grants:
         a bucket has counts together with its name; a claim without has the digest that it had
         before buckets could have anything.
         """
-        return self._applied(self._keys[0], self.stores[0], claim)
+        return self._applied(self.keys[0], self.stores[0], claim)
 
     def is_applied(self, text: str, claim: Claim) -> bool:
         """Whether one of the digests is the claim's, under any of the keys."""
         # As bytes: an annotation may hold any text, which can't be compared otherwise.
         told = text.encode(errors="surrogatepass").split(b",", _MOST)
-        for key, store in itertools.product(self._keys, self.stores):
+        for key, store in itertools.product(self.keys, self.stores):
             digest = self._applied(key, store, claim).encode()
-            if any(hmac.compare_digest(digest, each) for each in told):
-                return True
+            for each in told:
+                if hmac.compare_digest(digest, each):
+                    return True
         return False
 
     def marks(self, *fields: object) -> list[str]:
         """Keyed digests of anything, under each of the keys; the first is the one that signs."""
         return [
-            self._sign(key, *fields, *_place(store)) for key in self._keys for store in self.stores
+            self._sign(key, *fields, *_place(store)) for key in self.keys for store in self.stores
         ]
 
     def _applied(self, key: bytes, store: str, claim: Claim) -> str:
@@ -371,13 +369,13 @@ def _grant(document: Mapping[str, Any], *, current: bool) -> Grant | None:
 
 def _names(names: Sequence[Any]) -> tuple[str, ...]:
     """As text: anybody can have written what no key verifies."""
-    return tuple(name for name in names if isinstance(name, str))
+    return tuple([name for name in names if isinstance(name, str)])
 
 
 def _holding(entry: Sequence[Any]) -> Holding:
     second, kind, *marks = entry
-    mark = Mark(marks[0]) if marks and marks[0] in _MARKS else Mark.NONE
-    return Holding(int(second), Kind(kind), mark)
+    mark = _MARKS.get(marks[0], Mark.NONE) if marks else Mark.NONE
+    return Holding(int(second), _KINDS[kind], mark)
 
 
 def _base64(content: bytes) -> str:

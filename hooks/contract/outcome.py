@@ -60,12 +60,8 @@ class Reason(StrEnum):
 
     ENDPOINT_MISMATCH = "EndpointMismatch"
 
-    _goes_with: Status
-
-    @property
-    def status(self) -> Status:
-        """The status that this reason goes with."""
-        return self._goes_with
+    status: Status
+    """The status that this reason goes with."""
 
     @property
     def provisioned(self) -> bool:
@@ -125,9 +121,8 @@ for _status, _reasons in {
     Status.SKIPPED: [Reason.ENDPOINT_MISMATCH],
 }.items():
     for _reason in _reasons:
-        # On the member: to look it up, Python would hash the member's name at each of the many
-        # times that it is asked for.
-        _reason._goes_with = _status
+        # On the member, since it is asked for many times in a sync.
+        _reason.status = _status
 
 _REASON_OF_ERROR: dict[type[errors.StoreError], Reason] = {
     errors.Unavailable: Reason.BACKEND_UNAVAILABLE,
@@ -221,11 +216,11 @@ class Outcome:
     """What is written of the buckets' settings; None leaves what was told before."""
     parts: Mapping[str, Outcome] = field(default_factory=dict, compare=False)
     """Where a Secret has several buckets: what came of each that was looked at, by its name."""
+    status: Status = field(init=False, repr=False, compare=False)
+    """The status of the reason."""
 
-    @property
-    def status(self) -> Status:
-        """The status of the reason."""
-        return self.reason.status
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", self.reason.status)
 
     @classmethod
     def of(cls, error: Refusal | errors.StoreError, actions: tuple[Action, ...] = ()) -> Outcome:

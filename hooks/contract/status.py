@@ -10,7 +10,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backends.base import Claim
@@ -44,22 +44,24 @@ REST = 600
 """Seconds for which a grant that another key has signed is left as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The names of the annotations and labels, all under one prefix.
+class Keys(dict[str, str]):
+    """The names of the annotations and labels, all under one prefix, by what follows that.
+
+    Each is put together once: a sync asks for three dozen. Only this program's own words are asked
+    for, never a Secret's.
 
     Args:
         enabled: ANNOTATION_KEY; its part up to ``/`` is the prefix.
     """
 
-    enabled: str
-    _prefix: str = field(init=False)
+    def __init__(self, enabled: str) -> None:
+        super().__init__()
+        self.enabled = enabled
+        self._prefix = enabled.partition("/")[0] + "/"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_prefix", self.enabled.partition("/")[0] + "/")
-
-    def __getitem__(self, name: str) -> str:
-        return self._prefix + name
+    def __missing__(self, name: str) -> str:
+        full = self[name] = self._prefix + name
+        return full
 
     def enables(self, request: SyncRequest) -> bool:
         """Whether the Secret asks for anything: only the exact word does."""
@@ -67,7 +69,7 @@ class Keys:
 
     def observed(self, request: SyncRequest, name: str) -> str:
         """An annotation of ours as it stands on the Secret, empty if it doesn't."""
-        return request.annotations.get(self._prefix + name, "")
+        return request.annotations.get(self[name], "")
 
     def last_transition(self, request: SyncRequest) -> datetime | None:
         """When the status last changed, None if the annotation doesn't say."""
@@ -77,12 +79,13 @@ class Keys:
         """The Secret's grants and the names that they may be for."""
         evidence: Evidence | None = request.memo.get(self.enabled)
         if evidence is None:
+            told = request.annotations.get
             evidence = request.memo[self.enabled] = Evidence(
                 uid=request.uid,
-                token=self.observed(request, "grants"),
-                first=self.observed(request, "grant"),
-                bucket=self.observed(request, "bucket"),
-                user=self.observed(request, "user"),
+                token=told(self["grants"], ""),
+                first=told(self["grant"], ""),
+                bucket=told(self["bucket"], ""),
+                user=told(self["user"], ""),
             )
         return evidence
 
@@ -124,16 +127,17 @@ class Scribe:
         message = outcome.message
         if outcome.status is Status.READY:
             message = " ".join([message, *map(str, self._behind(request))])
+        status = str(outcome.status)
         annotations = {
-            "status": outcome.status.value,
-            "reason": outcome.reason.value,
+            "status": status,
+            "reason": str(outcome.reason),
             "message": _one_line(message),
             "last-transition-time": since.strftime(_TIME),
             "endpoint": None if outcome.status is Status.SKIPPED else endpoint or self.endpoint,
             **self._holdings(request, outcome, claim, now),
         }
         labels: dict[str, str | None] = {
-            "status": outcome.status.value,
+            "status": status,
             **self._hashes(request, outcome, claim),
         }
         elapsed = (now - since).total_seconds()
@@ -180,9 +184,12 @@ class Scribe:
         self, request: SyncRequest, outcome: Outcome, claim: Claim | None, now: datetime
     ) -> dict[str, str | None]:
         """What the Secret was given."""
+        evidence = self.keys.evidence(request)
         kept = {
-            name: self.keys.observed(request, name) or None
-            for name in ("bucket", "user", "grants", "applied")
+            "bucket": evidence.bucket or None,
+            "user": evidence.user or None,
+            "grants": evidence.token or None,
+            "applied": self.keys.observed(request, "applied") or None,
         }
         if outcome.status is Status.SKIPPED:
             return {**kept, "bucket": None, "user": None}
@@ -194,7 +201,7 @@ class Scribe:
         if claim is not None and outcome.parts:
             return {**kept, **self._of_several(request, outcome, claim)}
         applied = Applied.of(kept["applied"] or "")
-        if outcome.settings is not None:
+        if outcome.settings is not None and outcome.settings != applied.entries:
             applied = replace(applied, entries=outcome.settings)
         if outcome.unfinished:
             applied = replace(applied, digest="")
@@ -323,11 +330,13 @@ def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
 
 def _soonest(outcome: Outcome, elapsed: float, uid: str) -> float | None:
     """Seconds until the next try; of several buckets that of the one which is due first."""
+    alone = outcome.again or resync_after(outcome.reason, elapsed, uid)
+    if not outcome.parts:
+        return alone
     told = [
-        each.again or resync_after(each.reason, elapsed, uid)
-        for each in (outcome, *outcome.parts.values())
+        each.again or resync_after(each.reason, elapsed, uid) for each in outcome.parts.values()
     ]
-    return min((seconds for seconds in told if seconds is not None), default=None)
+    return min((seconds for seconds in (alone, *told) if seconds is not None), default=None)
 
 
 def _parse_time(text: str) -> datetime | None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -59,6 +59,25 @@ class _Endpoint:
         await response(scope, receive, send)
 
 
+class _Posts:
+    """Goes straight to what answers a POST to a path, which is every call of Metacontroller's.
+
+    Args:
+        endpoints: by their paths.
+        otherwise: answers all else.
+    """
+
+    def __init__(self, endpoints: Mapping[str, ASGIApp], otherwise: ASGIApp) -> None:
+        self._endpoints = endpoints
+        self._otherwise = otherwise
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        answers = self._otherwise
+        if scope["type"] == "http" and scope["method"] == "POST":
+            answers = self._endpoints.get(scope["path"], answers)
+        return answers(scope, receive, send)
+
+
 def hook_app(
     operator: Operator,
     places: Places,
@@ -86,7 +105,7 @@ def hook_app(
             metrics.refused(400)
             return PlainTextResponse(f"not a hook request: {error}", status_code=400)
         try:
-            with places.take():
+            with places:
                 async with asyncio.timeout(timeout):
                     result = await hook(shown)
         except Busy:
@@ -119,13 +138,12 @@ def hook_app(
         return Route(path, _Endpoint(serve), methods=["POST"], max_body_size=BODY_LIMIT)
 
     syncer, finalizer = operator.syncer, operator.finalizer
-    router = Router(
-        routes=[
-            route("/sync", syncer.sync, syncer.timed_out),
-            route("/finalize", finalizer.finalize, finalizer.timed_out),
-        ],
-    )
-    return BearerTokens(router, tokens=tokens, refused=metrics.refused)
+    routes = [
+        route("/sync", syncer.sync, syncer.timed_out),
+        route("/finalize", finalizer.finalize, finalizer.timed_out),
+    ]
+    posts = _Posts({each.path: each.app for each in routes}, Router(routes=routes))
+    return BearerTokens(posts, tokens=tokens, refused=metrics.refused)
 
 
 async def _body(request: Request) -> bytes:

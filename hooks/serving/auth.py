@@ -58,7 +58,11 @@ class BearerTokens:
 
     def _accepts(self, scope: Scope) -> bool:
         # Names are in lower case, as ASGI has them; of several the first counts.
-        given = next((text for name, text in scope["headers"] if name == b"authorization"), b"")
+        given = b""
+        for name, text in scope["headers"]:
+            if name == b"authorization":
+                given = text
+                break
         scheme, _, token = given.partition(b" ")
         if scheme.lower() != b"bearer":
             return False

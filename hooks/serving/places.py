@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from hooks.sync.shares import Busy
 
 __all__ = ["Busy", "Places"]
@@ -13,6 +10,8 @@ __all__ = ["Busy", "Places"]
 class Places:
     """At most so many calls at a time, and none that waits in a queue of ours.
 
+    A place is taken for as long as the context lasts.
+
     Args:
         limit: SYNC_CONCURRENCY.
     """
@@ -20,9 +19,8 @@ class Places:
     def __init__(self, limit: int) -> None:
         self._free = limit
 
-    @contextmanager
-    def take(self) -> Iterator[None]:
-        """Takes a place for as long as the context lasts.
+    def __enter__(self) -> None:
+        """Takes a place.
 
         Raises:
             Busy: there is none now.
@@ -30,7 +28,6 @@ class Places:
         if self._free == 0:
             raise Busy
         self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1

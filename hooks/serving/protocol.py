@@ -144,13 +144,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Takes a piece of the request line."""
-        self._grow(len(url))
+        self._head += len(url)
+        if self._head > self._limits.head:
+            raise _TooLarge
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Takes a header or, after a body, a trailer."""
         self._count += 1
-        self._grow(len(name) + len(value))
+        self._head += len(name) + len(value)
+        if self._head > self._limits.head or self._count > self._limits.headers:
+            raise _TooLarge
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -187,11 +191,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._whole:
             self.due = self._listener.now + self._limits.idle
         self.flow.resume_reading()
-
-    def _grow(self, size: int) -> None:
-        self._head += size
-        if self._head > self._limits.head or self._count > self._limits.headers:
-            raise _TooLarge
 
     def _end(self) -> None:
         """Reads no more; what was read is answered, and then the connection is closed."""

@@ -46,7 +46,7 @@ class Keeper:
 
     Args:
         grants: has the keys of the marks.
-        applied: the annotation as observed.
+        applied: what the annotation says, as observed.
         buckets: all that the Secret names; of others nothing is remembered.
         settled: whether user and bucket are the Secret's since a former sync. Else one that was
             killed after it had changed the owner, which takes settings from a bucket, can't be
@@ -60,7 +60,7 @@ class Keeper:
     def __init__(
         self,
         grants: Grants,
-        applied: str,
+        applied: Applied,
         buckets: Iterable[str],
         *,
         settled: bool = True,
@@ -68,10 +68,10 @@ class Keeper:
     ) -> None:
         self._marks = Marks(grants)
         self._settled = settled
-        self._lost = not applied
+        self._lost = not (applied.digest or applied.entries)
         self._kept = False
         self._closed = closed
-        self.entries: Entries = of_buckets(Applied.of(applied).entries, buckets)
+        self.entries: Entries = of_buckets(applied.entries, buckets)
 
     async def keep(
         self,
@@ -99,6 +99,9 @@ class Keeper:
         """
         bucket = claim.bucket
         self._kept = True
+        if not claim.settings and not self.entries and self._closed is None:
+            # Most Secrets say nothing of them, and never did.
+            return []
         anew = not self._settled or not _ANEW.isdisjoint(actions)
         wanted = {setting.name: setting for setting in claim.settings}
         gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]

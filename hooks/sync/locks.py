@@ -13,7 +13,8 @@ class KeyedLocks:
     """A lock for each name in use; a name that nobody holds costs nothing."""
 
     def __init__(self) -> None:
-        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+        # For each name: the lock, once somebody waits, and how many hold it or wait.
+        self._locks: dict[tuple[str, str], tuple[asyncio.Lock | None, int]] = {}
 
     def hold(self, deadline: Deadline, **names: str | Collection[str]) -> _Held:
         """Holds the lock of each name, taken in one order so that none can wait in a ring.
@@ -42,28 +43,33 @@ class KeyedLocks:
         """Takes one lock; see :meth:`hold`."""
         held = self._locks.get(key)
         if held is None:
-            # There is nobody to wait for, which takes no timer.
+            # There is nobody to wait for, which takes no lock and no timer.
             deadline.remaining()
-            lock = asyncio.Lock()
-            await lock.acquire()
-            self._locks[key] = (lock, 1)
+            self._locks[key] = (None, 1)
             return
         lock, users = held
+        if lock is None:
+            # It belongs to whoever came first, and nobody else waits: so it is had at once.
+            lock = asyncio.Lock()
+            await lock.acquire()
         self._locks[key] = (lock, users + 1)
         message = f"Another sync of the same {key[0]} took all of this one's time."
         try:
             await acquire(lock, deadline, message)
         except BaseException:
-            self._leave(key)
+            self.leave(key, held=False)
             raise
 
-    def leave(self, key: tuple[str, str]) -> None:
-        """Gives one lock back."""
-        self._locks[key][0].release()
-        self._leave(key)
+    def leave(self, key: tuple[str, str], *, held: bool = True) -> None:
+        """Gives one lock back, or gives up waiting for it.
 
-    def _leave(self, key: tuple[str, str]) -> None:
+        Args:
+            key: its kind and name.
+            held: whether it was taken.
+        """
         lock, users = self._locks[key]
+        if held and lock is not None:
+            lock.release()
         if users == 1:
             del self._locks[key]
         else:

@@ -59,6 +59,8 @@ async def reconcile(
     if run.renewed:
         keeper.end(takeover.claim)
     unfinished = run.renewed and not run.finished
+    if outcome.settings is keeper.entries and not unfinished:
+        return outcome
     return replace(outcome, settings=keeper.entries, unfinished=unfinished)
 
 
@@ -84,13 +86,14 @@ class Run:
         self.actions: list[Action] = []
         self.renewed = False
         """Whether the bucket was made in this sync, maybe in part, or given to its owner."""
-        self.finished = not takeover.claim.bucket_attributes
+        self.bucket_attributes = takeover.claim.bucket_attributes
+        self.finished = not self.bucket_attributes
         """Whether it has its quota and versioning."""
 
     async def outcome(self, *, unseen: bool, probed: Probe | None) -> Outcome:
         """How it ends, if the store and all rules let it."""
         repaired: set[Gap] = set()
-        if self.claim.bucket_attributes and not self.applied:
+        if self.bucket_attributes and not self.applied:
             await self.backend.prepare(self.claim, self.deadline)
         if unseen:
             await self._make()
@@ -131,9 +134,15 @@ class Run:
             notes = await self.keeper.keep(self.claim, self.backend, self.deadline, self.actions)
             message = " ".join([message, *notes])
         again = _WATCH_INTERVAL if bucket is not None and self._is_watched(bucket) else None
-        done = tuple(self.actions)
         return Outcome(
-            Reason.PROVISIONED, message, done, grant, again, applied=applied, accepted=True
+            Reason.PROVISIONED,
+            message,
+            tuple(self.actions),
+            grant,
+            again,
+            applied=applied,
+            accepted=True,
+            settings=self.keeper.entries,
         )
 
     async def _make(self) -> None:
@@ -319,7 +328,7 @@ class Run:
             elif not (self.applied or self.takeover.user_written):
                 await self._refuse_administrator()
                 await self._update_user()
-        if not self.claim.bucket_attributes:
+        if not self.bucket_attributes:
             return complete
         if bucket is None or not bucket.alone:
             return False

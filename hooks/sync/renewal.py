@@ -61,6 +61,7 @@ class Renewal:
         self._metrics = metrics
         self._takeover = takeover
         self._reconcile = reconcile
+        self._shown = {word: keys[word] for word in ("credentials-since", "next-rotation")}
 
     def plan(self, request: SyncRequest) -> Plan | None:
         """The pairs that a Secret may have; None where it brings its own.
@@ -146,11 +147,11 @@ class Renewal:
             outcome: of its sync.
             deadline: of the sync.
         """
-        grant, held = outcome.grant, self._held(request)
+        grant = outcome.grant
         if outcome.status is not Status.READY or grant is None or not grant.former:
             return outcome
         takeover = self._takeover(request, claim, Policy(), deadline, None)
-        return await rotation.without_former(outcome, held, takeover)
+        return await rotation.without_former(outcome, self._held(request), takeover)
 
     async def told(self, request: SyncRequest, outcome: Outcome, deadline: Deadline) -> Outcome:
         """The outcome that tells of users left behind whose grant no key verifies any more.
@@ -171,20 +172,20 @@ class Renewal:
             request: the Secret.
             outcome: of its sync.
         """
-        grant = outcome.grant or self._held(request)
         told: dict[str, str | None] = {}
         try:
             plan = self.plan(request)
         except InvalidSecret:
             return {}
         if plan is not None and outcome.status is not Status.SKIPPED:
+            grant = outcome.grant or self._held(request)
             if rotation.overdue(plan, grant, int(time.time())):
                 self._metrics.overdue()
             told = rotation.shown(plan, grant)
         return {
-            self._keys[word]: told.get(word)
-            for word in ("credentials-since", "next-rotation")
-            if told.get(word) or self._keys.observed(request, word)
+            name: told.get(word)
+            for word, name in self._shown.items()
+            if told.get(word) or request.annotations.get(name)
         }
 
     async def _renew(self, request: SyncRequest, takeover: Takeover, plan: Plan) -> Outcome | None:

@@ -56,10 +56,7 @@ class Reporter:
         outcome: Outcome,
         result: Result,
     ) -> None:
-        changed = bool(outcome.actions) or observed != (
-            outcome.status.value,
-            outcome.reason.value,
-        )
+        changed = bool(outcome.actions) or observed != (outcome.status, outcome.reason)
         good = outcome.status in {Status.READY, Status.SKIPPED}
         # Each new connection Secret is awaited for a moment.
         expected = good or outcome.reason is Reason.CONNECTION_SECRET_PENDING

@@ -14,9 +14,10 @@ from hooks.attachments.attachments import Attachments, Made
 from hooks.claim.bucketsettings.reading import with_settings
 from hooks.claim.fieldkeys import KeyChoice
 from hooks.claim.policy import Policy
-from hooks.claim.policyfile import Deletion
+from hooks.claim.policyfile import DELETIONS, Deletion
 from hooks.claim.secret import (
     InvalidSecret,
+    NamedEndpoint,
     Reading,
     Rules,
     check_supported,
@@ -48,7 +49,6 @@ from hooks.tenancy.takeover import Takeover
 # What is left to the answer when the store has used up its share.
 _MARGIN = 0.25
 _REMEMBERED = 1000
-_DELETIONS = frozenset(Deletion)
 _CLAIMED = {Thing.BUCKET: Reason.BUCKET_CLAIMED, Thing.USER: Reason.ACCESS_KEY_CLAIMED}
 
 
@@ -202,7 +202,8 @@ class Syncer:
             async with self._locks.hold(deadline, bucket=bucket, user=claim.user):
                 plan = self._renewal.plan(request)
                 if plan is None:
-                    outcome = await self._reconcile(request, claim, rules.policy, deadline)
+                    takeover = self._takeover(request, claim, rules.policy, deadline, None)
+                    outcome = await self._reconciled(request, takeover)
                     outcome = await self._renewal.cleaned(request, claim, outcome, deadline)
                     changed = None
                 else:
@@ -269,17 +270,6 @@ class Syncer:
             ):
                 raise claimed(thing, claim, rival.namespace, rival.name)
 
-    async def _reconcile(
-        self,
-        request: SyncRequest,
-        claim: Claim,
-        policy: Policy,
-        deadline: Deadline,
-        pair: Pair | None = None,
-    ) -> Outcome:
-        takeover = self._takeover(request, claim, policy, deadline, pair)
-        return await self._reconciled(request, takeover)
-
     def _takeover(
         self,
         request: SyncRequest,
@@ -311,11 +301,11 @@ class Syncer:
         if claim.more_buckets:
             return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
-        applied = self._keys.observed(request, "applied")
+        told = Applied.of(self._keys.observed(request, "applied"))
         outcome = await self._shared.reconcile(
             request,
             takeover,
-            applied=is_applied(self._grants, request, Applied.of(applied).digest, claim)
+            applied=is_applied(self._grants, request, told.digest, claim)
             or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None
@@ -324,7 +314,7 @@ class Syncer:
             probed=probed,
             keeper=Keeper(
                 self._grants,
-                applied,
+                told,
                 {claim.bucket},
                 settled=takeover.is_settled,
                 closed=self._closed.of(request) if self._rules.public_access else None,
@@ -348,10 +338,11 @@ class Syncer:
         access = read_access(request.annotations, self._keys)
         where = request.origin, request.namespace
         found = read(data, rules, *where, choice, chosen=chosen, access=access)
+        request.memo["endpoint"] = found.endpoint
         found = as_guest(with_settings(found, data, rules, request.namespace), self._keys)
         key = self._keys["deletion-policy"]
         deletion = request.annotations.get(key, Deletion.RETAIN)
-        if deletion not in _DELETIONS:
+        if deletion not in DELETIONS:
             raise InvalidSecret(
                 Reason.INVALID_FIELD,
                 f"The annotation {key} must be one of {', '.join(Deletion)}.",
@@ -369,7 +360,11 @@ class Syncer:
         """By which name the Secret means the store; None if it doesn't say, or can't."""
         if self._rules.endpoint is None:
             return None
-        named = read_endpoint(request.data, self._choice(request))
+        if "endpoint" in request.memo:
+            named: NamedEndpoint | None = request.memo["endpoint"]
+        else:
+            # Something else couldn't be read.
+            named = read_endpoint(request.data, self._choice(request))
         return None if named is None else self._rules.own_name(named.endpoint)
 
     def _answer(self, request: SyncRequest, claim: Claim | None, outcome: Outcome) -> SyncResponse:

@@ -33,7 +33,8 @@ class Guest(Takeover):
             given: the access that it has, by bucket.
         """
         try:
-            user = self._known(Thing.USER) or await self._holding_now(Thing.USER)
+            had = self.holding(Thing.USER)
+            user = self._known(Thing.USER, had) or await self._holding_now(Thing.USER)
         except (Refusal, TimedOut):
             return None
         pair = self._pair

@@ -152,13 +152,13 @@ class Holdings:
     def has(self, thing: Thing) -> bool:
         """Whether its own grant makes the thing the Secret's, as far as the grant itself says."""
         mine = self.holding(thing)
-        return mine is not None and mine.kind in {Kind.OWN, Kind.UNGUARDED}
+        return mine is not None and mine.alone
 
     @property
     def has_taken(self) -> bool:
         """Whether the bucket is the Secret's, and not just given by an administrator."""
         mine = self.holding(Thing.BUCKET)
-        return self.has(Thing.BUCKET) and mine is not None and mine.mark is not Mark.GIVEN
+        return mine is not None and mine.alone and mine.mark is not Mark.GIVEN
 
     @property
     def is_settled(self) -> bool:
@@ -215,7 +215,7 @@ class Holdings:
         if self._guard is None and all(held and held.version == 1 for held in before):
             # Other Secrets have to be looked at to make it one of the second version.
             return None
-        known = [self._known(thing) for thing in things]
+        known = [self._known(thing, held) for thing, held in zip(things, before, strict=True)]
         try:
             user, bucket = [
                 holding or await self._holding_now(thing)
@@ -327,9 +327,8 @@ class Holdings:
             and not self._rights.keeps(Thing.BUCKET, self.claim.bucket)
         )
 
-    def _known(self, thing: Thing) -> Holding | None:
+    def _known(self, thing: Thing, mine: Holding | None) -> Holding | None:
         """What needs no question: it is held already, and nothing was gained."""
-        mine = self.holding(thing)
         if mine is None or mine.version == 1:
             return None
         mark = self._mark if thing is Thing.BUCKET else None

@@ -31,12 +31,13 @@ class Taking(Enum):
     @property
     def thing(self) -> Thing:
         """What is gained by it."""
-        return Thing.USER if self in {Taking.USER, Taking.NEW_USER} else Thing.BUCKET
+        of_user = self is Taking.USER or self is Taking.NEW_USER
+        return Thing.USER if of_user else Thing.BUCKET
 
     @property
     def exists(self) -> bool:
         """Whether it is there already, so maybe somebody's who has no grant yet."""
-        return self in {Taking.USER, Taking.BUCKET}
+        return self is Taking.USER or self is Taking.BUCKET
 
 
 @dataclass(frozen=True, slots=True)

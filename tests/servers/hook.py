@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import urllib3
@@ -34,6 +34,7 @@ class Hook:
         *,
         settings: Mapping[str, str] | None = None,
         root: Path = ROOT,
+        program: Sequence[str] = ("hooks", "serve"),
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -58,7 +59,7 @@ class Hook:
             **(settings or {}),
         }
         self.process = Process(
-            [sys.executable, "-m", "hooks", "serve"],
+            [sys.executable, "-m", *program],
             log=directory / "hook.log",
             env=env,
             # Python looks here first, so another build can be run as well.

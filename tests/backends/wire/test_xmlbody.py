@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from xml.etree.ElementTree import tostring
 
 import pytest
 
@@ -71,6 +72,47 @@ def test_a_bomb_is_refused_before_it_has_grown(before: str) -> None:
 
     # Grown, it would be ten million times as long, and a ten thousandth of that be felt.
     assert min(cpu(8) for _ in range(5)) < 20 * min(cpu(1) for _ in range(5)) + 0.01
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<a/>",
+        b"\n <a>\n x<b/>tail <c>&lt;&#65;&amp;</c><!-- no --><?pi?></a>\n<!-- after -->",
+        b'<a xmlns="urn:x" xmlns:y="urn:y" y:kind="1" plain="2"><y:b xml:lang="de">x</y:b></a>',
+        b'<a xml:space="preserve"><xml:b> </xml:b></a>',
+        b"<a><![CDATA[<!DOCTYPE x>]]></a>",
+        b"<a>" + b"x" * 300_000 + "ü".encode() * 300_000 + b"</a>",
+    ],
+)
+@pytest.mark.parametrize("declaration", [b"", b"<?xml version='1.0' encoding='UTF-8'?>\n"])
+def test_both_parsers_read_the_same(declaration: bytes, content: bytes) -> None:
+    # Before a comment nobody looks whether a document type follows.
+    quick = xmlbody.parse(declaration + content.lstrip())
+    careful = xmlbody.parse(declaration + b"<!-- -->" + content)
+    assert tostring(quick) == tostring(careful)
+    assert [element.tag for element in quick.iter()] == [each.tag for each in careful.iter()]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<a>" + BOMB + b"</a>",
+        b"<a/>" + BOMB,
+        b"<a>&c;</a>",
+        b'<?xml version="1.0" encoding="utf-8"?>' + BOMB.partition(b"?>")[2],
+        b'<?xml version="1.0" encoding="utf-8"?>\n<a>\xff</a>',
+        b'<?xml version="1.1"?><a/><b/>',
+    ],
+)
+def test_nothing_with_a_document_type_reaches_the_quick_parser(content: bytes) -> None:
+    with pytest.raises(errors.ServerFault):
+        xmlbody.parse(content)
+
+
+def test_another_encoding_is_read_as_what_it_says() -> None:
+    content = '<?xml version="1.0" encoding="iso-8859-1"?><a>ü</a>'.encode("iso-8859-1")
+    assert xmlbody.parse(content).text == "ü"
 
 
 def test_what_is_sent_back_keeps_its_attributes() -> None:
