@@ -86,6 +86,9 @@ class SettingSupport:
         principal: how a user's name has to look in a policy that means it, with ``NAME`` for the
             name; empty where the store refuses what means nobody.
         policy_bytes: how long a bucket policy may be.
+        retention_days: how long a retention may be; beyond that the store's clock ends.
+        caveats: what it honours otherwise than one would expect, by its name: a sentence for the
+            message of a Ready Secret.
     """
 
     names: frozenset[SettingName] = frozenset()
@@ -95,6 +98,8 @@ class SettingSupport:
     signed_principals: bool = True
     principal: str = ""
     policy_bytes: int = 20 * 1024
+    retention_days: int = 36_500
+    caveats: Mapping[SettingName, str] = field(default_factory=dict)
 
 
 def canonical(document: Document) -> str:

@@ -215,6 +215,38 @@ def _(store: CephRGWStore) -> str:
     return f"accepted, and {'kept' if 'ObjectSizeGreaterThan' in str(kept) else 'left out'}"
 
 
+@FACTS.known("retention-after-2106", "50 years kept, 100 years accepted and over at once")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = tenant(store), fresh()
+    with store.s3() as client:
+        client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    store.change_owner(bucket, mine[0])
+    with store.s3(*mine) as client:
+
+        def look(years: int) -> str:
+            rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": years}}
+            lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+            client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+            which = {"Bucket": bucket, "Key": "key"}
+            which["VersionId"] = client.put_object(Body=b"body", **which)["VersionId"]
+            kept = code_of(lambda: client.delete_object(**which)) != ""
+            return f"{years} years {'kept' if kept else 'accepted and over at once'}"
+
+        return f"{look(50)}, {look(100)}"
+
+
+@FACTS.known("cors-first-origin", "PUT 403, by a rule behind one for GET of the same origin")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    origin = "https://example.org"
+    rules = [{"AllowedMethods": [method], "AllowedOrigins": [origin]} for method in ("GET", "PUT")]
+    with store.s3(*mine) as client:
+        client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+    asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    answer = urllib3.request("OPTIONS", f"{store.url}/{bucket}/key", headers=asked, retries=False)
+    return f"PUT {answer.status}, by a rule behind one for GET of the same origin"
+
+
 @FACTS.known("unknown-principal", "204, and the user of that bare name 403 AccessDenied")
 def _(store: CephRGWStore) -> str:
     (mine, bucket), reader = owner(store), tenant(store)

@@ -35,6 +35,8 @@ def check_settings(
             raise _unsupported(f"This store has no {setting.name} for a bucket", key, instead)
         if setting.name is SettingName.LIFECYCLE:
             _check_rules(setting.document, support, key)
+        if setting.name is SettingName.RETENTION:
+            _check_retention(setting.document, support, key)
         if setting.name is SettingName.POLICY and not support.signed_principals:
             _check_for_everybody(setting.document, key)
         elif setting.name is SettingName.POLICY and support.principal:
@@ -49,6 +51,16 @@ def _check_rules(document: Document, support: SettingSupport, key: str) -> None:
             raise _unsupported(
                 f"This store passes {part.value} in a lifecycle rule over", key, instead, "it from "
             )
+
+
+def _check_retention(document: Document, support: SettingSupport, key: str) -> None:
+    days = document.get("days", document.get("years", 0) * 365)
+    if days > support.retention_days:
+        raise InvalidSecret(
+            Reason.NOT_SUPPORTED,
+            f"This store would keep nothing for so long: {key} can be {support.retention_days} "
+            f"days or {support.retention_days // 365} years at most.",
+        )
 
 
 def _check_for_everybody(document: Document, key: str) -> None:
