@@ -85,6 +85,7 @@ CAPABILITIES: Mapping[str, Capabilities] = {
             rules=frozenset(Rule) - {Rule.SIZE, Rule.NONCURRENT_COUNT},
             # Any other is accepted and means nobody.
             principal="arn:aws:iam:::user/NAME",
+            first_origin_alone=True,
             # Its dates end in 2106, and what is later is in the past (16.2.15): fifty years, which
             # is right until 2056.
             retention_days=18_250,
@@ -102,6 +103,7 @@ CAPABILITIES: Mapping[str, Capabilities] = {
             rules=frozenset(Rule) - {Rule.TRANSITION},
             # Any other is accepted and means nobody.
             principal="arn:aws:iam::000000000000:user/NAME",
+            first_origin_alone=True,
         ),
     ),
     "rustfs": Capabilities(
