@@ -90,6 +90,8 @@ CAPABILITIES: Mapping[str, Capabilities] = {
             # is right until 2056.
             retention_days=18_250,
         ),
+        # 411 MissingContentLength (16.2.15).
+        trailers=False,
     ),
     "seaweedfs": Capabilities(
         roles=frozenset({"user"}),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import boto3
 import urllib3
 
 from hooks.commands.processes import LOOPBACK, Process, answers, free_port
@@ -28,6 +32,7 @@ from tests.facts.wire import (
 )
 from tests.servers.ceph_rgw import CephRefusal, CephRGWStore
 from tests.servers.s3 import code_of
+from tests.servers.tlsfront import tls_front
 
 FACTS: Facts[CephRGWStore] = Facts("ceph-rgw")
 
@@ -240,6 +245,23 @@ def _(store: CephRGWStore) -> str:
 def _(store: CephRGWStore) -> str:
     mine, bucket = owner(store)
     return f"PUT {preflight_of_second_rule(store, mine, bucket)}, by a rule behind one for GET"
+
+
+@FACTS.known("checksum-behind-the-body", "MissingContentLength")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    with TemporaryDirectory() as folder, tls_front(store.port, Path(folder)) as (url, ca):
+        client = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name=store.region,
+            aws_access_key_id=mine[0],
+            aws_secret_access_key=mine[1],
+            verify=str(ca),
+        )
+        with contextlib.closing(client):
+            put = client.put_object
+            return code_of(lambda: put(Bucket=bucket, Key="key", Body=b"body")) or "accepted"
 
 
 @FACTS.known("unknown-principal", "204, and the user of that bare name 403 AccessDenied")
