@@ -185,6 +185,8 @@ class Capabilities:
         needs_tls: whether it is only asked through TLS beyond this machine, unless the operator
             is told otherwise: its admin API takes users' secrets as they are.
         account_cache: seconds for which it may judge a user by what it knew of it before.
+        trailers: whether it takes a checksum that follows a body, as AWS's SDKs since 2025 send it
+            through TLS unless they are told otherwise.
     """
 
     roles: frozenset[str]
@@ -198,6 +200,7 @@ class Capabilities:
     settings: SettingSupport = field(default_factory=SettingSupport)
     needs_tls: bool = False
     account_cache: int = 0
+    trailers: bool = True
 
     @property
     def attributes(self) -> bool:

@@ -20,6 +20,11 @@ CAPABILITIES: Mapping[str, Capabilities] = {
         settings=SettingSupport(
             names=frozenset({SettingName.TAGS, SettingName.CORS}) | _POLICIES | _LOCKS,
             instead={SettingName.LIFECYCLE: "Have a job of yours delete what is old."},
+            # Objects have no retention of their own (1.8.0).
+            caveats={
+                SettingName.RETENTION: "On VersityGW a retention counts from when it was set, not "
+                "from when an object was written: once it is over, or taken away, it keeps none."
+            },
         ),
         # Each gateway's own, --iam-cache-ttl by default (1.8.0).
         account_cache=120,
@@ -80,7 +85,13 @@ CAPABILITIES: Mapping[str, Capabilities] = {
             rules=frozenset(Rule) - {Rule.SIZE, Rule.NONCURRENT_COUNT},
             # Any other is accepted and means nobody.
             principal="arn:aws:iam:::user/NAME",
+            first_origin_alone=True,
+            # Its dates end in 2106, and what is later is in the past (16.2.15): fifty years, which
+            # is right until 2056.
+            retention_days=18_250,
         ),
+        # 411 MissingContentLength (16.2.15).
+        trailers=False,
     ),
     "seaweedfs": Capabilities(
         roles=frozenset({"user"}),
@@ -94,6 +105,7 @@ CAPABILITIES: Mapping[str, Capabilities] = {
             rules=frozenset(Rule) - {Rule.TRANSITION},
             # Any other is accepted and means nobody.
             principal="arn:aws:iam::000000000000:user/NAME",
+            first_origin_alone=True,
         ),
     ),
     "rustfs": Capabilities(

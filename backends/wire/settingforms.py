@@ -14,6 +14,13 @@ from backends.bucketsettings import Document, Rule, canonical
 from backends.wire.shapes import Day, Flag, List, Number, ShapeError, Text, day, struct
 
 _WORD = Text(longest=255)
+MOST_DAYS = 36_500
+"""The most days of a lifecycle rule, or of a retention: a hundred years.
+
+S3 takes 2**31 - 1, which some stores can't count with: for MinIO (2026-02-12) 106,751 days are over
+at once, and it deletes every object; Ceph RGW (16.2.15) tells a date in the past for 200,000.
+"""
+_DAYS = Number(1, MOST_DAYS)
 _TAG = struct("Key", "Value", Key=Text(longest=128), Value=Text(longest=256))
 _SIZES: Mapping[str, Any] = {
     "ObjectSizeGreaterThan": Number(0, 2**63 - 1),
@@ -36,27 +43,34 @@ LIFECYCLE = struct(
                 Prefix=Text(),
                 Filter=_FILTER,
                 Status=Text(("Enabled", "Disabled")),
-                Expiration=struct(Date=Day(), Days=Number(), ExpiredObjectDeleteMarker=Flag()),
+                Expiration=struct(Date=Day(), Days=_DAYS, ExpiredObjectDeleteMarker=Flag()),
                 Transitions=(
                     "Transition",
-                    List(struct("StorageClass", Date=Day(), Days=Number(0), StorageClass=_WORD)),
+                    List(
+                        struct(
+                            "StorageClass",
+                            Date=Day(),
+                            Days=Number(0, MOST_DAYS),
+                            StorageClass=_WORD,
+                        )
+                    ),
                 ),
                 NoncurrentVersionTransitions=(
                     "NoncurrentVersionTransition",
                     List(
                         struct(
                             "StorageClass",
-                            NoncurrentDays=Number(),
+                            NoncurrentDays=_DAYS,
                             NewerNoncurrentVersions=Number(),
                             StorageClass=_WORD,
                         )
                     ),
                 ),
                 NoncurrentVersionExpiration=struct(
-                    NoncurrentDays=Number(), NewerNoncurrentVersions=Number()
+                    NoncurrentDays=_DAYS, NewerNoncurrentVersions=Number()
                 ),
                 AbortIncompleteMultipartUpload=struct(
-                    "DaysAfterInitiation", DaysAfterInitiation=Number()
+                    "DaysAfterInitiation", DaysAfterInitiation=_DAYS
                 ),
             )
         ),
@@ -92,7 +106,7 @@ LOCK = struct(
         DefaultRetention=struct(
             "Mode",
             Mode=Text(("GOVERNANCE", "COMPLIANCE")),
-            Days=Number(0, 36500),
+            Days=Number(0, MOST_DAYS),
             Years=Number(0, 100),
         )
     ),

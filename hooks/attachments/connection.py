@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends.base import Claim
+from backends.capabilities import CAPABILITIES
 from backends.wire.trust import CaBundle
 from hooks.attachments import pairs
 from hooks.attachments.content import Content
@@ -72,12 +73,14 @@ class Connections:
         endpoint: S3_PUBLIC_ENDPOINT_URL, by which applications reach the store.
         region: of the signatures.
         bundle: the store's own CAs, None if the system's do.
+        trailers: whether the store takes a checksum that follows a body.
     """
 
     keys: Keys
     endpoint: str
     region: str
     bundle: CaBundle | None = None
+    trailers: bool = True
     _words: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +90,13 @@ class Connections:
     def of(cls, keys: Keys, settings: Settings) -> Connections:
         """Those of an operator."""
         connection = settings.connection
-        return cls(keys, settings.public_endpoint, connection.region, connection.ca_bundle)
+        return cls(
+            keys,
+            settings.public_endpoint,
+            connection.region,
+            connection.ca_bundle,
+            CAPABILITIES[settings.backend_name].trailers,
+        )
 
     @property
     def ca_bundle(self) -> bytes | None:
@@ -225,6 +234,7 @@ class Connections:
             # What isn't ASCII stands in remarks between the certificates.
             None if pem is None else pem.decode("ascii", errors="ignore"),
             listed,
+            self.trailers,
         )
 
 

@@ -144,6 +144,7 @@ def _defaults(access: Access) -> dict[str, str]:
         "AWS_ENDPOINT_URL": access.endpoint,
         "AWS_REGION": access.region,
         "AWS_DEFAULT_REGION": access.region,
+        **({} if access.trailers else {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"}),
         "BUCKET_NAME": access.bucket,
         **_listed(access),
         "BUCKET_HOST": access.host,

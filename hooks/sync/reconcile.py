@@ -65,10 +65,13 @@ async def reconcile(
 
 
 def ready_message(claim: Claim, backend: Backend) -> str:
-    """What is said of a Secret that is Ready, with what the store has no use for."""
-    if backend.capabilities.ids or {claim.user_id, claim.group_id} == {None}:
-        return READY
-    return f"{READY} This store has no user ids and group ids: the Secret's are ignored."
+    """What is said of a Secret that is Ready, with what the store does otherwise than it says."""
+    said = [READY]
+    if not backend.capabilities.ids and {claim.user_id, claim.group_id} != {None}:
+        said.append("This store has no user ids and group ids: the Secret's are ignored.")
+    caveats = backend.capabilities.settings.caveats
+    said += [caveats[each.name] for each in claim.settings if each.name in caveats]
+    return " ".join(said)
 
 
 class Run:

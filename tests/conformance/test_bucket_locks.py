@@ -42,6 +42,39 @@ def test_what_is_written_is_kept_for_the_time_of_the_retention(
     assert (operator.requests(), secret.annotations) == (before + 1, answered)
 
 
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_the_longest_retention_keeps_or_is_refused(real: RealSubject, name: str) -> None:
+    operator = real.operator()
+    secret = settled(operator, name, object_lock="enabled", retention="compliance-50y")
+    secret.set(retention="compliance-100y")
+    operator.sync(secret)
+    if real.backend_name == "ceph-rgw":
+        assert secret.state == NOT_SUPPORTED
+        assert "50 years at most" in secret.annotations["message"]
+        lock = seen(real, name, SettingName.RETENTION)["Rule"]["DefaultRetention"]
+        assert lock["Years"] == 50
+    else:
+        assert secret.state == READY, secret.annotations["message"]
+    with real.store.s3(name, SECRET) as client:
+        client.put_object(Bucket=name, Key="key", Body=b"body")
+        (version,) = client.list_object_versions(Bucket=name)["Versions"]
+        which = {"Bucket": name, "Key": "key", "VersionId": version["VersionId"]}
+        assert code_of(lambda: client.delete_object(**which)) != ""
+
+
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_a_retention_that_is_not_the_objects_own_is_told(real: RealSubject, name: str) -> None:
+    secret = settled(
+        real.operator(), name, object_lock="enabled", retention="governance-30d", tags="a=b"
+    )
+    told = "counts from when it was set" in secret.annotations["message"]
+    assert told == (real.backend_name == "versitygw")
+    with real.store.s3(name, SECRET) as client:
+        client.put_object(Bucket=name, Key="key", Body=b"body")
+        own = code_of(lambda: client.get_object_retention(Bucket=name, Key="key")) == ""
+    assert own != told
+
+
 @pytest.mark.parametrize(
     "real", [case for case in LOCKED if case.id not in BYPASSED], indirect=True
 )

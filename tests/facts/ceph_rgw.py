@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import boto3
 import urllib3
 
 from hooks.commands.processes import LOOPBACK, Process, answers, free_port
@@ -21,12 +25,14 @@ from tests.facts.wire import (
     fresh,
     owner,
     policy,
+    preflight_of_second_rule,
     tenant,
     through,
     write_that_makes_nothing,
 )
 from tests.servers.ceph_rgw import CephRefusal, CephRGWStore
 from tests.servers.s3 import code_of
+from tests.servers.tlsfront import tls_front
 
 FACTS: Facts[CephRGWStore] = Facts("ceph-rgw")
 
@@ -213,6 +219,49 @@ def _(store: CephRGWStore) -> str:
             return f"refused with {code}"
         (kept,) = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     return f"accepted, and {'kept' if 'ObjectSizeGreaterThan' in str(kept) else 'left out'}"
+
+
+@FACTS.known("retention-after-2106", "50 years kept, 100 years accepted and over at once")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = tenant(store), fresh()
+    with store.s3() as client:
+        client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    store.change_owner(bucket, mine[0])
+    with store.s3(*mine) as client:
+
+        def look(years: int) -> str:
+            rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": years}}
+            lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+            client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+            which = {"Bucket": bucket, "Key": "key"}
+            which["VersionId"] = client.put_object(Body=b"body", **which)["VersionId"]
+            kept = code_of(lambda: client.delete_object(**which)) != ""
+            return f"{years} years {'kept' if kept else 'accepted and over at once'}"
+
+        return f"{look(50)}, {look(100)}"
+
+
+@FACTS.known("cors-first-origin", "PUT 403 AccessDenied, by a rule behind one for GET")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    return f"PUT {preflight_of_second_rule(store, mine, bucket)}, by a rule behind one for GET"
+
+
+@FACTS.known("checksum-behind-the-body", "MissingContentLength")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    with TemporaryDirectory() as folder, tls_front(store.port, Path(folder)) as (url, ca):
+        client = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name=store.region,
+            aws_access_key_id=mine[0],
+            aws_secret_access_key=mine[1],
+            verify=str(ca),
+        )
+        with contextlib.closing(client):
+            put = client.put_object
+            return code_of(lambda: put(Bucket=bucket, Key="key", Body=b"body")) or "accepted"
 
 
 @FACTS.known("unknown-principal", "204, and the user of that bare name 403 AccessDenied")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 from hooks.commands.processes import wait_until
@@ -85,6 +86,25 @@ def _(caller: Caller) -> str:
     calls = len(caller.calls(name))
     told = "an Event" if caller.events(namespace) else "no Event"
     return f"called {'more than 50' if calls > 50 else calls} times in a second, and {told}"
+
+
+@FACTS.known(
+    "backoff", "twice as long after each failure; a change of the Secret goes ahead", heavy=True
+)
+def _(caller: Caller) -> str:
+    namespace = caller.namespace()
+    name = caller.controller(lambda request: Reply(status=500))
+    caller.secret(namespace, name)
+    calls = caller.wait_for_calls(name, 11)
+    pauses = [after.at - before.at for before, after in pairwise(calls)]
+    # From 5 ms on; on a busy machine a pause can be longer, and none is shorter.
+    doubles = all(pause > 0.0045 * 2**number for number, pause in enumerate(pauses[7:], 7))
+    touch(caller, namespace)
+    touched = time.monotonic()
+    soon = caller.wait_for_calls(name, 12)[11].at - touched < pauses[-1] / 2
+    caller.remove(name)
+    told = "twice as long after each failure" if doubles else f"{pauses}"
+    return f"{told}; a change of the Secret {'goes ahead' if soon else 'waits'}"
 
 
 @FACTS.known("resync-after", "called again after 1 s")

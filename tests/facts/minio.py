@@ -169,6 +169,24 @@ def _(store: MinioStore) -> str:
     return f"alone {alone or 'accepted'}; beside an expiry accepted, and {left}"
 
 
+@FACTS.known("lifecycle-far-days", "36500 days kept, 106751 days accepted and gone at once")
+def _(store: MinioStore) -> str:
+    mine, bucket = owner(store)
+    told = []
+    with store.s3(*mine) as client:
+        for days, key in ((36_500, "century"), (106_751, "longer")):
+            rule = {"ID": "one", "Status": "Enabled", "Filter": {"Prefix": key}}
+            rule["Expiration"] = {"Days": days}
+            configuration = {"Rules": [rule]}
+            put = client.put_bucket_lifecycle_configuration
+            code = code_of(lambda: put(Bucket=bucket, LifecycleConfiguration=configuration))  # noqa: B023 - called at once
+            client.put_object(Bucket=bucket, Key=key, Body=b"body")
+            there = code_of(lambda: client.get_object(Bucket=bucket, Key=key)) == ""  # noqa: B023 - called at once
+            said = code or ("kept" if there else "accepted and gone at once")
+            told.append(f"{days} days {said}")
+    return ", ".join(told)
+
+
 @FACTS.known("cors", "501 NotImplemented")
 def _(store: MinioStore) -> str:
     mine, bucket = owner(store)

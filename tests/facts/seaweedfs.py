@@ -18,6 +18,7 @@ from tests.facts.wire import (
     fresh,
     owner,
     policy,
+    preflight_of_second_rule,
     tenant,
     through,
     write_that_makes_nothing,
@@ -171,6 +172,14 @@ def _(store: SeaweedStore) -> str:
 @FACTS.known("unfinished-upload", "deleted")
 def _(store: SeaweedStore) -> str:
     return deleted_with_unfinished_upload(store)
+
+
+@FACTS.known("cors-first-origin", "PUT 200 for no method, by a rule behind one for GET")
+def _(store: SeaweedStore) -> str:
+    mine, bucket = owner(store)
+    answer = preflight_of_second_rule(store, mine, bucket)
+    methods = answer.headers.get("Access-Control-Allow-Methods")
+    return f"PUT {answer.status} for {methods or 'no method'}, by a rule behind one for GET"
 
 
 @FACTS.known("lifecycle-no-days", "accepted, and stored")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -246,6 +249,30 @@ def _(store: Store) -> str:
     if lock.text("ObjectLockEnabled") == "Enabled" and store.owner(bucket) == mine[0]:
         return "the tenant's, with object lock"
     return f"{made}, {lock}"
+
+
+@FACTS.known("retention-is-the-buckets", "kept; over for all 30 days later, what is new too")
+def _(store: Store) -> str:
+    mine, bucket = tenant(store), fresh()
+    with store.s3() as client:
+        client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    store.change_owner(bucket, mine[0])
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+    with store.s3(*mine) as client:
+        client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+        client.put_object(Bucket=bucket, Key="old", Body=b"body")
+        kept = code_of(lambda: client.delete_object(Bucket=bucket, Key="old")) != ""
+        # As if the retention had been set 31 days ago.
+        folder = Path(store.process.command[-1]) / bucket
+        stored = json.loads(os.getxattr(folder, "user.bucket-lock"))
+        stored["CreatedAt"] = (datetime.now(UTC) - timedelta(days=31)).isoformat()
+        os.setxattr(folder, "user.bucket-lock", json.dumps(stored).encode())
+        client.put_object(Bucket=bucket, Key="new", Body=b"body")
+        codes = {code_of(lambda: client.delete_object(Bucket=bucket, Key="new"))}
+        codes.add(code_of(lambda: client.delete_object(Bucket=bucket, Key="old")))
+    over = "over for all" if codes == {""} else f"{codes}"
+    return f"{'kept' if kept else 'not kept'}; {over} 30 days later, what is new too"
 
 
 @FACTS.known(

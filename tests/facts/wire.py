@@ -177,6 +177,17 @@ def deleted_with_unfinished_upload(store: S3Store) -> str:
         return code_of(lambda: client.delete_bucket(Bucket=bucket)) or "deleted"
 
 
+def preflight_of_second_rule(store: S3Store, by: Credentials, bucket: str) -> Answer:
+    """What a browser is told of PUT, by the second of two CORS rules for one origin."""
+    origin = "https://example.org"
+    rules = [{"AllowedMethods": [method], "AllowedOrigins": [origin]} for method in ("GET", "PUT")]
+    with store.s3(*by) as client:
+        client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+    asked = {"Origin": origin, "Access-Control-Request-Method": "PUT", "Connection": "close"}
+    answer = _POOL.request("OPTIONS", f"{store.url}/{bucket}/key", headers=asked, timeout=30)
+    return Answer(answer.status, answer.data, answer.headers)
+
+
 def deleted_by_deleting(store: S3Store, *settings: str) -> str:
     """What deleting settings of an empty bucket, which no store need know, does to the bucket."""
     told = []

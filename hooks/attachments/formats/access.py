@@ -26,6 +26,7 @@ class Access:
         bucket: the bucket, of several the first.
         ca: the store's own CAs in PEM, None where the system's do.
         listed: all buckets, where the Secret lists them.
+        trailers: whether the store takes a checksum that follows a body.
     """
 
     endpoint: str
@@ -35,6 +36,7 @@ class Access:
     bucket: str = ""
     ca: str | None = None
     listed: tuple[str, ...] = ()
+    trailers: bool = True
 
     @property
     def buckets(self) -> str:

@@ -113,6 +113,7 @@ def aws_config(access: Access) -> str:
     values = {
         "region": plain(access.region, "a region"),
         "endpoint_url": plain(access.endpoint, "an endpoint"),
+        **({} if access.trailers else {"request_checksum_calculation": "when_required"}),
         # One level deeper, which is how the CLI and botocore nest.
         "s3": "\naddressing_style = path",
     }

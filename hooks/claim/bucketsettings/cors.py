@@ -53,3 +53,52 @@ def _of_origins(found: Value) -> Document:
         "MaxAgeSeconds": _MAX_AGE,
     }
     return {"CORSRules": [rule]}
+
+
+def hidden(document: Document) -> int | None:
+    """The first rule that never counts in full where an origin's first rule alone is looked at.
+
+    One before it names an origin of its own too, and allows it less.
+
+    Args:
+        document: rules in the one form.
+
+    Returns:
+        Its number, from 0; None for none.
+    """
+    rules = document["CORSRules"]
+    for number, rule in enumerate(rules):
+        for before in rules[:number]:
+            shared = any(
+                _overlap(one, other)
+                for one in before["AllowedOrigins"]
+                for other in rule["AllowedOrigins"]
+            )
+            if shared and not _allows(before, rule):
+                return number
+    return None
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether some origin fits both patterns, each with one * at most."""
+    if "*" not in one and "*" not in other:
+        return one == other
+    if "*" not in one:
+        one, other = other, one
+    beginning, _, end = one.partition("*")
+    if "*" not in other:
+        long_enough = len(other) >= len(beginning) + len(end)
+        return long_enough and other.startswith(beginning) and other.endswith(end)
+    start, _, rest = other.partition("*")
+    return (beginning.startswith(start) or start.startswith(beginning)) and (
+        end.endswith(rest) or rest.endswith(end)
+    )
+
+
+def _allows(rule: Document, other: Document) -> bool:
+    """Whether a rule allows at least what another does, whatever the origins."""
+    headers = {header.lower() for header in rule.get("AllowedHeaders", ())}
+    wanted = {header.lower() for header in other.get("AllowedHeaders", ())}
+    return set(rule["AllowedMethods"]) >= set(other["AllowedMethods"]) and (
+        "*" in headers or headers >= wanted
+    )

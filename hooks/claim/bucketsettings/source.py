@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from backends.wire.settingforms import MOST_DAYS
 from hooks.claim.fields import InvalidSecret, Value, malformed
 
 LIMIT = 64 * 1024
@@ -33,7 +34,7 @@ WORDS = (
 )
 """The specific keys; each has a generic one in upper case, with ``_`` for ``-``."""
 
-_DAYS = re.compile(r"[1-9][0-9]{0,8}")
+_DAYS = re.compile(r"[1-9][0-9]{0,4}")
 # JSON needs no others, and XML can carry none.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
@@ -100,8 +101,8 @@ def days(found: Value) -> int:
     Raises:
         InvalidSecret: it is none.
     """
-    if not _DAYS.fullmatch(found.text):
-        raise malformed(found.key, "must be a whole number of days, from 1")
+    if not _DAYS.fullmatch(found.text) or int(found.text) > MOST_DAYS:
+        raise malformed(found.key, f"must be a whole number of days, from 1 to {MOST_DAYS}")
     return int(found.text)
 
 

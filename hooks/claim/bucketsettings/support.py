@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from backends.bucketsettings import Document, Rule, Setting, SettingName, SettingSupport
 from backends.wire import policydocument as policies
 from backends.wire.settingforms import rule_parts
+from hooks.claim.bucketsettings import cors
 from hooks.claim.fields import InvalidSecret
 from hooks.contract.outcome import Reason
 
@@ -35,6 +36,10 @@ def check_settings(
             raise _unsupported(f"This store has no {setting.name} for a bucket", key, instead)
         if setting.name is SettingName.LIFECYCLE:
             _check_rules(setting.document, support, key)
+        if setting.name is SettingName.CORS and support.first_origin_alone:
+            _check_origins(setting.document, key)
+        if setting.name is SettingName.RETENTION:
+            _check_retention(setting.document, support, key)
         if setting.name is SettingName.POLICY and not support.signed_principals:
             _check_for_everybody(setting.document, key)
         elif setting.name is SettingName.POLICY and support.principal:
@@ -49,6 +54,27 @@ def _check_rules(document: Document, support: SettingSupport, key: str) -> None:
             raise _unsupported(
                 f"This store passes {part.value} in a lifecycle rule over", key, instead, "it from "
             )
+
+
+def _check_origins(document: Document, key: str) -> None:
+    number = cors.hidden(document)
+    if number is not None:
+        raise InvalidSecret(
+            Reason.NOT_SUPPORTED,
+            f"This store looks at the first rule alone that names an origin, so CORSRules[{number}]"
+            f" of {key} would not count for all of its origins: give all that an origin may do in "
+            "the first rule that names it.",
+        )
+
+
+def _check_retention(document: Document, support: SettingSupport, key: str) -> None:
+    days = document.get("days", document.get("years", 0) * 365)
+    if days > support.retention_days:
+        raise InvalidSecret(
+            Reason.NOT_SUPPORTED,
+            f"This store would keep nothing for so long: {key} can be {support.retention_days} "
+            f"days or {support.retention_days // 365} years at most.",
+        )
 
 
 def _check_for_everybody(document: Document, key: str) -> None:

@@ -139,6 +139,19 @@ def test_rules_have_one_form() -> None:
         (rules(rule(Expiration={"Days": "7"})), "Rules[0].Expiration.Days must be a whole number"),
         (rules(rule(Expiration={"Days": True})), "Rules[0].Expiration.Days must be a whole number"),
         (rules(rule(Expiration={"Days": 0})), "Rules[0].Expiration.Days must be a whole number"),
+        (rules(rule(Expiration={"Days": 36_501})), "must be a whole number from 1 to 36500"),
+        (
+            rules(rule(NoncurrentVersionExpiration={"NoncurrentDays": 36_501})),
+            "NoncurrentVersionExpiration.NoncurrentDays must be a whole number from 1 to 36500",
+        ),
+        (
+            rules(rule(AbortIncompleteMultipartUpload={"DaysAfterInitiation": 36_501})),
+            "DaysAfterInitiation must be a whole number from 1 to 36500",
+        ),
+        (
+            rules(rule(Transitions=[{"Days": 36_501, "StorageClass": "COLD"}])),
+            "Transitions[0].Days must be a whole number from 0 to 36500",
+        ),
         (rules(rule(Expiration={"Date": "2030-01-01T10:00:00Z"})), "Date must be a date"),
         (rules(rule(Expiration={"Date": "9999-12-31T23:00:00-01:00"})), "Date must be a date"),
         (rules(rule(Expiration={"Date": "0001-01-01T00:00:00+01:00"})), "Date must be a date"),
@@ -190,8 +203,9 @@ def test_the_short_forms_and_the_document_are_not_mixed() -> None:
     assert "expire-prefix needs expire-days or noncurrent-days" in problem(
         expire_prefix="x/", abort_uploads_days="3"
     )
-    for days in ("0", "-1", "1.5", "soon", "1" * 10):
-        assert "expire-days must be a whole number of days" in problem(expire_days=days)
+    for days in ("0", "-1", "1.5", "soon", "36501", "1" * 10):
+        expected = "expire-days must be a whole number of days, from 1 to 36500"
+        assert expected in problem(expire_days=days)
 
 
 def test_a_retention_needs_a_lock() -> None:
