@@ -6,6 +6,7 @@ It is no picture of Grafana, which shows the same numbers in its own way.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,6 +16,9 @@ from pygal.style import Style
 
 from tests.chart.dashboard import Panel, substituted
 from tests.servers.prometheus import SCRAPE_SECONDS, Series
+
+# Its finder of plug-ins, of which there are none here, is of a kind that Python warns of.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
 Answers = Callable[[str], Sequence[Series]]
 """What is returned for an expression, as Prometheus takes it."""
