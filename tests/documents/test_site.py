@@ -116,3 +116,5 @@ def test_what_belongs_to_a_list_is_indented_as_the_site_needs_it(page: str) -> N
     """GitHub takes two or three spaces too, with which the site ends the list."""
     text = re.sub(r"^( *)```.*?^\1```$", r"\1-", (ROOT / page).read_text(), flags=re.M | re.S)
     assert re.findall(r"\n\n {1,3}\S.*|\n {1,3}(?:[-*]|\d+\.) .*", text) == []
+    # Right after a block, a further item is taken for a text.
+    assert re.findall(r"\n {4}-\n(?:[-*]|\d+\.) .*", text) == []
