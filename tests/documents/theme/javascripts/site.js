@@ -13,7 +13,7 @@ window.addEventListener("load", () => {
     table.role = "table";
     for (const part of [table.tHead, ...table.tBodies]) part.role = "rowgroup";
     for (const row of table.rows) row.role = "row";
-    for (const heading of headings) heading.role = "columnheader";
+    for (const heading of headings) heading.role = heading.textContent ? "columnheader" : "cell";
     for (const cells of rows) {
       cells.forEach((cell, column) => {
         cell.role = "cell";
