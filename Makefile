@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format unit test demo demo-svg demo-cluster bench chaos fuzz servers lock clean
-.PHONY: docs site-check publish-docs facts facts-newest facts-issue
+.PHONY: docs site-check pictures publish-docs facts facts-newest facts-issue
 .PHONY: actionlint chart-readme audit image kind metacontroller title e2e-matrix sign tag-image publish-chart publish-wheel wheel shells chart
 
 help: ## what there is
@@ -110,6 +110,12 @@ site-check: setup ## each page of the site in a real browser; PICTURES=folder ke
 	@.github/scripts/chromium.sh
 	$(BIN)/pytest tests/site
 	@$(RUN) -m tests.site $(if $(PICTURES),--pictures $(PICTURES)) $(PAGES)
+
+pictures: setup ## the pictures in docs/dashboard, of a real Prometheus; and of the site, in build/pictures
+	@$(RUN) -m tests.servers build versitygw prometheus
+	@$(RUN) -m tests.chart.pictures
+	@.github/scripts/chromium.sh
+	@$(RUN) -m tests.site --unchecked --pictures build/pictures $(or $(PAGES),/latest/ /latest/stores/minio/)
 
 facts: setup ## what docs/stores tells, on the real servers; FACTS_OF=minio, MINIO_VERSION=…
 	@$(RUN) -m tests.servers build --dispense $(FACTS_SERVERS)

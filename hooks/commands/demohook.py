@@ -106,6 +106,9 @@ def hook_server(folder: Path, settings: Mapping[str, str], hook: Hook) -> Proces
     )
     process.start()
     process.wait_for(
-        lambda: answers(hook.ops_port, "/readyz", status=200), timeout=15, what="it is ready"
+        # The first start after an installation compiles all that it imports.
+        lambda: answers(hook.ops_port, "/readyz", status=200),
+        timeout=60,
+        what="its readiness",
     )
     return process

@@ -19,7 +19,7 @@ from hooks.commands.demo import apply_answer
 from hooks.commands.processes import LOOPBACK, wait_until
 from tests.servers.certificates import serving_certificate
 from tests.servers.hook import Hook, running_hook
-from tests.servers.prometheus import Prometheus, running_prometheus
+from tests.servers.prometheus import Prometheus, Series, running_prometheus
 from tests.servers.require import require
 from tests.servers.several import List
 from tests.servers.store import Store, running_store
@@ -55,12 +55,17 @@ class Life:
     start: float
     end: float
 
+    def asked(self, expression: str) -> list[Series]:
+        """The series that have a number at any time."""
+        found = self.prometheus.range(expression, self.start, self.end)
+        return [series for series in found if series.values]
+
 
 class Caller:
     """Plays Metacontroller's part for Secrets that are in no cluster."""
 
-    def __init__(self, hook: Hook) -> None:
-        self._hook = hook
+    def __init__(self, hook: Hook, pause: float = 0) -> None:
+        self._hook, self._pause = hook, pause
         self._pool = urllib3.PoolManager(retries=False, timeout=30)
         self._recorded = json.loads(_RECORDED.read_text())["body"]
 
@@ -70,6 +75,7 @@ class Caller:
         assert answer.status == 200, answer.data
         apply_answer(secret.document, answer.json())
         assert secret.state == expected, secret.annotations["message"]
+        time.sleep(self._pause)
 
     def intrude(self) -> None:
         """A call with a token that isn't the hook's."""
@@ -88,8 +94,13 @@ class Caller:
 
 
 @contextmanager
-def lived(directory: Path) -> Iterator[Life]:
-    """Has it all happen; what Prometheus knows can be asked within."""
+def lived(directory: Path, *, pause: float = 0) -> Iterator[Life]:
+    """Has it all happen; what Prometheus knows can be asked within.
+
+    Args:
+        directory: for all that is written.
+        pause: after each call of the good year, in seconds.
+    """
     with ExitStack() as stack:
         store = stack.enter_context(running_store(require("versitygw"), directory / "store"))
         policies = {name: directory / f"{name}.yaml" for name in (NAMESPACE, OTHER)}
@@ -114,14 +125,15 @@ def lived(directory: Path) -> Iterator[Life]:
             )
             for name, own in settings.items()
         }
-        # As a ServiceMonitor labels them.
+        # As a ServiceMonitor labels them; an address would be another each time.
         targets = {
-            hook.ops_port: {"namespace": name, "service": "metrics"} for name, hook in hooks.items()
+            hook.ops_port: {"namespace": name, "service": "metrics", "instance": name}
+            for name, hook in hooks.items()
         }
         prometheus = stack.enter_context(
             running_prometheus(require("prometheus"), directory / "prometheus", targets)
         )
-        callers = {name: Caller(hook) for name, hook in hooks.items()}
+        callers = {name: Caller(hook, pause) for name, hook in hooks.items()}
         for caller in callers.values():
             stack.callback(caller.close)
         # What is counted before the first look has no rate.

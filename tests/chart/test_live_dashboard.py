@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.chart.dashboard import OF_OTHERS, VARIABLES, Panel, panels, substituted
 from tests.chart.life import NAMESPACE, OTHER, THIRD, Life, lived
+from tests.chart.picture import drawn, told
 from tests.chart.rendering import CHART
-from tests.servers.prometheus import SCRAPE_SECONDS, Series
 
 pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
-DASHBOARD = json.loads((CHART / "files" / "dashboard.json").read_text())
-VARIABLES = {variable["name"]: variable for variable in DASHBOARD["templating"]["list"]}
 ALERTS = {
     rule["alert"]: rule["expr"]
     for group in yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["groups"]
     for rule in group["rules"]
 }
-# Grafana never takes less: a rate needs two points, even if one was missed.
-RATE_INTERVAL = f"{4 * SCRAPE_SECONDS}s"
-OF_OTHERS = "kube_secret_labels"
-"""What kube-state-metrics has; no other metric here is somebody else's."""
 
 # Nothing of that happens in this life. Their series are there all the same, with zeros.
 NEVER = {
@@ -56,30 +49,13 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
         yield life
 
 
-def asked(life: Life, expression: str) -> list[Series]:
-    """The series that have a number at any time."""
-    found = life.prometheus.range(expression, life.start, life.end)
-    return [series for series in found if series.values]
-
-
-def substituted(expression: str, **chosen: str) -> str:
-    """An expression as Grafana sends it, with the whole of each variable that isn't chosen."""
-    for name, variable in VARIABLES.items():
-        if variable["type"] == "query":
-            expression = expression.replace(f"${name}", chosen.get(name, variable["allValue"]))
-    expression = expression.replace("$__rate_interval", RATE_INTERVAL)
-    assert "$" not in expression
-    return expression
-
-
 def targets() -> dict[str, str]:
     """Every expression of the dashboard, by its panel's title and its letter."""
-    panels: list[dict[str, Any]] = DASHBOARD["panels"]
     return {
-        f"{panel['title']} {target['refId']}": target["expr"]
-        for panel in panels
-        for target in panel.get("targets", [])
-        if OF_OTHERS not in target["expr"]
+        f"{panel.title} {target.letter}": target.expression
+        for panel in panels()
+        if panel.answerable
+        for target in panel.targets
     }
 
 
@@ -87,7 +63,7 @@ def targets() -> dict[str, str]:
 @pytest.mark.parametrize("namespace", [None, NAMESPACE], ids=["all", "one"])
 def test_a_panel_shows_what_happened(life: Life, target: str, namespace: str | None) -> None:
     chosen = {"namespace": namespace} if namespace else {}
-    found = asked(life, substituted(targets()[target], **chosen))
+    found = life.asked(substituted(targets()[target], **chosen))
     assert found
     peak = max(max(series.values) for series in found)
     assert (peak == 0) if target in NEVER else (peak > 0)
@@ -95,7 +71,16 @@ def test_a_panel_shows_what_happened(life: Life, target: str, namespace: str | N
 
 @pytest.mark.parametrize("target", targets())
 def test_a_panel_shows_only_the_chosen_namespace(life: Life, target: str) -> None:
-    assert asked(life, substituted(targets()[target], namespace="nowhere")) == []
+    assert life.asked(substituted(targets()[target], namespace="nowhere")) == []
+
+
+@pytest.mark.parametrize(
+    "panel", [panel for panel in panels() if panel.answerable], ids=lambda panel: panel.name
+)
+def test_a_panel_can_be_drawn(life: Life, panel: Panel) -> None:
+    picture = drawn(panel, life.asked, life.start, life.end)
+    assert told(picture) == (panel.title, panel.queries)
+    assert 'class="line reactive nofill"' in picture
 
 
 def test_the_variables_offer_what_there_is(life: Life) -> None:
@@ -120,10 +105,10 @@ def test_an_alert_is_about_what_happened(life: Life, alert: str) -> None:
         for span, shorter in SHORTER.items():
             expression = re.sub(rf"\b{span}\b", shorter, expression)
     if alert in UNHARMED:
-        assert asked(life, expression) == []
+        assert life.asked(expression) == []
         expression, count = re.subn(r" > [\d.]+$", "", expression)
         assert count == 1
-    found = asked(life, expression)
+    found = life.asked(expression)
     assert found
     for series in found:
         assert series.labels["namespace"] in {NAMESPACE, OTHER, THIRD}
@@ -143,7 +128,7 @@ def test_an_alert_is_about_what_happened(life: Life, alert: str) -> None:
     ],
 )
 def test_an_alert_names_whom_it_is_about(life: Life, alert: str, where: set[str]) -> None:
-    assert {series.labels["namespace"] for series in asked(life, ALERTS[alert])} == where
+    assert {series.labels["namespace"] for series in life.asked(ALERTS[alert])} == where
 
 
 def documented() -> list[str]:
@@ -156,4 +141,4 @@ def documented() -> list[str]:
 @pytest.mark.parametrize("name", documented())
 def test_a_documented_metric_is_there(life: Life, name: str) -> None:
     kind = "_bucket" if name.endswith("_duration_seconds") else ""
-    assert asked(life, f"{name}{kind}")
+    assert life.asked(f"{name}{kind}")

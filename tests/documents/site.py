@@ -27,6 +27,10 @@ ELSEWHERE: Mapping[str, str] = {
 """Pages of the site that are files outside `docs`, by their places in the repository."""
 
 ICON = "helm/icon.svg"
+# What is read once, and long: what answers a question comes before it in the search.
+_FOUND_LAST = ("lab/", "changelog.md", "contributing.md")
+# A table of many columns, and two headings: the list of these would take its room.
+_WIDE = "stores/"
 _BRANCH = "main"
 # What the theme's markup lacks for those who hear a page.
 _MARKUP = (
@@ -55,6 +59,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """A page whose links lead to where they lead on GitHub."""
     uri = page.file.src_uri
+    if uri.startswith(_FOUND_LAST):
+        # As the theme's search reads it, which would else stand above the text on GitHub.
+        page.meta["search"] = {"boost": 0.2}
+    if uri.startswith(_WIDE):
+        page.meta["hide"] = ["toc"]
     place = {found: here for here, found in ELSEWHERE.items()}.get(uri, f"docs/{uri}")
     return relinked(markdown, place, uri, str(config.repo_url))
 

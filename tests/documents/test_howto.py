@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from tests.markdown import Document
 from tests.servers.api import Object
 from tests.servers.cluster import Cluster
 from tests.servers.require import require
+from tests.servers.store import running_store
 from tests.support import PREFIX, encode
 
-HOWTO = Document(Path(__file__).parents[2] / "docs" / "howto.md")
+ROOT = Path(__file__).parents[2]
+HOWTO = Document(ROOT / "docs" / "howto.md")
 # Nodes, a store, or another program are needed for these.
-ELSEWHERE = re.compile(r"\b(?:exec|aws|versitygw admin|mc|rclone|diff|detach|grant)\b")
+ELSEWHERE = re.compile(r"\b(?:exec|aws|versitygw admin|mc|rclone|diff|detach|grant|sync)\b")
 WAITS = re.compile(r"^.*rollout status.*\n", re.MULTILINE)
 # A Deployment is restarted once a second at most.
 PAUSE = "sleep 1.1\n"
@@ -86,17 +89,27 @@ def deployment(name: str) -> Object:
     }
 
 
-def run(cluster: Cluster, script: str) -> str:
+def run(
+    cluster: Cluster,
+    script: str,
+    *,
+    settings: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> str:
+    """What a block prints; `settings` are the operator's own, `folder` where it is run."""
+    programs = (str(require("kubectl").parent), str(Path(sys.executable).parent))
     environment = {
         **os.environ,
         "KUBECONFIG": str(cluster.kubeconfig),
         "KUBECACHEDIR": str(cluster.directory / "kubectl"),
-        "PATH": f"{require('kubectl').parent}:{os.environ['PATH']}",
+        "PATH": os.pathsep.join((*programs, os.environ["PATH"])),
         "BUCKET": "team-a.uploads",
+        **(settings or {}),
     }
     ran = subprocess.run(  # noqa: S603 - the page is the repository's own
         ["/bin/bash", "-euo", "pipefail", "-c", script],
         env=environment,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
@@ -139,6 +152,25 @@ def test_a_signing_key_is_rolled_as_it_is_written(cluster: Cluster) -> None:
     old, new = told[0]
     assert old == "a"
     assert told[1:] == [[new, old], [new]]
+
+
+@pytest.mark.usefixtures("objects")
+def test_what_would_be_is_told(cluster: Cluster, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "manifests" / "examples" / "secret.yaml", tmp_path)
+    with running_store(require("versitygw"), tmp_path / "store") as store:
+        settings = {**store.environ(), "CONFLICT_GUARD": "off"}
+        section = HOWTO.section("Dry run: see what the operator would do")
+        one, all_of_them = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+        told = run(cluster, one, settings=settings, folder=tmp_path)
+        assert "would be Ready" in told
+        # The operator's own Secrets name no bucket here, and that is no success.
+        told = run(cluster, f"{all_of_them.rstrip()} || true", settings=settings, folder=tmp_path)
+        assert "s3-resource-operator/store-administrator" in told
+        assert "Invalid" in told
+        assert "team-a/my-app-s3-credentials" not in told
+        users, buckets = store.names()
+        assert "team-a.uploads" not in buckets
+        assert "team-a.my-app" not in users
 
 
 @pytest.mark.usefixtures("objects")

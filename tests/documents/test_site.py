@@ -16,6 +16,9 @@ from tests.tools import script, unmeasured
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://example.org/repository"
+PAGES = sorted(
+    {*ELSEWHERE, *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))}
+)
 
 
 class _Loader(yaml.SafeLoader):
@@ -105,3 +108,12 @@ def test_the_site_is_built_and_fetches_nothing_from_elsewhere(tmp_path: Path) ->
         assert 'class="mermaid"' not in text, page
     assert all((tmp_path / page).with_suffix("").exists() for page in ("faq.md", "chart.md"))
     assert set(ELSEWHERE.values()) <= set(navigated())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_belongs_to_a_list_is_indented_as_the_site_needs_it(page: str) -> None:
+    """GitHub takes two or three spaces too, with which the site ends the list."""
+    text = re.sub(r"^( *)```.*?^\1```$", r"\1-", (ROOT / page).read_text(), flags=re.M | re.S)
+    assert re.findall(r"\n\n {1,3}\S.*|\n {1,3}(?:[-*]|\d+\.) .*", text) == []
+    # Right after a block, a further item is taken for a text.
+    assert re.findall(r"\n {4}-\n(?:[-*]|\d+\.) .*", text) == []

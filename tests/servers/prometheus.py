@@ -24,10 +24,12 @@ class Series:
     Attributes:
         labels: by name; `__name__` where the expression keeps it.
         values: of each step at which there was one, without NaN and infinities.
+        times: of these steps, in seconds since 1970.
     """
 
     labels: Mapping[str, str]
     values: Sequence[float]
+    times: Sequence[float]
 
 
 class Prometheus:
@@ -112,8 +114,8 @@ class Prometheus:
 
 
 def _series(labels: Mapping[str, str], pairs: Sequence[tuple[float, str]]) -> Series:
-    numbers = [float(text) for _, text in pairs]
-    return Series(labels, [number for number in numbers if math.isfinite(number)])
+    numbers = [(time, float(text)) for time, text in pairs if math.isfinite(float(text))]
+    return Series(labels, [number for _, number in numbers], [time for time, _ in numbers])
 
 
 @contextlib.contextmanager

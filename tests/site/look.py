@@ -19,7 +19,7 @@ WIDTHS = (1280, 390)
 # The theme's navigation within a navigation, and its button at each piece of code, which are told
 # apart by where they stand.
 _LEFT_OUT = ("landmark-unique",)
-# Those that another scheme can break; on a long page they take most of the time.
+# Those that another scheme can break.
 _OF_COLOURS = ("color-contrast", "link-in-text-block")
 _SHOWN = 3
 _INDEX = "**/search/search_index.json"
@@ -68,12 +68,11 @@ class Window:
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("response", lambda answer: self._answered(answer.status, answer.url))
 
-    def problems(self, path: str, *, colours: bool = True) -> list[str]:
-        """Opens a page and looks at it.
+    def problems(self, path: str) -> list[str]:
+        """Opens a page and looks at it, at its colours in both schemes.
 
         Args:
             path: below the site's address.
-            colours: whether at its colours too, in both schemes.
 
         Returns:
             What is wrong, a line each.
@@ -87,7 +86,7 @@ class Window:
             self._told.append(f"{drawings} drawings not rendered")
         off = (*_LEFT_OUT, *_OF_COLOURS)
         self._told += self._violations({"rules": {rule: {"enabled": False} for rule in off}})
-        for scheme in SCHEMES if colours else ():
+        for scheme in SCHEMES:
             # Without a further load: a page follows the system.
             self.page.emulate_media(color_scheme=scheme)
             found = self._violations({"runOnly": list(_OF_COLOURS)})
