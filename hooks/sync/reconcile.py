@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from backends.base import Backend, Bucket, Claim, Gap, Probe
+from backends.base import Backend, Bucket, Claim, Gap, Probe, User
 from backends.errors import StoreError, Unsupported
 from backends.wire.deadline import Deadline
 from hooks.contract.grant import Grant, Holding, Mark
@@ -231,12 +231,12 @@ class Run:
                 elif not owned:
                     await self._change_owner(found)
             case Gap.WRONG_SECRET:
-                exists = await self._refuse_administrator()
+                user = await self._refuse_administrator()
                 if self.takeover.user_written:
                     return
                 # One that another gateway deleted is still remembered by this one for a while.
-                await self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
-                if exists:
+                await self._authorise_user(user)
+                if user is not None:
                     await self._update_user()
                 else:
                     await self._create_user()
@@ -348,8 +348,15 @@ class Run:
         if await self._do(Action.UPDATE_USER, self.backend.update_user):
             self.takeover.user_written = True
 
-    async def _refuse_administrator(self, *, tried: bool = False) -> bool:
-        """Whether there is such a user at all; it is no administrator.
+    async def _authorise_user(self, user: User | None) -> None:
+        """Before the claim's secret is given to a user that is there, or to a new one."""
+        if user is None:
+            await self.takeover.authorise(Taking.NEW_USER)
+        else:
+            await self.takeover.authorise(Taking.USER, broad=user.broad)
+
+    async def _refuse_administrator(self, *, tried: bool = False) -> User | None:
+        """The user, None if there is none; it is no administrator.
 
         Args:
             tried: it was just to be made, and the store said that it exists.
@@ -360,12 +367,14 @@ class Run:
         """
         user = await self.backend.find_user(self.claim.user, self.deadline)
         if user is None:
-            return False
+            return None
         if user.uncertain and not tried:
             # Known to the store and yet not among its users: deleted a moment ago, or a root
             # account. Only making it tells, which the store refuses for a root account.
             await self.takeover.authorise(Taking.NEW_USER)
-            return await self._create_user() or await self._refuse_administrator(tried=True)
+            if await self._create_user():
+                return User(admin=False)
+            return await self._refuse_administrator(tried=True)
         if user.refusal:
             raise Unsupported(user.refusal)
         if user.admin and not self._is_own_administrator():
@@ -380,7 +389,7 @@ class Run:
                 "The user was disabled on the store and stays so until an administrator enables "
                 "it there.",
             )
-        return True
+        return user
 
     def _is_own_administrator(self) -> bool:
         """One that this Secret was given, where the platform allows that role."""
