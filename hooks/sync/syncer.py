@@ -312,11 +312,12 @@ class Syncer:
             return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
         applied = self._keys.observed(request, "applied")
+        anothers = is_anothers(self._keys, self._grants, request, int(time.time()))
         outcome = await self._shared.reconcile(
             request,
             takeover,
-            applied=is_applied(self._grants, request, Applied.of(applied).digest, claim)
-            or is_anothers(self._keys, self._grants, request, int(time.time())),
+            applied=anothers
+            or is_applied(self._grants, request, Applied.of(applied).digest, claim),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None
             and not self._keys.observed(request, "status")
@@ -327,6 +328,7 @@ class Syncer:
                 applied,
                 {claim.bucket},
                 settled=takeover.is_settled,
+                writable=not anothers,
                 closed=self._closed.of(request) if self._rules.public_access else None,
             ),
         )
