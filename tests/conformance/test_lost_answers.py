@@ -153,7 +153,7 @@ def test_a_bucket_that_is_taken_back_has_its_settings_wherever_the_operator_dies
     for writes in itertools.count(1):
         own = f"{name}x{writes}"
         secret = settled(real.operator(), own, cors="*")
-        real.create_user(f"{own}y", SECRET)
+        real.create_user(f"{own}y", "another-strong-and-long-password")
         real.set_owner(own, f"{own}y")
         try:
             real.operator(writes=writes).settle(secret)
