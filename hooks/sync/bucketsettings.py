@@ -15,7 +15,7 @@ from backends.bucketsettings import BucketSettings, Document, Setting, SettingNa
 from backends.errors import Rejected, Unsupported
 from backends.wire import policydocument as policies
 from backends.wire.deadline import Deadline
-from hooks.contract.applied import STAYS, Applied, Entries, Marks, of_buckets
+from hooks.contract.applied import STAYS, WATCHED, Applied, Entries, Marks, of_buckets
 from hooks.contract.grant import Grants
 from hooks.contract.outcome import Action, Reason, Refusal
 from hooks.sync.closed import Closed
@@ -105,18 +105,22 @@ class Keeper:
         self._kept = True
         anew = not self._settled or not _ANEW.isdisjoint(actions)
         wanted = {setting.name: setting for setting in claim.settings}
-        gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]
+        gone = [
+            name
+            for (of, name), mark in sorted(self.entries.items())
+            if of == bucket and name not in wanted and mark != WATCHED
+        ]
         run = _Bucket(claim, backend.bucket_settings, deadline, actions)
         notes = []
         for name in gone:
             if self.entries[bucket, name] != STAYS and await self._take_back(run, name):
-                self._drop(bucket, name)
+                self._forget(bucket, name)
             else:
                 self._note(bucket, name, STAYS)
                 notes.append(name.value)
         for name in wanted if anew else ():
             # Also if the sync ends before it is written again.
-            self._drop(bucket, name)
+            self._forget(bucket, name)
         for name, setting in wanted.items():
             mark = self.entries.get((bucket, name), "")
             if not self._marks.fits(mark, bucket, setting):
@@ -134,7 +138,8 @@ class Keeper:
         """
         names = {setting.name for setting in claim.settings}
         return self._settled and any(
-            bucket == claim.bucket and name in names for bucket, name in self.entries
+            bucket == claim.bucket and name in names and mark != WATCHED
+            for (bucket, name), mark in self.entries.items()
         )
 
     def end(self, claim: Claim) -> None:
@@ -147,7 +152,7 @@ class Keeper:
         """
         if not self._kept:
             for setting in claim.settings:
-                self._drop(claim.bucket, setting.name)
+                self._forget(claim.bucket, setting.name)
 
     async def _put(self, run: _Bucket, setting: Setting, entry: str) -> None:
         """Writes one. Whatever ends it half-way, it is known that it may have been written."""
@@ -162,7 +167,8 @@ class Keeper:
                 self._note(bucket, name, entry)
 
         written = await run.put(setting, found, undone)
-        await run.prove(setting, before, known=bool(entry) and "." not in entry, written=written)
+        known = entry not in {"", WATCHED} and "." not in entry
+        await run.prove(setting, before, known=known, written=written)
         self._note(bucket, name, self._marks.of(bucket, setting))
 
     async def _take_back(self, run: _Bucket, name: SettingName) -> bool:
@@ -180,19 +186,33 @@ class Keeper:
 
         The annotations were lost, to what replaces a Secret's metadata; or the answer was that
         would have noted it, and the key was gone before the next one. By its id the statement is an
-        operator's all the same, and nobody asks for it any more.
+        operator's all the same, and nobody asks for it any more. Where no Secret may open a bucket
+        any more, those are looked at once that were answered while they might have.
         """
         bucket, name = run.claim.bucket, SettingName.PUBLIC
-        if self._closed is None or (bucket in self._closed and not self._lost):
+        entry = self.entries.get((bucket, name), "")
+        if name not in backend.capabilities.settings.names or entry not in {"", WATCHED}:
             return
-        if name not in backend.capabilities.settings.names or (bucket, name) in self.entries:
+        if self._closed is None and entry != WATCHED:
             return
-        if Action.CREATE_BUCKET not in run.actions:
+        known = self._closed is not None and bucket in self._closed and not self._lost
+        if not known and Action.CREATE_BUCKET not in run.actions:
             # Who can't read its policy, or has none, is as Ready as before.
             with suppress(Rejected, Unsupported):
                 if await run.read(name) is not None:
                     await run.remove(name)
-        self._closed.add(bucket)
+        if self._closed is None:
+            self._drop(bucket, name)
+        else:
+            self._closed.add(bucket)
+            self._note(bucket, name, WATCHED)
+
+    def _forget(self, bucket: str, name: SettingName) -> None:
+        """Notes that a setting needn't stand any more; one that opens the bucket still may."""
+        if name is SettingName.PUBLIC and (bucket, name) in self.entries:
+            self._note(bucket, name, WATCHED)
+        else:
+            self._drop(bucket, name)
 
     def _drop(self, bucket: str, name: SettingName) -> None:
         self.entries = {key: mark for key, mark in self.entries.items() if key != (bucket, name)}

@@ -31,6 +31,7 @@ from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe, is_anothers, is_applied
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
+from hooks.sync import former
 from hooks.sync.bucketsettings import Keeper
 from hooks.sync.closed import ClosedBuckets
 from hooks.sync.locks import KeyedLocks
@@ -210,6 +211,10 @@ class Syncer:
                         request, claim, plan, rules.policy, deadline
                     )
                     made = self._attachments.check(request, claim, rules.policy)
+                held = self._keys.evidence(request).held(self._grants).grant
+                outcome = await former.closed(
+                    self._keys, request, claim, held, outcome, self._backend, deadline
+                )
             outcome = await self._renewal.told(request, outcome, deadline)
             if outcome.status is Status.READY:
                 if reading.notes:

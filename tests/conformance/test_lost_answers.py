@@ -58,6 +58,60 @@ def test_a_bucket_is_closed_again_though_the_answer_that_told_of_it_was_lost(
     assert after.requests() == before + 1
 
 
+def opened_by_a_lost_answer(real: RealSubject, name: str) -> Secret:
+    """A Secret that tells of no access for everybody, which there is."""
+    operator = real.operator(PUBLIC)
+    secret = settled(operator, name)
+    filled(real, name)
+    lost = deepcopy(secret)
+    lost.set(public_access="read")
+    operator.sync(lost)
+    assert lost.state == READY
+    assert unsigned(real, name, "private") == 200
+    return secret
+
+
+@pytest.mark.parametrize("real", with_setting(SettingName.PUBLIC), indirect=True)
+def test_it_is_closed_though_no_secret_may_open_one_any_more(real: RealSubject, name: str) -> None:
+    secret = opened_by_a_lost_answer(real, name)
+    operator = real.operator()
+    result = operator.sync(secret)
+    assert unsigned(real, name, "private") in CLOSED
+    assert result.outcome is not None
+    assert result.outcome.actions == (Action.REMOVE_PUBLIC_ACCESS,)
+    assert secret.state == READY
+    # It was looked at once, and is not again, by a new process neither.
+    before = dict(secret.annotations)
+    after = real.operator()
+    after.sync(secret)
+    assert after.requests() == 1
+    assert secret.annotations == before
+
+
+@pytest.mark.parametrize("real", with_setting(SettingName.PUBLIC), indirect=True)
+@pytest.mark.parametrize("environ", [PUBLIC, {}], ids=["allowed", "forbidden"])
+@pytest.mark.parametrize("told", [False, True], ids=["lost", "told"])
+def test_a_bucket_that_the_secret_names_no_more_is_closed(
+    real: RealSubject, name: str, environ: dict[str, str], told: bool
+) -> None:
+    secret = opened_by_a_lost_answer(real, name)
+    operator = real.operator(PUBLIC)
+    if told:
+        secret.set(public_access="read")
+        operator.sync(secret)
+        assert secret.state == READY
+        del secret.document["data"]["public-access"]
+    secret.set(bucket_name=f"{name}next")
+    operator = real.operator(environ)
+    operator.settle(secret)
+    assert secret.state == READY
+    assert unsigned(real, name, "private") in CLOSED
+    before = operator.requests()
+    operator.sync(secret)
+    assert operator.requests() == before + 1
+    assert f"{name}/" not in secret.annotations["applied"]
+
+
 @pytest.mark.parametrize("real", having("quota_bytes", real=True), indirect=True)
 def test_a_quota_is_set_on_a_bucket_that_was_made_again_whatever_write_failed_first(
     real: RealSubject, name: str
