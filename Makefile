@@ -77,7 +77,7 @@ demo-svg: setup ## the demo as a picture for the README
 demo-cluster: setup servers ## the same through a real kube-apiserver and Metacontroller
 	@$(RUN) -m tests.e2e.demo_cluster
 
-bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD, SEVERAL, LATENCY, PLATFORM, GENERATED=1: see CONTRIBUTING
+bench: setup servers ## speed, as ratios to bare loops; BASE=commit: beside it; GUARD, SEVERAL, PROCESSES, LATENCY, PLATFORM, GENERATED=1: see CONTRIBUTING
 ifdef LATENCY
 	@$(RUN) -m tests.bench.latency $(if $(BASE),--base $(BASE)) $(if $(SMALL),--small)
 else ifdef PLATFORM
@@ -86,6 +86,8 @@ else ifdef PLATFORM
 else ifdef SEVERAL
 	@$(RUN) -m tests.bench.several $(if $(SMALL),--secrets 60 --rounds 2)
 	@$(RUN) -m tests.bench.outage $(if $(SMALL),--secrets 5 --rounds 2)
+else ifdef PROCESSES
+	@$(RUN) -m tests.bench.processes $(if $(SMALL),--secrets 60 --rounds 2)
 else ifdef GENERATED
 	@$(RUN) -m tests.bench.generated $(if $(SMALL),--tries 2) \
 		$(if $(filter command line,$(origin BACKEND)),$(BACKEND))

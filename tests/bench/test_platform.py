@@ -14,7 +14,12 @@ from tests.servers.require import require, require_metacontroller
 
 
 @pytest.mark.e2e
-def test_a_platform_grows_and_an_unchanged_secret_costs_one_request(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("guarded", "by"), [(8, "taken over"), (3, "taken over, no guard")], ids=["guarded", "filled"]
+)
+def test_a_platform_grows_and_an_unchanged_secret_costs_one_request(
+    tmp_path: Path, guarded: int, by: str
+) -> None:
     require("versitygw")
     programs = Programs(
         etcd=require("etcd"),
@@ -23,12 +28,12 @@ def test_a_platform_grows_and_an_unchanged_secret_costs_one_request(tmp_path: Pa
         metacontroller=require_metacontroller(),
     )
     said: list[Row] = []
-    with platform(programs, Stores("versitygw"), tmp_path) as made:
+    with platform(programs, Stores("versitygw"), tmp_path, guarded) as made:
         found = list(rows(made, (3, 8), 1, 5, said.append))
     assert said == found
     assert [row.kind for row in found[:3]] == ["taken over", "synced again", "at the start"]
     assert [(row.kind, row.secrets) for row in found[-4:]] == [
-        ("taken over", 8),
+        (by, 8),
         ("synced again", 8),
         ("at the start", 8),
         ("start, 5 others", 8),
@@ -38,7 +43,7 @@ def test_a_platform_grows_and_an_unchanged_secret_costs_one_request(tmp_path: Pa
         assert row.seconds > 0
         assert set(row.spent) == {"hook", "Metacontroller", "store", "kube-apiserver"}
         assert all(spent.memory > 1e6 for spent in row.spent.values())
-        if row.kind not in {"taken over", "new"}:
+        if row.kind not in {"taken over", by, "new"}:
             assert row.count == row.secrets
             assert row.store_requests == row.count
             assert row.writes == 0

@@ -70,7 +70,7 @@ def main() -> int:
             found = list(rows(made, wanted, fresh, others, lambda row: say(told(row))))
     options.folder.mkdir(parents=True, exist_ok=True)
     (options.folder / "platform.json").write_text(as_json(found))
-    Console(width=max(progress.width, 170), highlight=False).print(table(found))
+    Console(width=max(progress.width, 190), highlight=False).print(table(found))
     print(f"Also in {options.folder}: platform.json.")
     return 0
 
