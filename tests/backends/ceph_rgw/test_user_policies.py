@@ -13,8 +13,9 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from hooks.commands.cephrgw import OPERATOR
 from tests.conformance.subject import RealSubject
-from tests.servers.ceph_rgw import OPERATOR, CephRGWStore
+from tests.servers.ceph_rgw import CephRGWStore
 from tests.support import Secret
 
 pytestmark = pytest.mark.server
