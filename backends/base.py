@@ -147,6 +147,8 @@ class User:
     admin: bool
     disabled: bool = False
     uncertain: bool = False
+    broad: bool = False
+    """Whether it may use buckets that none of its policies names in full, and so any tenant's."""
     refusal: str = ""
     """Why it can't be a Secret's, whatever the settings allow: one sentence for a person."""
 

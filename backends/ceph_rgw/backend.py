@@ -5,6 +5,7 @@ A user's name is its access key. Codes and behaviour here and beside it are thos
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from backends.base import (
@@ -26,6 +27,7 @@ from backends.ceph_rgw.handover import UPLOADS, Found, Handover
 from backends.ceph_rgw.names import is_usable_secret, require_usable
 from backends.ceph_rgw.sharing import Sharing
 from backends.ceph_rgw.usage import usage
+from backends.ceph_rgw.userpolicies import UserPolicies
 from backends.errors import NotEmpty, ServerFault, Unsupported
 from backends.usage import Usage
 from backends.wire import policydocument, xmlbody
@@ -51,6 +53,7 @@ class CephRGW:
         )
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api, self._admin)
+        self._user_policies = UserPolicies(self._s3, self._admin)
         self._handover = Handover(self._s3, self._api, self._accounts, self._admin)
         self.sharing = Sharing(self._s3, self._handover)
 
@@ -91,11 +94,14 @@ class CephRGW:
         return Probe(Gap.ACCEPTED, owner)
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
-        """The user of that name, or the one that has the access key."""
+        """The user of that name, or the one that has the access key; with what policies it has."""
         found = await self._accounts.find(name, deadline)
         if found is None:
             found = await self._accounts.of_key(name, deadline)
-        return None if found is None else found.as_user(name)
+        if found is None:
+            return None
+        broad = await self._user_policies.are_broad(found.name, deadline)
+        return replace(found.as_user(name), broad=broad)
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:
         """The bucket with its owner; one that is half made is its user's, and not intact."""

@@ -32,6 +32,7 @@ from backends.wire.buckets import Buckets
 from backends.wire.cannedpolicy import grants_administration
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
+from backends.wire.reach import reaches_any_bucket
 from backends.wire.settings import S3Settings, lock_header
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
@@ -109,6 +110,7 @@ class MinIO:
         return User(
             admin=any(grants_administration(document or {}) for document in documents),
             disabled=info.get("status") == "disabled",
+            broad=any(reaches_any_bucket(document or {}) for document in documents),
         )
 
     async def find_bucket(self, name: str, deadline: Deadline) -> Bucket | None:

@@ -16,6 +16,7 @@ from backends.rustfs.names import may_be_there, require_usable
 from backends.wire import jsonbody
 from backends.wire.cannedpolicy import grants_administration
 from backends.wire.deadline import Deadline
+from backends.wire.reach import reaches_any_bucket
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
 from backends.wire.turns import turn
@@ -50,7 +51,7 @@ class Accounts:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def find(self, name: str, deadline: Deadline) -> User | None:
-        """The user with what its policies say about administration.
+        """The user with what its policies say about administration and about others' buckets.
 
         Root, service accounts and the accounts of sessions are no users and yet known: they count
         as administrators, since nothing about them may be changed.
@@ -86,6 +87,7 @@ class Accounts:
                 for document in documents
             ),
             disabled=info.get("status") == "disabled",
+            broad=any(reaches_any_bucket(document or {}) for document in documents),
         )
 
     async def policies(self, owner: str, deadline: Deadline) -> set[str] | None:

@@ -86,7 +86,9 @@ class SeaweedFS:
         return Probe(CODES.gap(answer))
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
-        """The user with what its policies say about administration; five requests or more.
+        """The user with what its policies say of administration and of others' buckets.
+
+        It takes five requests or more.
 
         An identity that has its rights from elsewhere, or the access key and another name, or the
         name and other access keys, counts as an administrator, since nothing about it may be
@@ -98,8 +100,10 @@ class SeaweedFS:
             return User(admin=True) if known else None
         has_key = name in identity.keys
         admin = identity.is_anothers or (known and not has_key)
+        rights = await self._users.rights(identity, deadline)
         return User(
-            admin=admin or await self._users.is_administrator(identity, deadline),
+            admin=admin or rights.admin,
+            broad=rights.broad,
             # Only the signature tells of a user that was disabled rather than its key.
             disabled=has_key and not known,
         )

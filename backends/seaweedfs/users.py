@@ -6,7 +6,9 @@ never changed: a policy that is written on one takes its rights away for good (s
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 from backends.base import Claim
 from backends.errors import Rejected, Unsupported
@@ -14,6 +16,7 @@ from backends.seaweedfs.api import IamApi, Reply
 from backends.seaweedfs.errors import ALREADY_EXISTS, NO_SUCH_ENTITY
 from backends.seaweedfs.policy import administers, parse
 from backends.wire.deadline import Deadline
+from backends.wire.reach import reaches_any_bucket
 
 _GONE = frozenset({NO_SUCH_ENTITY})
 _EXISTS = frozenset({ALREADY_EXISTS})
@@ -54,6 +57,19 @@ class Identity:
         return bool(self.keys) and self.name not in self.keys
 
 
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What policies make of a user.
+
+    Args:
+        admin: whether any of them is one for administrators.
+        broad: whether any lets it use buckets that it doesn't name in full.
+    """
+
+    admin: bool
+    broad: bool = False
+
+
 class Users:
     """Looks them up and changes them; for the tasks of one event loop.
 
@@ -80,26 +96,16 @@ class Users:
         )
         return None if reply.code else tuple(member.text or "" for member in reply.members())
 
-    async def is_administrator(self, identity: Identity, deadline: Deadline) -> bool:
-        """Whether any policy of the user's, or of its groups, is one for administrators."""
+    async def rights(self, identity: Identity, deadline: Deadline) -> Rights:
+        """What the policies of the user and of its groups make of it."""
+        broad = False
         if identity.is_foreign:
-            return True
-        of_user = {"UserName": identity.name}
-        for policy in identity.policies:
-            if policy.startswith(self._own):
-                continue
-            found = await self._api.call(
-                "GetUserPolicy", deadline, {**of_user, "PolicyName": policy}, expected=_GONE
-            )
-            if not found.code and administers(parse(found.text("PolicyDocument"))):
-                return True
-        if await self._any_attached("User", of_user, deadline):
-            return True
-        groups = await self._api.call("ListGroupsForUser", deadline, of_user, expected=_GONE)
-        for group in groups.texts("GroupName"):
-            if await self._group_administers(group, deadline):
-                return True
-        return False
+            return Rights(admin=True)
+        async for policy in self._policies_of(identity, deadline):
+            if administers(policy):
+                return Rights(admin=True)
+            broad = broad or reaches_any_bucket(policy)
+        return Rights(admin=False, broad=broad)
 
     async def create(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the user with its access key, or only the key of one that has none.
@@ -120,7 +126,7 @@ class Users:
                 identity = await self.identity(claim.user, deadline)
                 if identity is None or identity.keys:
                     return False
-                if await self.is_administrator(identity, deadline):
+                if (await self.rights(identity, deadline)).admin:
                     return False
             try:
                 return await self._give_key(claim, deadline)
@@ -196,27 +202,44 @@ class Users:
             for member in reply.members()
         }
 
-    async def _group_administers(self, group: str, deadline: Deadline) -> bool:
-        of_group = {"GroupName": group}
-        named = await self._api.call("ListGroupPolicies", deadline, of_group, expected=_GONE)
-        for member in named.members():
-            fields = {**of_group, "PolicyName": member.text or ""}
-            found = await self._api.call("GetGroupPolicy", deadline, fields, expected=_GONE)
-            if not found.code and administers(parse(found.text("PolicyDocument"))):
-                return True
-        return await self._any_attached("Group", of_group, deadline)
+    async def _policies_of(
+        self, identity: Identity, deadline: Deadline
+    ) -> AsyncIterator[dict[str, Any]]:
+        """All that give the user something, but this operator's own."""
+        of_user = {"UserName": identity.name}
+        for name in identity.policies:
+            if name.startswith(self._own):
+                continue
+            fields = {**of_user, "PolicyName": name}
+            found = await self._api.call("GetUserPolicy", deadline, fields, expected=_GONE)
+            if not found.code:
+                yield parse(found.text("PolicyDocument"))
+        async for policy in self._attached("User", of_user, deadline):
+            yield policy
+        groups = await self._api.call("ListGroupsForUser", deadline, of_user, expected=_GONE)
+        for group in groups.texts("GroupName"):
+            of_group = {"GroupName": group}
+            named = await self._api.call("ListGroupPolicies", deadline, of_group, expected=_GONE)
+            for member in named.members():
+                fields = {**of_group, "PolicyName": member.text or ""}
+                found = await self._api.call("GetGroupPolicy", deadline, fields, expected=_GONE)
+                if not found.code:
+                    yield parse(found.text("PolicyDocument"))
+            async for policy in self._attached("Group", of_group, deadline):
+                yield policy
 
-    async def _any_attached(self, whose: str, fields: dict[str, str], deadline: Deadline) -> bool:
-        """Whether an attached policy of a user's or group's is one for administrators."""
+    async def _attached(
+        self, whose: str, fields: dict[str, str], deadline: Deadline
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The managed policies that are attached to a user or group."""
         attached = await self._api.call(
             f"ListAttached{whose}Policies", deadline, fields, expected=_GONE
         )
         for arn in attached.texts("PolicyArn"):
             version = {"PolicyArn": arn, "VersionId": _VERSION}
             found = await self._api.call("GetPolicyVersion", deadline, version, expected=_GONE)
-            if not found.code and administers(parse(found.text("Document"))):
-                return True
-        return False
+            if not found.code:
+                yield parse(found.text("Document"))
 
 
 def _taken() -> KeyTaken:

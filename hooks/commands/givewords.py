@@ -22,6 +22,7 @@ def told(claim: Claim, view: View) -> list[str]:
             word
             for word, true in (
                 ("an administrator's", view.user.admin),
+                ("allowed any tenant's buckets by its policies", view.user.broad),
                 ("disabled", view.user.disabled),
             )
             if true

@@ -5,7 +5,9 @@
 setting and the document that was written, so that nobody can tell the operator that something was
 written which wasn't. ``MARK.`` or ``MARK.MARK`` says that a write was begun and not seen to end:
 then the one may stand there, or what the other is of. The word ``stays`` says that the Secret names
-the setting no more, and that what stands on the bucket isn't what it wrote.
+the setting no more, and that what stands on the bucket isn't what it wrote. The word ``watched``,
+of ``public-access`` alone, says that the Secret was answered while it might have named that: an
+answer that was lost since may have opened the bucket.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from backends.bucketsettings import Setting, SettingName
 from hooks.contract.grant import Grants
 
 STAYS = "stays"
+WATCHED = "watched"
 
 _ENTRY = re.compile(r"([a-z0-9.-]{1,63})/([a-z-]{1,32})=([A-Za-z0-9_.-]{1,40})")
 # Sixteen buckets with all settings.

@@ -219,10 +219,10 @@ class Scribe:
         more."""
         parts = outcome.parts
         provisioned = any(part.accepted for part in parts.values())
-        if not (provisioned or any(part.unfinished for part in parts.values())):
+        told = Applied.of(self.keys.observed(request, "applied"))
+        if not (provisioned or any(_takes_back(told, *part) for part in parts.items())):
             return {}
         before = self.keys.observed(request, "bucket").split(",")
-        told = Applied.of(self.keys.observed(request, "applied"))
         there, applied = [], []
         entries = dict(of_buckets(told.entries, claim.buckets))
         for one in claim.each():
@@ -231,9 +231,9 @@ class Scribe:
             if accepted or one.bucket in before:
                 there.append(one.bucket)
             unfinished = part is not None and part.unfinished
-            if (self.grants.is_applied(told.digest, one) and not unfinished) or (
-                accepted and part is not None and part.applied and not unfinished
-            ):
+            # One that a store's fault ended after its probe was accepted has written nothing.
+            written = part is not None and part.reason.provisioned and part.applied
+            if not unfinished and (written or self.grants.is_applied(told.digest, one)):
                 applied.append(one)
             if part is not None and part.settings is not None:
                 others = {key: mark for key, mark in entries.items() if key[0] != one.bucket}
@@ -267,6 +267,12 @@ class Scribe:
     def _behind(self, request: SyncRequest) -> tuple[Behind, ...]:
         """What the Secret had on other stores."""
         return left_behind(self.grants, self.keys.evidence(request))
+
+
+def _takes_back(told: Applied, bucket: str, part: Outcome) -> bool:
+    """Whether what was told to be applied to a bucket is so no more."""
+    before = of_buckets(told.entries, {bucket})
+    return part.unfinished or (part.settings is not None and dict(part.settings) != dict(before))
 
 
 def is_applied(grants: Grants, request: SyncRequest, digest: str, claim: Claim) -> bool:

@@ -15,7 +15,7 @@ from backends.bucketsettings import BucketSettings, Document, Setting, SettingNa
 from backends.errors import Rejected, Unsupported
 from backends.wire import policydocument as policies
 from backends.wire.deadline import Deadline
-from hooks.contract.applied import STAYS, Applied, Entries, Marks, of_buckets
+from hooks.contract.applied import STAYS, WATCHED, Applied, Entries, Marks, of_buckets
 from hooks.contract.grant import Grants
 from hooks.contract.outcome import Action, Reason, Refusal
 from hooks.sync.closed import Closed
@@ -51,9 +51,11 @@ class Keeper:
         settled: whether user and bucket are the Secret's since a former sync. Else one that was
             killed after it had changed the owner, which takes settings from a bucket, can't be
             told from none.
+        writable: whether the annotation will be written: not while another replica's is left alone.
         closed: knows which buckets are not open; None where no Secret may open one.
 
     Attributes:
+        writable: as the argument.
         entries: what the annotation has to say from now on.
     """
 
@@ -64,10 +66,12 @@ class Keeper:
         buckets: Iterable[str],
         *,
         settled: bool = True,
+        writable: bool = True,
         closed: Closed | None = None,
     ) -> None:
         self._marks = Marks(grants)
         self._settled = settled
+        self.writable = writable
         self._lost = not (applied.digest or applied.entries)
         self._kept = False
         self._closed = closed
@@ -104,18 +108,22 @@ class Keeper:
             return []
         anew = not self._settled or not _ANEW.isdisjoint(actions)
         wanted = {setting.name: setting for setting in claim.settings}
-        gone = [name for (of, name) in sorted(self.entries) if of == bucket and name not in wanted]
+        gone = [
+            name
+            for (of, name), mark in sorted(self.entries.items())
+            if of == bucket and name not in wanted and mark != WATCHED
+        ]
         run = _Bucket(claim, backend.bucket_settings, deadline, actions)
         notes = []
         for name in gone:
             if self.entries[bucket, name] != STAYS and await self._take_back(run, name):
-                self._drop(bucket, name)
+                self._forget(bucket, name)
             else:
                 self._note(bucket, name, STAYS)
                 notes.append(name.value)
         for name in wanted if anew else ():
             # Also if the sync ends before it is written again.
-            self._drop(bucket, name)
+            self._forget(bucket, name)
         for name, setting in wanted.items():
             mark = self.entries.get((bucket, name), "")
             if not self._marks.fits(mark, bucket, setting):
@@ -125,6 +133,17 @@ class Keeper:
         if not notes:
             return []
         return [f"Left on the bucket, since it is not what this Secret wrote: {', '.join(notes)}."]
+
+    def tells_of(self, claim: Claim) -> bool:
+        """Whether the annotation alone says that something of the claim's stands on the bucket.
+
+        Of a bucket that isn't the Secret's since a former sync nothing is believed anyway.
+        """
+        names = {setting.name for setting in claim.settings}
+        return self._settled and any(
+            bucket == claim.bucket and name in names and mark != WATCHED
+            for (bucket, name), mark in self.entries.items()
+        )
 
     def end(self, claim: Claim) -> None:
         """Ends the sync of a bucket that was just made, maybe in part, or changed hands.
@@ -136,7 +155,7 @@ class Keeper:
         """
         if not self._kept:
             for setting in claim.settings:
-                self._drop(claim.bucket, setting.name)
+                self._forget(claim.bucket, setting.name)
 
     async def _put(self, run: _Bucket, setting: Setting, entry: str) -> None:
         """Writes one. Whatever ends it half-way, it is known that it may have been written."""
@@ -151,7 +170,8 @@ class Keeper:
                 self._note(bucket, name, entry)
 
         written = await run.put(setting, found, undone)
-        await run.prove(setting, before, known=bool(entry) and "." not in entry, written=written)
+        known = entry not in {"", WATCHED} and "." not in entry
+        await run.prove(setting, before, known=known, written=written)
         self._note(bucket, name, self._marks.of(bucket, setting))
 
     async def _take_back(self, run: _Bucket, name: SettingName) -> bool:
@@ -169,19 +189,33 @@ class Keeper:
 
         The annotations were lost, to what replaces a Secret's metadata; or the answer was that
         would have noted it, and the key was gone before the next one. By its id the statement is an
-        operator's all the same, and nobody asks for it any more.
+        operator's all the same, and nobody asks for it any more. Where no Secret may open a bucket
+        any more, those are looked at once that were answered while they might have.
         """
         bucket, name = run.claim.bucket, SettingName.PUBLIC
-        if self._closed is None or (bucket in self._closed and not self._lost):
+        entry = self.entries.get((bucket, name), "")
+        if name not in backend.capabilities.settings.names or entry not in {"", WATCHED}:
             return
-        if name not in backend.capabilities.settings.names or (bucket, name) in self.entries:
+        if self._closed is None and entry != WATCHED:
             return
-        if Action.CREATE_BUCKET not in run.actions:
+        known = self._closed is not None and bucket in self._closed and not self._lost
+        if not known and Action.CREATE_BUCKET not in run.actions:
             # Who can't read its policy, or has none, is as Ready as before.
             with suppress(Rejected, Unsupported):
                 if await run.read(name) is not None:
                     await run.remove(name)
-        self._closed.add(bucket)
+        if self._closed is None:
+            self._drop(bucket, name)
+        else:
+            self._closed.add(bucket)
+            self._note(bucket, name, WATCHED)
+
+    def _forget(self, bucket: str, name: SettingName) -> None:
+        """Notes that a setting needn't stand any more; one that opens the bucket still may."""
+        if name is SettingName.PUBLIC and (bucket, name) in self.entries:
+            self._note(bucket, name, WATCHED)
+        else:
+            self._drop(bucket, name)
 
     def _drop(self, bucket: str, name: SettingName) -> None:
         self.entries = {key: mark for key, mark in self.entries.items() if key != (bucket, name)}

@@ -20,7 +20,7 @@ from hooks.sync.bucketsettings import Keeper
 from hooks.sync.reconcile import Run
 from hooks.tenancy.consent import Consents, not_shared
 from hooks.tenancy.guest import Guest
-from hooks.tenancy.standing import Taking, Thing
+from hooks.tenancy.standing import Thing
 
 HOUR = 3600
 """Seconds after which a consent is looked for again, though nothing has changed."""
@@ -108,11 +108,11 @@ class _GuestRun(Run):
 
     async def _repair_user(self, gap: Gap) -> None:
         """Makes the Secret's own user, or gives it the Secret's secret."""
-        exists = gap is Gap.WRONG_SECRET and await self._refuse_administrator()
+        user = await self._refuse_administrator() if gap is Gap.WRONG_SECRET else None
         if self.takeover.user_written:
             return
-        await self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
-        if exists:
+        await self._authorise_user(user)
+        if user is not None:
             await self._update_user()
         elif not await self._create_user():
             # It exists and yet isn't known to the probe: a disabled one looks so.

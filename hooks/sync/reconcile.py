@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from backends.base import Backend, Bucket, Claim, Gap, Probe
+from backends.base import Backend, Bucket, Claim, Gap, Probe, User
 from backends.errors import StoreError, Unsupported
 from backends.wire.deadline import Deadline
 from hooks.contract.grant import Grant, Holding, Mark
@@ -157,6 +157,7 @@ class Run:
         """
         if await self.backend.find_bucket(self.claim.bucket, self.deadline) is not None:
             return
+        self._note_first()
         try:
             await self._authorise_new()
         except Conflict:
@@ -231,6 +232,7 @@ class Run:
                 owned = found is not None and found.is_owned_by(self.claim.user)
                 if found is None:
                     await self._authorise_new()
+                    self._note_first()
                 else:
                     await self.takeover.authorise(Taking.NEW_USER)
                     if not owned:
@@ -243,12 +245,12 @@ class Run:
                 elif not owned:
                     await self._change_owner(found)
             case Gap.WRONG_SECRET:
-                exists = await self._refuse_administrator()
+                user = await self._refuse_administrator()
                 if self.takeover.user_written:
                     return
                 # One that another gateway deleted is still remembered by this one for a while.
-                await self.takeover.authorise(Taking.USER if exists else Taking.NEW_USER)
-                if exists:
+                await self._authorise_user(user)
+                if user is not None:
                     await self._update_user()
                 else:
                     await self._create_user()
@@ -257,6 +259,7 @@ class Run:
                 if not self.takeover.made_user:
                     await self._refuse_administrator()
                 await self.takeover.authorise(Taking.NEW_BUCKET)
+                self._note_first()
                 await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
             case Gap.DENIED if bucket is not None:
                 if not self.takeover.made_user:
@@ -268,12 +271,41 @@ class Run:
                     raise
                 await self._change_owner(bucket)
 
+    def _note_first(self, *, new: bool = True) -> None:
+        """Has the Secret say that a bucket lacks all that is set on it, before it is made anew.
+
+        So it is with one that goes back to its owner, which takes settings from it on some stores.
+
+        Killed between the bucket and the last of its settings, nothing else would tell that they
+        are missing: the annotation would still say so of the bucket before, and no probe tells one
+        from the other. So the first sync of a bucket that is gone only takes that back, and the
+        next, which Metacontroller asks for at once, makes the bucket.
+
+        Args:
+            new: whether the bucket is made; quota and versioning stay with one that changes hands.
+
+        Raises:
+            Refusal: it has to be taken back first.
+        """
+        told = (new and bool(self.claim.bucket_attributes) and self.applied) or (
+            self.keeper.tells_of(self.claim)
+        )
+        if told and self.keeper.writable:
+            self.renewed = True
+            what = "gone from the store: it is made again" if new else "another's: it is taken back"
+            raise Refusal(
+                Reason.NOT_YET_VISIBLE,
+                f"The bucket is {what} in a moment, once this Secret no longer says that its "
+                "quota, versioning and settings are written.",
+            )
+
     async def _change_owner(self, bucket: Bucket) -> None:
         """Gives the bucket to the user; where it was another's, with none of that one's settings.
 
         They are removed before, so that they never hold for the new owner, and once more
         afterwards, since the former one could write them until then.
         """
+        self._note_first(new=False)
         wiping = self.takeover.is_anothers(bucket) and not await self.takeover.shares_secret(bucket)
         if wiping:
             await self.backend.wipe(self.claim.bucket, self.deadline)
@@ -360,8 +392,15 @@ class Run:
         if await self._do(Action.UPDATE_USER, self.backend.update_user):
             self.takeover.user_written = True
 
-    async def _refuse_administrator(self, *, tried: bool = False) -> bool:
-        """Whether there is such a user at all; it is no administrator.
+    async def _authorise_user(self, user: User | None) -> None:
+        """Before the claim's secret is given to a user that is there, or to a new one."""
+        if user is None:
+            await self.takeover.authorise(Taking.NEW_USER)
+        else:
+            await self.takeover.authorise(Taking.USER, broad=user.broad)
+
+    async def _refuse_administrator(self, *, tried: bool = False) -> User | None:
+        """The user, None if there is none; it is no administrator.
 
         Args:
             tried: it was just to be made, and the store said that it exists.
@@ -372,12 +411,14 @@ class Run:
         """
         user = await self.backend.find_user(self.claim.user, self.deadline)
         if user is None:
-            return False
+            return None
         if user.uncertain and not tried:
             # Known to the store and yet not among its users: deleted a moment ago, or a root
             # account. Only making it tells, which the store refuses for a root account.
             await self.takeover.authorise(Taking.NEW_USER)
-            return await self._create_user() or await self._refuse_administrator(tried=True)
+            if await self._create_user():
+                return User(admin=False)
+            return await self._refuse_administrator(tried=True)
         if user.refusal:
             raise Unsupported(user.refusal)
         if user.admin and not self._is_own_administrator():
@@ -392,7 +433,7 @@ class Run:
                 "The user was disabled on the store and stays so until an administrator enables "
                 "it there.",
             )
-        return True
+        return user
 
     def _is_own_administrator(self) -> bool:
         """One that this Secret was given, where the platform allows that role."""

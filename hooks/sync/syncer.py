@@ -32,6 +32,7 @@ from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe, is_anothers, is_applied
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
+from hooks.sync import former
 from hooks.sync.bucketsettings import Keeper
 from hooks.sync.closed import ClosedBuckets
 from hooks.sync.locks import KeyedLocks
@@ -211,6 +212,10 @@ class Syncer:
                         request, claim, plan, rules.policy, deadline
                     )
                     made = self._attachments.check(request, claim, rules.policy)
+                held = self._keys.evidence(request).held(self._grants).grant
+                outcome = await former.closed(
+                    self._keys, request, claim, held, outcome, self._backend, deadline
+                )
             outcome = await self._renewal.told(request, outcome, deadline)
             if outcome.status is Status.READY:
                 if reading.notes:
@@ -302,11 +307,11 @@ class Syncer:
             return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
         told = Applied.of(self._keys.observed(request, "applied"))
+        anothers = is_anothers(self._keys, self._grants, request, int(time.time()))
         outcome = await self._shared.reconcile(
             request,
             takeover,
-            applied=is_applied(self._grants, request, told.digest, claim)
-            or is_anothers(self._keys, self._grants, request, int(time.time())),
+            applied=anothers or is_applied(self._grants, request, told.digest, claim),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None
             and not self._keys.observed(request, "status")
@@ -317,6 +322,7 @@ class Syncer:
                 told,
                 {claim.bucket},
                 settled=takeover.is_settled,
+                writable=not anothers,
                 closed=self._closed.of(request) if self._rules.public_access else None,
             ),
         )

@@ -18,12 +18,15 @@ class Takeover(Holdings):
     It takes the same arguments as :class:`hooks.tenancy.holdings.Holdings`.
     """
 
-    async def authorise(self, taking: Taking, bucket: Bucket | None = None) -> None:
+    async def authorise(
+        self, taking: Taking, bucket: Bucket | None = None, *, broad: bool = False
+    ) -> None:
         """Returns if the claim may have it; the order of the questions is part of the contract.
 
         Args:
             taking: what is to be done.
             bucket: with :attr:`Taking.BUCKET`, the bucket as it is.
+            broad: with :attr:`Taking.USER`, whether that one may use other tenants' buckets.
 
         Raises:
             Conflict: it may not.
@@ -54,12 +57,18 @@ class Takeover(Holdings):
         # It is the user's already, and only a part of what belongs to an owner is missing: for
         # what is shared that changes nothing.
         mended = taking is Taking.BUCKET and owners == {self.claim.user}
-        await self._may(taking, mine, owners, alone=standing is not None)
+        await self._may(taking, mine, owners, alone=standing is not None, broad=broad)
         if not mended or self._has_shared(mine, thing):
             self._gained.add(thing)
 
     async def _may(
-        self, taking: Taking, mine: Holding | None, owners: Set[str], *, alone: bool
+        self,
+        taking: Taking,
+        mine: Holding | None,
+        owners: Set[str],
+        *,
+        alone: bool,
+        broad: bool,
     ) -> None:
         """Rules b to e: no other Secret has it as its own."""
         thing = taking.thing
@@ -78,6 +87,13 @@ class Takeover(Holdings):
         if mine is not None and mine.kind is Kind.UNGUARDED:
             return
         await self._adopt(taking, owners)
+        if broad:
+            raise Conflict(
+                Reason.ADMIN_USER,
+                "The user may use any tenant's buckets by its policies on the store, so it is "
+                "never taken over: use its secret, choose another access key, or have an "
+                "administrator grant it.",
+            )
 
     def _has_shared(self, mine: Holding | None, thing: Thing) -> bool:
         """Whether what was shared is this Secret's, now that nobody holds it."""

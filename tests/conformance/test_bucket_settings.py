@@ -329,5 +329,6 @@ def test_a_bucket_that_is_made_again_gets_its_settings_again(real: RealSubject, 
     secret = settled(operator, name, **fields)
     with real.store.s3(name, SECRET) as client:
         client.delete_bucket(Bucket=name)
-    change(operator, secret)
+    operator.settle(secret)
+    assert secret.state == READY
     assert all(seen(real, name, each) for each in PLAIN if each in names)

@@ -170,6 +170,7 @@ TRAITS: Mapping[str, Traits] = {
             {
                 *("probe", "find_user", "find_key", "find_operator", "find_bucket", "read_mark"),
                 *("read_policy", "list_buckets", "list_all", "get_versioning"),
+                "read_user_policies",
             }
         ),
         refused=_UNKNOWN_OR_WRONG,

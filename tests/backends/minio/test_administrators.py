@@ -46,7 +46,8 @@ def test_root_and_service_accounts_are_left_alone(
     [
         (["admin:ServerInfo"], ADMIN),
         (["admin:*"], ADMIN),
-        (["s3:ListBucket", "s3:PutObject"], READY),
+        (["s3:ListBucket", "s3:PutObject"], ADMIN),
+        (["s3:ListAllMyBuckets", "s3:GetBucketLocation"], READY),
     ],
 )
 def test_whoever_may_administer_anything_is_an_administrator(
@@ -72,3 +73,70 @@ def test_an_administrator_by_group_is_one(minio: RealSubject, store: MinioStore)
     minio.operator().sync(secret)
     assert secret.state == ADMIN
     assert minio.accepts("by-group", SECRET)
+
+
+@pytest.mark.parametrize(
+    ("policy", "adoption", "expected"),
+    [
+        ("readwrite", "any", ADMIN),
+        ("readonly", "any", ADMIN),
+        ("writeonly", "any", ADMIN),
+        # Its name is kept for the namespace.
+        ("readwrite", "own-names", ADMIN),
+        ("readwrite", "unowned", ("Conflict", "UserExists")),
+    ],
+)
+def test_a_user_that_may_use_all_buckets_is_never_taken_over(
+    minio: RealSubject,
+    store: MinioStore,
+    policy: str,
+    adoption: str,
+    expected: tuple[str, str],
+) -> None:
+    name = f"team.{policy}-{adoption}"
+    store.create_user(name, SECRET)
+    store.attach(policy, name)
+    secret = Secret.claiming(name, name, OTHER_SECRET)
+    minio.operator({"ADOPTION": adoption, "ACCESS_KEY_PATTERN": "{namespace}.*"}).sync(secret)
+    assert secret.state == expected
+    assert minio.accepts(name, SECRET)
+    assert name not in store.names()[1]
+    assert "grants" not in secret.annotations
+
+
+def test_nor_one_that_may_by_its_group(minio: RealSubject, store: MinioStore) -> None:
+    store.create_user("broad-by-group", SECRET)
+    store.add_to_group("broad-users", "broad-by-group")
+    store.attach_to_group("readwrite", "broad-users")
+    secret = Secret.claiming("broad-by-group", "broad-by-group", OTHER_SECRET)
+    minio.operator().sync(secret)
+    assert secret.state == ADMIN
+    assert minio.accepts("broad-by-group", SECRET)
+
+
+def test_who_knows_its_secret_gets_a_bucket_for_it(minio: RealSubject, store: MinioStore) -> None:
+    store.create_user("known-readwrite", SECRET)
+    store.attach("readwrite", "known-readwrite")
+    secret = Secret.claiming("known-readwrite", "known-readwrite", SECRET)
+    minio.operator().sync(secret)
+    assert secret.state == READY
+    assert store.owner("known-readwrite") == "known-readwrite"
+
+
+def test_a_secrets_own_user_can_be_rotated_whatever_else_it_was_given(
+    minio: RealSubject, store: MinioStore
+) -> None:
+    """An administrator's further policy shuts nobody out of what is its own."""
+    operator = minio.operator()
+    secret = Secret.claiming("widened", "widened", SECRET)
+    operator.sync(secret)
+    store.attach("readwrite", "widened")
+    secret.set(access_secret=OTHER_SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
+    assert minio.accepts("widened", OTHER_SECRET)
+    # Another Secret of the same names, which holds nothing, gets none of it.
+    other = Secret.claiming("widened", "widened", "a-third-strong-and-long-password")
+    operator.sync(other)
+    assert other.state == ADMIN
+    assert minio.accepts("widened", OTHER_SECRET)

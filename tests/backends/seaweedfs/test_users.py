@@ -236,6 +236,35 @@ def test_administrators_of_every_kind_are_left_alone(
     assert (store.user(user), store.policies().get(user)) == before
 
 
+@pytest.mark.parametrize(
+    ("give", "policy"),
+    [
+        (_inline, allowing(["s3:GetObject", "s3:ListBucket"], "arn:aws:s3:::*")),
+        (attach, allowing(["s3:PutObject"], "*")),
+        (_attached_to_group, allowing(["s3:Get*"], "arn:aws:s3:::team-*/*")),
+    ],
+)
+def test_who_may_use_anybodys_buckets_is_not_taken_over(
+    seaweedfs: RealSubject,
+    store: SeaweedStore,
+    request: pytest.FixtureRequest,
+    give: Callable[[SeaweedStore, str, dict[str, Any]], None],
+    policy: dict[str, Any],
+) -> None:
+    user = "broad" + "".join(filter(str.isalnum, request.node.callspec.id))[-20:]
+    give(store, user, policy)
+    before = (store.user(user), store.policies().get(user))
+    operator = seaweedfs.operator()
+    secret = Secret.claiming(f"bucket-{user}".lower(), user, OTHER_SECRET)
+    operator.sync(secret)
+    assert secret.state == ("Conflict", "AdminUser")
+    assert (store.user(user), store.policies().get(user)) == before
+    # Who knows its secret takes nothing over.
+    secret.set(access_secret=SECRET)
+    operator.sync(secret)
+    assert secret.state == READY
+
+
 @pytest.mark.parametrize("named", ["by its key", "by another name"])
 @pytest.mark.parametrize("right", [True, False])
 def test_an_identity_of_the_shell_is_never_touched(
