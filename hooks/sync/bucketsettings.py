@@ -51,11 +51,9 @@ class Keeper:
         settled: whether user and bucket are the Secret's since a former sync. Else one that was
             killed after it had changed the owner, which takes settings from a bucket, can't be
             told from none.
-        writable: whether the annotation will be written: not while another replica's is left alone.
         closed: knows which buckets are not open; None where no Secret may open one.
 
     Attributes:
-        writable: as the argument.
         entries: what the annotation has to say from now on.
     """
 
@@ -66,12 +64,10 @@ class Keeper:
         buckets: Iterable[str],
         *,
         settled: bool = True,
-        writable: bool = True,
         closed: Closed | None = None,
     ) -> None:
         self._marks = Marks(grants)
         self._settled = settled
-        self.writable = writable
         self._lost = not (applied.digest or applied.entries)
         self._kept = False
         self._closed = closed
@@ -133,17 +129,6 @@ class Keeper:
         if not notes:
             return []
         return [f"Left on the bucket, since it is not what this Secret wrote: {', '.join(notes)}."]
-
-    def tells_of(self, claim: Claim) -> bool:
-        """Whether the annotation alone says that something of the claim's stands on the bucket.
-
-        Of a bucket that isn't the Secret's since a former sync nothing is believed anyway.
-        """
-        names = {setting.name for setting in claim.settings}
-        return self._settled and any(
-            bucket == claim.bucket and name in names and mark != WATCHED
-            for (bucket, name), mark in self.entries.items()
-        )
 
     def end(self, claim: Claim) -> None:
         """Ends the sync of a bucket that was just made, maybe in part, or changed hands.

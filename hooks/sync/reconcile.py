@@ -157,7 +157,6 @@ class Run:
         """
         if await self.backend.find_bucket(self.claim.bucket, self.deadline) is not None:
             return
-        self._note_first()
         try:
             await self._authorise_new()
         except Conflict:
@@ -232,7 +231,6 @@ class Run:
                 owned = found is not None and found.is_owned_by(self.claim.user)
                 if found is None:
                     await self._authorise_new()
-                    self._note_first()
                 else:
                     await self.takeover.authorise(Taking.NEW_USER)
                     if not owned:
@@ -259,7 +257,6 @@ class Run:
                 if not self.takeover.made_user:
                     await self._refuse_administrator()
                 await self.takeover.authorise(Taking.NEW_BUCKET)
-                self._note_first()
                 await self._do(Action.CREATE_BUCKET, self.backend.create_bucket)
             case Gap.DENIED if bucket is not None:
                 if not self.takeover.made_user:
@@ -271,41 +268,12 @@ class Run:
                     raise
                 await self._change_owner(bucket)
 
-    def _note_first(self, *, new: bool = True) -> None:
-        """Has the Secret say that a bucket lacks all that is set on it, before it is made anew.
-
-        So it is with one that goes back to its owner, which takes settings from it on some stores.
-
-        Killed between the bucket and the last of its settings, nothing else would tell that they
-        are missing: the annotation would still say so of the bucket before, and no probe tells one
-        from the other. So the first sync of a bucket that is gone only takes that back, and the
-        next, which Metacontroller asks for at once, makes the bucket.
-
-        Args:
-            new: whether the bucket is made; quota and versioning stay with one that changes hands.
-
-        Raises:
-            Refusal: it has to be taken back first.
-        """
-        told = (new and bool(self.claim.bucket_attributes) and self.applied) or (
-            self.keeper.tells_of(self.claim)
-        )
-        if told and self.keeper.writable:
-            self.renewed = True
-            what = "gone from the store: it is made again" if new else "another's: it is taken back"
-            raise Refusal(
-                Reason.NOT_YET_VISIBLE,
-                f"The bucket is {what} in a moment, once this Secret no longer says that its "
-                "quota, versioning and settings are written.",
-            )
-
     async def _change_owner(self, bucket: Bucket) -> None:
         """Gives the bucket to the user; where it was another's, with none of that one's settings.
 
         They are removed before, so that they never hold for the new owner, and once more
         afterwards, since the former one could write them until then.
         """
-        self._note_first(new=False)
         wiping = self.takeover.is_anothers(bucket) and not await self.takeover.shares_secret(bucket)
         if wiping:
             await self.backend.wipe(self.claim.bucket, self.deadline)

@@ -307,11 +307,11 @@ class Syncer:
             return await reconcile_each(takeover, partial(self._reconciled, request), self._locks)
         names = claim.bucket, claim.user
         told = Applied.of(self._keys.observed(request, "applied"))
-        anothers = is_anothers(self._keys, self._grants, request, int(time.time()))
         outcome = await self._shared.reconcile(
             request,
             takeover,
-            applied=anothers or is_applied(self._grants, request, told.digest, claim),
+            applied=is_applied(self._grants, request, told.digest, claim)
+            or is_anothers(self._keys, self._grants, request, int(time.time())),
             # What was just made is shown once more before Metacontroller sees its own write.
             unseen=probed is None
             and not self._keys.observed(request, "status")
@@ -322,7 +322,6 @@ class Syncer:
                 told,
                 {claim.bucket},
                 settled=takeover.is_settled,
-                writable=not anothers,
                 closed=self._closed.of(request) if self._rules.public_access else None,
             ),
         )

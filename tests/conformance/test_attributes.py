@@ -64,8 +64,7 @@ def quota_of(subject: Subject, bucket: str) -> tuple[int, int]:
     return quotas["maxSize"] or 0, quotas["maxObjects"] or 0
 
 
-def versioning_of(subject: Subject, bucket: str) -> str:
-    """What the store says, in lower case; empty for never."""
+def _versioning(subject: Subject, bucket: str) -> str:
     if isinstance(subject, ModelSubject):
         return subject.store.versioning.get(bucket, "")
     assert isinstance(subject, RealSubject)
@@ -141,14 +140,14 @@ def test_the_store_refuses_more_objects_than_the_quota(real: RealSubject, name: 
 @pytest.mark.parametrize("subject", having("versioning"), indirect=True)
 def test_versioning_is_enabled_and_suspended(subject: Subject, name: str) -> None:
     backend = _provisioned(subject, name)
-    assert versioning_of(subject, name) == ""
+    assert _versioning(subject, name) == ""
     assert not wait(backend.set_versioning(_claim(name, quota_bytes=1), _deadline()))
-    assert versioning_of(subject, name) == ""
+    assert _versioning(subject, name) == ""
     for status in ("enabled", "enabled", "suspended", "enabled"):
         claim = _claim(name, versioning=status)
         wait(backend.prepare(claim, _deadline()))
         assert wait(backend.set_versioning(claim, _deadline()))
-        assert versioning_of(subject, name) == status
+        assert _versioning(subject, name) == status
     none = _claim(f"{name}none", versioning="enabled")
     assert not wait(backend.set_versioning(none, _deadline()))
 
@@ -172,7 +171,7 @@ def test_a_bucket_whose_state_forbids_it_is_told_in_the_stores_own_words(
         client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
     with pytest.raises(Rejected, match=real.traits.locked):
         wait(backend.set_versioning(_claim(name, versioning="suspended"), _deadline()))
-    assert versioning_of(real, name) == "enabled"
+    assert _versioning(real, name) == "enabled"
 
 
 @pytest.mark.parametrize("subject", having("versioning"), indirect=True)
@@ -237,7 +236,7 @@ def test_what_a_secret_names_is_written_once_and_again_when_it_changes(
         assert quota_of(subject, name)[0] == 1_024_000
         secret.set(quota_bytes="0")
     if versioning:
-        assert versioning_of(subject, name) == "enabled"
+        assert _versioning(subject, name) == "enabled"
         secret.set(versioning="suspended")
     result = operator.sync(secret)
     assert secret.state == READY
@@ -246,7 +245,7 @@ def test_what_a_secret_names_is_written_once_and_again_when_it_changes(
     if quota:
         assert quota_of(subject, name)[0] == 0
     if versioning:
-        assert versioning_of(subject, name) == "suspended"
+        assert _versioning(subject, name) == "suspended"
 
 
 def test_a_dry_run_foretells_what_is_then_written(subject: Subject, name: str) -> None:
@@ -324,7 +323,7 @@ def test_a_rehearsal_foretells_and_sets_nothing(subject: Subject, name: str) -> 
         assert not wait(foretelling(_claim(name), _deadline()))
         assert not wait(foretelling(none, _deadline()))
         if attribute == "versioning":
-            assert versioning_of(subject, name) == ""
+            assert _versioning(subject, name) == ""
         else:
             assert quota_of(subject, name) == (0, 0)
         assert wait(getattr(backend, setters[attribute])(claim, _deadline()))

@@ -329,6 +329,5 @@ def test_a_bucket_that_is_made_again_gets_its_settings_again(real: RealSubject, 
     secret = settled(operator, name, **fields)
     with real.store.s3(name, SECRET) as client:
         client.delete_bucket(Bucket=name)
-    operator.settle(secret)
-    assert secret.state == READY
+    change(operator, secret)
     assert all(seen(real, name, each) for each in PLAIN if each in names)

@@ -11,7 +11,7 @@ from backends.bucketsettings import SettingName
 from hooks.contract.outcome import Action
 from tests.conformance.bucketsettings import PUBLIC, SECRET, seen, settled, with_setting
 from tests.conformance.subject import Killed, RealSubject
-from tests.conformance.test_attributes import quota_of, versioning_of
+from tests.conformance.test_attributes import quota_of
 from tests.conformance.test_bucket_policies import filled, unsigned
 from tests.conformance.traits import READY, having
 from tests.support import Secret
@@ -123,8 +123,6 @@ def test_a_quota_is_set_on_a_bucket_that_was_made_again_whatever_write_failed_fi
         secret = settled(operator, own, quota_bytes="1048576")
         with real.store.s3(own, SECRET) as client:
             client.delete_bucket(Bucket=own)
-        # It is noted on the Secret first that nothing is set.
-        operator.sync(secret)
         real.proxy.writes_only = True
         real.proxy.faults.extend([*[""] * writes, *["500"] * 6])
         operator.sync(secret)
@@ -141,84 +139,6 @@ def test_a_quota_is_set_on_a_bucket_that_was_made_again_whatever_write_failed_fi
         operator.sync(secret)
         assert operator.requests() == before + 1
     assert failed >= 1
-
-
-# What is said to be written to a bucket, by store: what each has of quota, versioning and settings.
-FIELDS = {
-    "versitygw": {"versioning": "enabled", "tags": "a=b", "cors": "*"},
-    "minio": {"quota_bytes": "1048576", "versioning": "enabled", "tags": "a=b"},
-    "garage": {"quota_bytes": "1048576", "cors": "*", "expire_days": "3"},
-    "ceph-rgw": {"quota_bytes": "1048576", "versioning": "enabled", "tags": "a=b"},
-    "seaweedfs": {"versioning": "enabled", "tags": "a=b", "cors": "*"},
-    "rustfs": {"quota_bytes": "1048576", "versioning": "enabled", "tags": "a=b"},
-}
-
-
-def is_set_up(real: RealSubject, bucket: str) -> bool:
-    """Whether all of that stands on it, as its user and an administrator see it."""
-    fields = FIELDS[real.backend_name]
-    found = [
-        bool(seen(real, bucket, name))
-        for word, name in (
-            ("tags", SettingName.TAGS),
-            ("cors", SettingName.CORS),
-            ("expire_days", SettingName.LIFECYCLE),
-        )
-        if word in fields
-    ]
-    if "quota_bytes" in fields:
-        found.append(quota_of(real, bucket)[0] == 1048576)
-    if "versioning" in fields:
-        found.append(versioning_of(real, bucket) == "enabled")
-    return all(found)
-
-
-def test_a_bucket_that_is_made_again_has_all_that_was_set_wherever_the_operator_dies(
-    real: RealSubject, name: str
-) -> None:
-    killed = 0
-    for writes in itertools.count(1):
-        own = f"{name}x{writes}"
-        secret = settled(real.operator(), own, **FIELDS[real.backend_name])
-        assert is_set_up(real, own)
-        with real.store.s3(own, SECRET) as client:
-            client.delete_bucket(Bucket=own)
-        try:
-            real.operator(writes=writes).settle(secret)
-        except Killed:
-            killed += 1
-        operator = real.operator()
-        operator.settle(secret)
-        assert secret.state == READY, writes
-        assert is_set_up(real, own), writes
-        before = operator.requests()
-        operator.sync(secret)
-        assert operator.requests() == before + 1
-        if killed < writes:
-            break
-    assert killed >= 2
-
-
-@pytest.mark.parametrize("real", with_setting(SettingName.CORS), indirect=True)
-def test_a_bucket_that_is_taken_back_has_its_settings_wherever_the_operator_dies(
-    real: RealSubject, name: str
-) -> None:
-    killed = 0
-    for writes in itertools.count(1):
-        own = f"{name}x{writes}"
-        secret = settled(real.operator(), own, cors="*")
-        real.create_user(f"{own}y", "another-strong-and-long-password")
-        real.set_owner(own, f"{own}y")
-        try:
-            real.operator(writes=writes).settle(secret)
-        except Killed:
-            killed += 1
-        real.operator().settle(secret)
-        assert secret.state == READY, writes
-        assert seen(real, own, SettingName.CORS), writes
-        if killed < writes:
-            break
-    assert killed >= 2
 
 
 @pytest.mark.parametrize("real", with_setting(SettingName.CORS), indirect=True)

@@ -138,7 +138,7 @@ def test_a_bucket_that_vanished_gets_all_again_even_after_a_failure(store: Model
     del store.owners["bucket"]
     store.bucket_settings.forget("bucket")
     odd(store).failing, odd(store).error = frozenset({SettingName.TAGS}), ServerFault
-    operator.settle(secret)
+    operator.sync(secret)
     assert secret.state == ("Retrying", "BackendError")
     odd(store).failing = frozenset()
     # Nothing is made by this sync any more, and still nothing is believed to be there.
@@ -256,7 +256,7 @@ def test_sixteen_buckets_with_all_settings_cost_a_probe_each_when_nothing_change
     del store.owners["bucket-07"]
     store.bucket_settings.forget("bucket-07")
     store.calls.clear()
-    operator.settle(secret)
+    operator.sync(secret)
     assert secret.state == READY
     assert store.calls.count("write_setting") == len(SettingName) - 1
     # A policy that names one bucket can't be every bucket's.
@@ -368,7 +368,7 @@ def test_a_bucket_that_is_made_again_is_not_taken_for_set_up_before_it_is(severa
     store.quotas.pop("bucket")
     store.failing = True
     # It is made, and the sync ends before its quota is set and it comes to its tags.
-    operator.settle(secret)
+    operator.sync(secret)
     assert secret.state == ("Retrying", "BackendError")
     assert "bucket" in store.owners
     store.failing = False

@@ -203,6 +203,6 @@ def test_what_a_bucket_has_is_written_once_and_again_for_a_new_one() -> None:
     del store.owners["bucket"]
     store.quotas.clear()
     store.versioning.clear()
-    operator.settle(secret)
+    operator.sync(secret)
     assert store.quotas["bucket"][0] == 2000
     assert store.versioning["bucket"] == "enabled"
