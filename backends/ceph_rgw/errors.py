@@ -35,6 +35,7 @@ CODES = Codes(
     ),
     Code("NoSuchKey", "the bucket, or the user that it is for, is gone"),
     Code("NoSuchUser", "no such user"),
+    Code("NoSuchEntity", "of the IAM API: the user, or a policy of it, is gone"),
     Code("UserAlreadyExists", "there is a user of that name"),
     Code("KeyExists", "another user has the access key"),
     Code("BucketAlreadyExists", "the bucket is there; of a user to be deleted: it has one"),
