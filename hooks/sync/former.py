@@ -1,6 +1,6 @@
-"""Buckets that a Secret names no more: what it has opened to everybody is closed.
+"""Buckets that a Secret names no more: what a lost answer may have opened to everybody is closed.
 
-All else that it wrote stays on them, as what a deleted Secret wrote does.
+What the Secret was told of stays on them, as what a deleted Secret wrote does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from backends.base import Backend, Claim
 from backends.bucketsettings import SettingName
 from backends.errors import PermanentError, TransientError
 from backends.wire.deadline import Deadline
-from hooks.contract.applied import STAYS, Applied
+from hooks.contract.applied import WATCHED, Applied
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.grant import Grant
 from hooks.contract.outcome import Action, Outcome, Status
@@ -27,7 +27,7 @@ async def closed(
     backend: Backend,
     deadline: Deadline,
 ) -> Outcome:
-    """The outcome of a sync, with those closed that the Secret holds and doesn't name any more.
+    """The outcome of a sync, with those closed that the Secret holds and names no more.
 
     It is signed as the Secret's user, so a bucket that is another's by now isn't changed. Until it
     is done the Secret isn't Ready: its grant and its annotations tell of the bucket so long.
@@ -63,8 +63,10 @@ async def closed(
 
 
 def _open(applied: str) -> list[str]:
-    """The buckets that may be open by the Secret's doing."""
+    """The buckets that may be open by the Secret's doing without having told it."""
     entries = Applied.of(applied).entries.items()
     return [
-        bucket for (bucket, name), mark in entries if name is SettingName.PUBLIC and mark != STAYS
+        bucket
+        for (bucket, name), mark in entries
+        if name is SettingName.PUBLIC and (mark == WATCHED or "." in mark)
     ]

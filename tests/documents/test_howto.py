@@ -38,6 +38,8 @@ def cluster(api_cluster: Cluster) -> Iterator[Cluster]:
     api = api_cluster.api
     for namespace in ("team-a", "team-b", "s3-resource-operator", "versitygw"):
         api_cluster.namespace(namespace)
+        # Another file may have made one of the same name, whose selector can't be changed.
+        api.request("DELETE", api.path("Deployment", namespace, api_version="apps/v1"))
     yield api_cluster
     for namespace in ("team-a", "team-b", "s3-resource-operator"):
         for found in api.list("Secret", namespace):

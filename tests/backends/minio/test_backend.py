@@ -168,7 +168,8 @@ def test_the_documented_rights_are_enough_for_the_operator(
     operator.sync(secret)
     assert secret.state == READY
     store.add_to_group("least-group", "least-one")
-    store.admin().attach_policy(["readonly"], group="least-group")
+    store.write_policy("least-read", ["s3:GetObject"], ["elsewhere/*"])
+    store.attach_to_group("least-read", "least-group")
     other = Secret.claiming("least-3", "least-one", SECRET)
     operator.sync(other)
     assert other.state == READY

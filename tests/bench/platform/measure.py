@@ -29,8 +29,8 @@ from tests.servers.s3 import S3Store
 
 NAMESPACES = 50
 _LIMIT = 1200.0
-# More than that are taken over without the guard: what the Kubernetes API does for each look-up
-# grows with the Secrets that there are.
+# More than that are taken over and synced without the guard: what the Kubernetes API does for each
+# look-up grows with the Secrets that there are, and a guard that is turned on looks each up once.
 GUARDED = 10_000
 _QUIET = 1.0
 _TRIES = 3
@@ -106,9 +106,9 @@ class Platform:
         cluster: where the Secrets are.
         store: where their buckets are.
         hook: the operator.
-        filler: the same operator without guard and Events, which many Secrets come by.
+        bare: the same operator without guard and Events, which is called once there are many.
         start: starts a Metacontroller with these arguments.
-        guarded: beyond so many Secrets the filler takes over what comes.
+        guarded: beyond so many Secrets the bare one is called.
     """
 
     def __init__(
@@ -116,14 +116,14 @@ class Platform:
         cluster: Cluster,
         store: S3Store,
         hook: Hook,
-        filler: Hook,
+        bare: Hook,
         start: Callable[[Arguments], Metacontroller],
         guarded: int = GUARDED,
     ) -> None:
         self._cluster = cluster
         self._store = store
-        self._operator = hook
-        self._filler = filler
+        self._bare = bare
+        self._token = hook.token
         self._hook = hook
         self._start = start
         self._guarded = guarded
@@ -143,15 +143,10 @@ class Platform:
         self._metacontroller.stop()
         self._create(numbers)
         self._count += count
-        if self._count <= self._guarded:
-            return self._row("taken over", count, self._metacontroller.restart, told=True)
-        self._hook = self._filler
-        self._sync_all()
-        row = self._row("taken over, no guard", count, self._metacontroller.restart, told=True)
-        # It is asked about all of them once more.
-        self._hook = self._operator
-        self._row("", self._count, self._sync_all)
-        return row
+        if self._count > self._guarded:
+            self._hook = self._bare
+            self._sync_all()
+        return self._row("taken over", count, self._metacontroller.restart, told=True)
 
     def add(self, count: int) -> Row:
         """Some new Secrets, as applications bring them, while Metacontroller is at work."""
@@ -208,7 +203,7 @@ class Platform:
         }
         return Row(
             self._count,
-            kind,
+            f"{kind}, no guard" if self._hook is self._bare else kind,
             self._arguments,
             count,
             seconds,
@@ -275,7 +270,7 @@ class Platform:
         manifest = decorator(
             self._hook.url, revision=next(self._revisions), resync_seconds=24 * 3600
         )
-        install(self._cluster, manifest, self._operator.token)
+        install(self._cluster, manifest, self._token)
 
 
 def peak_memory(pid: int) -> int:
@@ -315,9 +310,9 @@ def platform(
         }
         hook = stack.enter_context(running_hook(store, directory / "hook", settings=settings))
         same = {"HOOK_TOKEN": hook.token, "SIGNING_KEY": hook.signing_key}
-        bare = {"CONFLICT_GUARD": "off", "KUBERNETES_EVENTS": "off"}
-        filler = stack.enter_context(
-            running_hook(store, directory / "filler", settings={**settings, **same, **bare})
+        off = {"CONFLICT_GUARD": "off", "KUBERNETES_EVENTS": "off"}
+        bare = stack.enter_context(
+            running_hook(store, directory / "bare", settings={**settings, **same, **off})
         )
         numbers = itertools.count()
 
@@ -333,7 +328,7 @@ def platform(
                 )
             )
 
-        yield Platform(cluster, store, hook, filler, start, guarded)
+        yield Platform(cluster, store, hook, bare, start, guarded)
 
 
 def rows(
