@@ -8,8 +8,9 @@ STORES := versitygw minio garage ceph-rgw seaweedfs rustfs
 BUILT := $(filter-out $(if $(RUSTFS),,rustfs),$(STORES))
 # The store of `make demo`, `make bench` and `make kind`.
 BACKEND ?= versitygw
-# How many processes run the tests, each with servers of its own; a file stays in one.
-WORKERS ?= 2
+# How many processes run the tests, each with servers of its own; a file stays in one. One more than
+# a small machine has cores, since a third of the tests wait.
+WORKERS ?= 3
 # In the order of the folders: the long ones come before the short ones, which fill the end up.
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What `make image` builds and `make kind` runs.
