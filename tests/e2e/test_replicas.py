@@ -121,7 +121,7 @@ def test_two_that_adopt_one_bucket_at_once_leave_one_owner(
                 replicas.sync_all()
             return decided()
 
-        wait_until(decided_in_the_end, timeout=90, what="one owner for each bucket", interval=0.5)
+        wait_until(decided_in_the_end, timeout=180, what="one owner for each bucket", interval=0.5)
         replicas.sync_all()
         wait_until(decided, timeout=30, what="it to stay so", interval=0.5)
         for one, two in pairs:
