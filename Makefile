@@ -112,11 +112,12 @@ site-check: setup ## each page of the site in a real browser; PICTURES=folder ke
 	$(BIN)/pytest tests/site
 	@$(RUN) -m tests.site $(if $(PICTURES),--pictures $(PICTURES)) $(PAGES)
 
-pictures: setup ## the pictures in docs/dashboard, of a real Prometheus; and of the site, in build/pictures
+pictures: setup ## the pictures in docs/dashboard, of a real Prometheus, and docs/site.png; more of the site in build/pictures
 	@$(RUN) -m tests.servers build versitygw prometheus
 	@$(RUN) -m tests.chart.pictures
 	@.github/scripts/chromium.sh
-	@$(RUN) -m tests.site --unchecked --pictures build/pictures $(or $(PAGES),/latest/ /latest/stores/minio/)
+	@$(RUN) -m tests.site --unchecked --pictures build/pictures /latest/ $(or $(PAGES),/latest/stores/minio/)
+	@cp build/pictures/latest-1280-light.png docs/site.png
 
 facts: setup ## what docs/stores tells, on the real servers; FACTS_OF=minio, MINIO_VERSION=…
 	@$(RUN) -m tests.servers build --dispense $(FACTS_SERVERS)
