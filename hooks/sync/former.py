@@ -43,8 +43,12 @@ async def closed(
     """
     if outcome.status is not Status.READY or held is None or claim.access is not None:
         return outcome
+    applied = keys.observed(request, "applied")
+    if SettingName.PUBLIC not in applied:
+        # Nearly every Secret.
+        return outcome
     actions = list(outcome.actions)
-    for bucket in _open(keys.observed(request, "applied")):
+    for bucket in _open(applied):
         mine = held.buckets.get(bucket)
         if bucket in claim.buckets or mine is None or not mine.alone:
             continue
