@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from backends.capabilities import CAPABILITIES
@@ -17,7 +18,8 @@ from tests.servers.seaweedfs import SeaweedStore
 from tests.servers.store import Store
 
 KINDS: Mapping[str, Callable[[Path, Path], S3Store]] = {
-    "versitygw": Store,
+    # As it starts by itself, with its cache of accounts.
+    "versitygw": partial(Store, cache=True),
     "minio": MinioStore,
     "garage": GarageStore,
     "ceph-rgw": CephRGWStore,

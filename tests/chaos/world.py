@@ -137,7 +137,7 @@ def running_world(programs: Programs, directory: Path, *, seed: int) -> Iterator
                 programs.versitygw,
                 directory / "store",
                 # Its cache of accounts mixes them up once secrets are rotated: docs/backends.md.
-                extra_args=["--iam-cache-disable", "--keep-alive"],
+                extra_args=["--keep-alive"],
             )
         )
         proxy = ChaosProxy(store.port, seed)

@@ -295,10 +295,10 @@ def keep_versions(store: Store, folder: Path) -> None:
 
 @contextmanager
 def versitygw_subject(
-    folder: Path, extra_args: Sequence[str] = (), *, versions: bool = False
+    folder: Path, extra_args: Sequence[str] = (), *, versions: bool = False, cache: bool = False
 ) -> Iterator[RealSubject]:
     """VersityGW on files, with users in files, and with a place for versions if need be."""
-    store = Store(require("versitygw"), folder, extra_args=extra_args)
+    store = Store(require("versitygw"), folder, extra_args=extra_args, cache=cache)
     try:
         if versions:
             keep_versions(store, folder / "versions")

@@ -90,8 +90,7 @@ def _running(kind: str, directory: Path) -> AbstractContextManager[Stack]:
 
     def store(folder: Path) -> S3Store:
         if kind == "versitygw":
-            # VersityGW 1.8.0 mixes accounts up in its cache, now and then: docs/backends.md.
-            return Store(program, folder, extra_args=["--iam-cache-disable"])
+            return Store(program, folder)
         return OTHER_STORES[kind](program, folder)
 
     return running_stack(programs, directory, settings=settings, other=store)

@@ -46,7 +46,7 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
 
     def store(folder: Path) -> Store:
         # With its cache of accounts, of 120 s.
-        store = Store(program, folder)
+        store = Store(program, folder, cache=True)
         store.create_user(OPERATOR, secret, role="admin")
         return store
 
@@ -59,7 +59,7 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
     # Every call is in the log, which tells when a Secret was looked at.
     settings = {"S3_ACCESS_KEY": OPERATOR, "S3_SECRET_KEY": secret, "LOG_LEVEL": "DEBUG"}
     with running_stack(programs, directory, settings=settings, other=store) as stack:
-        other = Store(program, directory / "store")
+        other = Store(program, directory / "store", cache=True)
         try:
             yield Gateways(stack, other, stack.cluster.namespace("gateways"))
         finally:

@@ -112,12 +112,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shards]:
                 directory / "cluster", etcd=programs.etcd, kube_apiserver=programs.kube_apiserver
             )
         )
-        # VersityGW 1.8.0 mixes accounts up in its cache, now and then: docs/backends.md.
-        store = running.enter_context(
-            running_store(
-                programs.versitygw, directory / "store", extra_args=["--iam-cache-disable"]
-            )
-        )
+        store = running.enter_context(running_store(programs.versitygw, directory / "store"))
         settings = {
             "KUBECONFIG": str(operators_kubeconfig(cluster)),
             "DELETION": "on",

@@ -318,7 +318,7 @@ def _(store: Store) -> str:
 def started_with(store: Store, variable: str, value: str = "true") -> Iterator[Store]:
     """Another gateway with other files, and one of its switches on."""
     program = Path(store.process.command[0])
-    with TemporaryDirectory() as folder, running_store(program, Path(folder)) as other:
+    with TemporaryDirectory() as folder, running_store(program, Path(folder), cache=True) as other:
         assert other.process.env is not None
         other.process.env[variable] = value
         other.restart()

@@ -21,5 +21,5 @@ def test_any_order_of_events_on_the_model() -> None:
 @pytest.mark.server
 def test_any_order_of_events_on_versitygw(tmp_path: Path) -> None:
     # With its cache of accounts it mixes them up once secrets are rotated.
-    with versitygw_subject(tmp_path, ["--iam-cache-disable"]) as subject:
+    with versitygw_subject(tmp_path) as subject:
         run_state_machine_as_test(machine_on(subject), settings=tries(6))

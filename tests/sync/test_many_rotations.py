@@ -31,8 +31,7 @@ BODY = b"written by an application"
 
 @pytest.fixture
 def subject(tmp_path: Path) -> Iterator[RealSubject]:
-    # VersityGW 1.8.0 mixes accounts up in its cache, now and then: docs/backends.md.
-    with versitygw_subject(tmp_path, ["--iam-cache-disable"]) as made:
+    with versitygw_subject(tmp_path) as made:
         yield made
 
 

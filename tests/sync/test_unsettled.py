@@ -139,7 +139,9 @@ def test_who_was_given_the_user_meanwhile_keeps_it() -> None:
 @pytest.mark.server
 def test_a_gateway_that_remembers_the_former_secret(tmp_path: Path) -> None:
     """VersityGW's cache, for six seconds, while the secret is changed through another gateway."""
-    with versitygw_subject(tmp_path, ["--iam-cache-ttl=6", "--iam-cache-prune=1"]) as real:
+    with versitygw_subject(
+        tmp_path, ["--iam-cache-ttl=6", "--iam-cache-prune=1"], cache=True
+    ) as real:
         secret = Secret.claiming("app", "app-user", "a-secret-of-before")
         secret.document["metadata"]["annotations"][f"{PREFIX}deletion-policy"] = "delete"
         attended = Attended("app")

@@ -107,7 +107,7 @@ class Run:
         """Everything that is measured."""
         with ExitStack() as stack:
             self._store: Store = stack.enter_context(
-                running_store(self._programs.versitygw, self._directory / "store")
+                running_store(self._programs.versitygw, self._directory / "store", cache=True)
             )
             self._cluster = self._started(stack, "cluster")
             self._tenants = crowd.make(self._cluster, crowd.tenants(self._size))

@@ -174,7 +174,7 @@ def operated(
         "LOG_LEVEL": "WARNING",
     }
     with (
-        running_store(versitygw, directory / "store") as store,
+        running_store(versitygw, directory / "store", cache=True) as store,
         running_hook(store, directory / "hook", settings=settings, root=build.root) as hook,
     ):
         manifest = decorator(hook.url, token_secret=f"hook-of-{name}")
@@ -190,7 +190,7 @@ def bare(cluster: Cluster, versitygw: Path, directory: Path) -> Iterator[Bare]:
     """The bare sequence, on a store of its own."""
     cluster.namespace("bare")
     with (
-        running_store(versitygw, directory / "store") as store,
+        running_store(versitygw, directory / "store", cache=True) as store,
         closing(Bare(cluster, "bare", store)) as made,
     ):
         yield made
