@@ -19,6 +19,8 @@ from tests.conformance.subject import RealSubject
 from tests.conformance.traits import NOT_SUPPORTED, READY
 from tests.support import wait
 
+pytestmark = pytest.mark.no_cover
+
 NO_ANSWER = ["500", "500-empty", "503", "429", "html-404", "redirect", "reset"]
 NONSENSE = ["html-403", "garbage", "bomb", "other-xml", "empty"]
 _PATIENCE = 60.0

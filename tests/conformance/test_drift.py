@@ -12,6 +12,8 @@ from tests.conformance.subject import Killed, Subject
 from tests.conformance.traits import NOT_SUPPORTED, READY, cases, lacking
 from tests.support import Secret
 
+pytestmark = pytest.mark.no_cover
+
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
 

@@ -12,6 +12,8 @@ from tests.conformance.subject import Killed, Subject
 from tests.conformance.traits import READY
 from tests.support import Operator
 
+pytestmark = pytest.mark.no_cover
+
 KEYS = {"SIGNING_KEY": SIGNING_KEY}
 BODY = b"written by an application"
 

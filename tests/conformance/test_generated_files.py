@@ -16,6 +16,8 @@ from tests.conformance.test_generated import BODY, KEYS, operator_of, users_of, 
 from tests.conformance.traits import READY
 from tests.support import ENVIRON
 
+pytestmark = pytest.mark.no_cover
+
 
 class File:
     """A Secret in a file, and the file for its credentials."""

@@ -16,6 +16,8 @@ from tests.conformance.test_bucket_policies import filled, unsigned
 from tests.conformance.traits import READY, having
 from tests.support import Secret
 
+pytestmark = pytest.mark.no_cover
+
 CLOSED = {401, 403}
 
 

@@ -15,6 +15,8 @@ from tests.conformance.traits import OWNED, READY, having
 from tests.properties.cluster import Secrets
 from tests.support import PREFIX, Operator, Secret, wait
 
+pytestmark = pytest.mark.no_cover
+
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
 

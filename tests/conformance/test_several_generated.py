@@ -11,6 +11,8 @@ from tests.conformance.subject import Killed, ModelSubject, Subject
 from tests.conformance.traits import READY
 from tests.support import Operator
 
+pytestmark = pytest.mark.no_cover
+
 BODY = b"written by an application"
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.facts.fact import Fact
 from tests.facts.worlds import FACTS, running
 
+pytestmark = pytest.mark.no_cover
+
 QUICK = [
     pytest.param(name, fact, id=fact.id)
     for name, facts in FACTS.items()

@@ -7,6 +7,8 @@ import pytest
 from tests.fuzz import runner, targets
 from tests.fuzz.targets import TARGETS
 
+pytestmark = pytest.mark.no_cover
+
 SECONDS = 1
 
 

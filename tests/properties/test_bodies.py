@@ -29,7 +29,7 @@ from tests.properties.profile import tries
 from tests.properties.stepwise import StepwiseStore
 from tests.support import ENVIRON, PREFIX
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.no_cover]
 
 NOW = datetime.fromisoformat("2026-11-24T18:32:54.5+00:00")
 PATHS = some.sampled_from(["/sync", "/finalize"])

@@ -14,7 +14,7 @@ from tests.properties.events import SECRETS, SLOTS
 from tests.properties.machine import KEYS, Reconciling
 from tests.properties.profile import tries
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.no_cover]
 
 
 def test_any_order_of_events_keeps_what_is_promised() -> None:

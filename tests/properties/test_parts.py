@@ -42,7 +42,7 @@ from tests.properties.profile import tries
 from tests.properties.test_bodies import credentials
 from tests.support import ENVIRON, PREFIX
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.no_cover]
 
 RULES = Settings.load(ENVIRON).rules
 LENIENT = Rules(frozenset(ROLES), [range(2**31)], [range(2**31)])

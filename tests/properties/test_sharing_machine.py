@@ -11,7 +11,7 @@ from tests.conformance.subject import ModelSubject, versitygw_subject
 from tests.properties.profile import tries
 from tests.properties.sharing import machine_on
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.no_cover]
 
 
 def test_any_order_of_events_on_the_model() -> None:
