@@ -40,6 +40,17 @@ _ASKED_AGAIN = frozenset({Status.RETRYING, Status.CONFLICT})
 _CLAIMED = frozenset({Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED})
 SEVERAL = "several-buckets"
 """The label of a Secret with more buckets than the one in ``bucket-hash``."""
+ANNOTATIONS = frozenset(
+    {
+        *("keys", "store", "access", "share-with", "deletion-policy"),
+        *("connection-secret", "connection-format", "connection-defaults"),
+        *("connection-labels", "connection-annotations"),
+        *("credentials", "rotate", "rotate-after", "credentials-since", "next-rotation"),
+        *("status", "reason", "message", "last-transition-time", "endpoint", "bucket", "user"),
+        *("grant", "grants", "applied"),
+    }
+)
+"""All annotations under the prefix but the one that switches a Secret on, which can't be one."""
 REST = 600
 """Seconds for which a grant that another key has signed is left as it is."""
 
