@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backends.sharing import Access
+from hooks.contract.seconds import second
 
 _GIVEN = "access"
 _SWEPT = "sharing"
@@ -66,12 +67,12 @@ class Shares:
         if _GIVEN not in document and _SWEPT not in document:
             return cls()
         given = {
-            bucket: Given(int(second), Access(access), int(restored))
-            for bucket, (second, access, restored) in document.get(_GIVEN, {}).items()
+            bucket: Given(second(seen), Access(access), second(restored))
+            for bucket, (seen, access, restored) in document.get(_GIVEN, {}).items()
         }
         swept = {
-            bucket: Swept(str(digest), int(second))
-            for bucket, (digest, second) in document.get(_SWEPT, {}).items()
+            bucket: Swept(str(digest), second(last))
+            for bucket, (digest, last) in document.get(_SWEPT, {}).items()
         }
         return cls(given, swept)
 

@@ -21,6 +21,7 @@ from backends.base import Claim
 from backends.wire.sensitive import Sensitive
 from hooks.contract.access import Shares
 from hooks.contract.holding import Grant, Holding, Kind, Mark
+from hooks.contract.seconds import second
 
 __all__ = [
     "STORE",
@@ -136,7 +137,7 @@ class Grants:
     def signed_by_another(self, token: str, uid: str) -> int | None:
         """When a grant says that it was signed which none of the keys verifies, in Unix time."""
         found = self.unverified(token, uid)
-        return found.signed if found is not None and isinstance(found.signed, int) else None
+        return None if found is None else found.signed
 
     def issue_first(self, uid: str, bucket: str, user: str, seconds: int) -> str:
         """``v1.<seconds>.<signature>``: what versions before grants of the second kind issued."""
@@ -320,7 +321,7 @@ def shares_told(token: str) -> Shares:
     match = _SECOND.fullmatch(token)
     try:
         return Shares.read(_document(match[1]) if match else {})
-    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError):
+    except (LookupError, ValueError, TypeError, AttributeError):
         return Shares()
 
 
@@ -355,10 +356,10 @@ def _grant(document: Mapping[str, Any], *, current: bool) -> Grant | None:
             user,
             _holding(entry),
             buckets,
-            since,
-            key,
+            None if since is None else second(since),
+            key if isinstance(key, str) else "",
             _names(former),
-            document["signed"],
+            second(document["signed"]),
             current,
             shares=Shares.read(document),
             left=_names(document.get("left", ())),
@@ -373,9 +374,9 @@ def _names(names: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _holding(entry: Sequence[Any]) -> Holding:
-    second, kind, *marks = entry
+    since, kind, *marks = entry
     mark = _MARKS.get(marks[0], Mark.NONE) if marks else Mark.NONE
-    return Holding(int(second), _KINDS[kind], mark)
+    return Holding(second(since), _KINDS[kind], mark)
 
 
 def _base64(content: bytes) -> str:

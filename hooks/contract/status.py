@@ -25,6 +25,9 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _TIME_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _SHORTEST_RETRY = 2.0
 _LONGEST_RETRY = 300.0
+# Half a year. Metacontroller (4.17.2) counts nanoseconds in 64 bits: what is more than 292 years it
+# takes for none, and calls again at once, without an end.
+_LONGEST_WAIT = float(1 << 24)
 # What ends without the operator's doing, and is asked for again soon: the Secret that holds it
 # is deleted, the Secret of that name is, the bucket is emptied or shared, a quota is raised.
 _SOON = {
@@ -40,6 +43,17 @@ _ASKED_AGAIN = frozenset({Status.RETRYING, Status.CONFLICT})
 _CLAIMED = frozenset({Reason.BUCKET_CLAIMED, Reason.ACCESS_KEY_CLAIMED})
 SEVERAL = "several-buckets"
 """The label of a Secret with more buckets than the one in ``bucket-hash``."""
+ANNOTATIONS = frozenset(
+    {
+        *("keys", "store", "access", "share-with", "deletion-policy"),
+        *("connection-secret", "connection-format", "connection-defaults"),
+        *("connection-labels", "connection-annotations"),
+        *("credentials", "rotate", "rotate-after", "credentials-since", "next-rotation"),
+        *("status", "reason", "message", "last-transition-time", "endpoint", "bucket", "user"),
+        *("grant", "grants", "applied"),
+    }
+)
+"""All annotations under the prefix but the one that switches a Secret on, which can't be one."""
 REST = 600
 """Seconds for which a grant that another key has signed is left as it is."""
 
@@ -337,12 +351,11 @@ def resync_after(reason: Reason, elapsed: float, uid: str) -> float | None:
 def _soonest(outcome: Outcome, elapsed: float, uid: str) -> float | None:
     """Seconds until the next try; of several buckets that of the one which is due first."""
     alone = outcome.again or resync_after(outcome.reason, elapsed, uid)
-    if not outcome.parts:
-        return alone
     told = [
         each.again or resync_after(each.reason, elapsed, uid) for each in outcome.parts.values()
     ]
-    return min((seconds for seconds in (alone, *told) if seconds is not None), default=None)
+    found = min((seconds for seconds in (alone, *told) if seconds is not None), default=None)
+    return None if found is None else min(found, _LONGEST_WAIT)
 
 
 def _parse_time(text: str) -> datetime | None:

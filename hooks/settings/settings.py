@@ -18,6 +18,7 @@ from hooks.claim.policyfile import PolicyError
 from hooks.claim.secret import Rules
 from hooks.claim.stores import Store
 from hooks.contract.grant import Grants
+from hooks.contract.status import ANNOTATIONS
 from hooks.settings.entry import UNKNOWN, Entry
 from hooks.settings.environment import Reader
 from hooks.settings.environstore import OF_ONE_STORE, read_store
@@ -28,31 +29,6 @@ _ANNOTATION_KEY = re.compile(
     r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 )
 _ALL_IDS = f"1-{LARGEST_ID}"
-_OWN_ANNOTATIONS = frozenset(
-    {
-        "status",
-        "reason",
-        "message",
-        "endpoint",
-        "keys",
-        "bucket",
-        "user",
-        "last-transition-time",
-        "grant",
-        "applied",
-        "connection-secret",
-        "connection-format",
-        "connection-labels",
-        "connection-annotations",
-        "deletion-policy",
-        "credentials",
-        "credentials-since",
-        "next-rotation",
-        "rotate",
-        "rotate-after",
-        "store",
-    }
-)
 
 
 class SettingsError(Exception):
@@ -239,7 +215,7 @@ class Settings:
 def _annotation_key(value: str) -> str:
     if not _ANNOTATION_KEY.fullmatch(value):
         raise ValueError("must be an annotation with a prefix, such as example.com/enabled")
-    if value.partition("/")[2] in _OWN_ANNOTATIONS:
+    if value.partition("/")[2] in ANNOTATIONS:
         raise ValueError("must not be the name of an annotation that means something else")
     return value
 

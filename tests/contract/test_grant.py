@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from backends.base import Claim
 from backends.wire.sensitive import Sensitive
-from hooks.contract.grant import Evidence, Grant, Grants, Held, Holding, Kind, Mark
+from hooks.contract.grant import Evidence, Grant, Grants, Held, Holding, Kind, Mark, shares_told
 
 UID = "ce43fd9e-6870-42f9-9f15-94948d720094"
 NOW = 1_795_000_000
@@ -251,6 +252,32 @@ def test_the_time_of_another_keys_signature_is_told_and_proves_nothing() -> None
 def test_what_is_no_time_is_not_taken_for_one(value: object) -> None:
     token = f"v2.{payload({'uid': UID, 'signed': value})}.{SIGNATURE}"
     assert GRANTS.signed_by_another(token, UID) is None
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, 1.5, True, -1, 10**400, "5", [5]])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda d, value: d.update(signed=value), id="signed"),
+        pytest.param(lambda d, value: d["user"].__setitem__(1, value), id="the user's"),
+        pytest.param(lambda d, value: d["buckets"].update(b=[value, "own"]), id="a bucket's"),
+        pytest.param(lambda d, value: d.update(access={"b": [value, "read-only", 0]}), id="given"),
+        pytest.param(lambda d, value: d.update(access={"b": [5, "read-only", value]}), id="again"),
+        pytest.param(lambda d, value: d.update(sharing={"b": ["x", value]}), id="swept"),
+        pytest.param(lambda d, value: d.update(generated=[value, "", []]), id="generated"),
+    ],
+)
+def test_a_made_up_time_is_no_grant_and_no_fault(
+    change: Callable[[Any, object], None], value: object
+) -> None:
+    made_up = document(TOKEN)
+    change(made_up, value)
+    token = f"v2.{payload(made_up)}.{SIGNATURE}"
+    other = Grants(Sensitive("another"))
+    assert other.unverified(TOKEN, UID) == GRANT
+    assert other.unverified(token, UID) is None
+    assert other.signed_by_another(token, UID) is None
+    assert not shares_told(token).given
 
 
 @pytest.mark.parametrize("content", [b"", b"[" * 6000, b"[]", b"null", b"\xff", b"9" * 5000])

@@ -26,7 +26,7 @@ from hooks.commands.cli import main
 from hooks.commands.demostore import DEMO_STORES
 from hooks.contract.decorator import SyncRequest
 from hooks.contract.outcome import Action, Outcome, Reason, Status
-from hooks.contract.status import Keys
+from hooks.contract.status import ANNOTATIONS, Keys
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from tests.attended import SIGNING_KEY, Attended, cluster_of
@@ -202,6 +202,9 @@ def test_the_annotations_and_labels_are_those_that_are_set() -> None:
         told = {name for row in rows for name in coded(row[0])}
         assert {PREFIX + name for name in told} == set(found)
     rows = CONFIGURATION.rows("Annotations and labels", "read from the Secret")
+    read = {name for row in rows for name in coded(row[0])} - {"enabled"}
+    # The first version's grant is read too, and told nobody.
+    assert read | {"grant"} | {key.removeprefix(PREFIX) for key in annotations} == ANNOTATIONS
     explained = TENANCY.text + CREDENTIALS.text
     assert [row for row in rows if coded(row[0])[0] not in explained] == []
 

@@ -6,6 +6,7 @@ A target takes any bytes and returns; whatever it raises is a finding.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -20,7 +21,15 @@ from hooks.attachments.template import LIMIT, TemplateError, expand
 from hooks.claim import policyfile
 from hooks.claim.policyfile import PolicyError
 from hooks.contract.decorator import NotAHookRequest, SyncRequest
-from hooks.contract.grant import Evidence, Grant, Grants, Holding, Kind
+from hooks.contract.grant import (
+    Evidence,
+    Grant,
+    Grants,
+    Holding,
+    Kind,
+    shares_told,
+    store_told,
+)
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
 from hooks.sync.operator import Operator
@@ -53,6 +62,19 @@ _ACCESS = Access(
     "bucket",
     "-----BEGIN CERTIFICATE-----\nMIIB\n",
 )
+_PAYLOAD = json.dumps(
+    {
+        "store": "default",
+        "uid": _UID,
+        "signed": 1,
+        "user": ["u", 1, "own"],
+        "buckets": {"b": [1, "own", "wiped"]},
+        "generated": [1, "a", ["former"]],
+        "access": {"b": [1, "read-only", 1]},
+        "sharing": {"b": ["a", 1]},
+        "left": ["former"],
+    }
+).encode()
 _GRANT = Grant("u", Holding(1, Kind.OWN), {"b": Holding(1, Kind.SHARED)})
 
 
@@ -102,6 +124,17 @@ def grants(content: bytes) -> None:
         assert evidence.held(_GRANTS).last is None
     signed = _GRANTS.signed_by_another(text, _UID)
     assert signed is None or isinstance(signed, int)
+
+
+def payload(content: bytes) -> None:
+    """What stands in a grant that no key verifies: a tenant may write anything there."""
+    text = base64.urlsafe_b64encode(content).decode().rstrip("=")
+    token = f"v2.{text}.{'A' * 43}"
+    found = _GRANTS.unverified(token, _UID)
+    assert found is None or found.signed >= 0
+    shares_told(token)
+    store_told(token)
+    assert _GRANTS.read(token, _UID) is None
 
 
 def xml(content: bytes) -> None:
@@ -202,6 +235,22 @@ TARGETS: dict[str, Target] = {
         grants,
         [_GRANTS.issue(_UID, _GRANT, 1).encode(), _GRANTS.issue_first(_UID, "b", "u", 1).encode()],
         ["v1.", "v2.", "v3.", "e30", "W1tbW1tb", "=", "-_", "A" * 43],
+    ),
+    "payload": Target(
+        payload,
+        [_PAYLOAD],
+        [
+            "1e999",
+            "-1",
+            "NaN",
+            "null",
+            "[]",
+            "{}",
+            '"own"',
+            '"\\ud800"',
+            '"access":',
+            '"read-only"',
+        ],
     ),
     "xml": Target(
         xml,

@@ -9,6 +9,7 @@ import pytest
 from backends.base import Claim
 from backends.wire.sensitive import Sensitive
 from hooks.claim.policy import Policy
+from hooks.contract.status import ANNOTATIONS
 from hooks.settings.settings import Switch
 from tests.claim.test_policyfile import EXAMPLE
 from tests.settings.loading import REQUIRED, load, mistakes, named
@@ -142,7 +143,7 @@ def test_a_policy_file_that_can_not_be_read_is_a_mistake(tmp_path: Path, kind: s
     assert named(mistakes(POLICY_FILE=str(path))) == ["POLICY_FILE"]
 
 
-@pytest.mark.parametrize("word", ["connection-secret", "connection-format", "deletion-policy"])
+@pytest.mark.parametrize("word", sorted(ANNOTATIONS))
 def test_the_key_is_no_annotation_that_means_something_else(word: str) -> None:
     assert named(mistakes(ANNOTATION_KEY=f"example.com/{word}")) == ["ANNOTATION_KEY"]
 

@@ -247,6 +247,22 @@ def test_it_is_looked_at_again_in_time_and_answered_alike_until_then(
     assert works(store, secret)
 
 
+@pytest.mark.parametrize(
+    "asked", [{"rotate_after": "99999w"}, {"rotate": "9999-12-31T23:59:59Z"}], ids=["span", "time"]
+)
+def test_a_rotation_that_nobody_lives_to_see_has_no_hook_called_at_once(
+    store: ModelStore, asked: dict[str, str]
+) -> None:
+    secret = provisioned(store, **asked)
+    one = operator(store, secret)
+    answer = secret.ask(one).response
+    assert secret.state == ("Ready", "Provisioned")
+    # Nanoseconds in 64 bits, in which Metacontroller counts.
+    assert answer.resync_after is not None
+    assert 30 * DAY < answer.resync_after < 2**63 / 10**9
+    assert answer.encode() == secret.ask(one).response.encode()
+
+
 def test_an_overdue_rotation_is_counted(store: ModelStore) -> None:
     secret = provisioned(store)
     one = operator(store, secret)
