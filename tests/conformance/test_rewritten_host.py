@@ -6,16 +6,21 @@ another secret.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from backends.errors import ClockSkew, CredentialsRejected, SignaturesRefused
 from backends.wire.deadline import Deadline
 from hooks.commands import check
+from hooks.contract.decorator import SyncRequest
 from hooks.settings.settings import Settings
+from tests.attended import SIGNING_KEY, cluster_of
 from tests.conformance.subject import RealSubject
 from tests.conformance.test_shared_buckets import Ground
 from tests.conformance.traits import READY, having
-from tests.support import ENVIRON, Operator, Secret, wait
+from tests.support import ENVIRON, PREFIX, Operator, Secret, wait
 from tests.tenancy.ground import STRANGER
 
 SECRET = "a-very-strong-and-long-password"
@@ -208,6 +213,52 @@ def test_check_tells_it(real: RealSubject, capsys: pytest.CaptureFixture[str]) -
 
 def _ignore(operation: str, code: str, seconds: float) -> None:
     pass
+
+
+@pytest.mark.parametrize("real", SIGNING, indirect=True)
+def test_what_is_deleted_meanwhile_waits_and_goes_afterwards(real: RealSubject, name: str) -> None:
+    secret = Secret.claiming(name, name, SECRET)
+    secret.document["metadata"]["annotations"][f"{PREFIX}deletion-policy"] = "delete"
+    environ = {**two_ways(real), "DELETION": "on", "SIGNING_KEY": SIGNING_KEY}
+    operator = real.operator(environ, kube=cluster_of(secret))
+    operator.settle(secret)
+    assert secret.state == READY
+    long_ago = datetime.now(UTC) - timedelta(days=1)
+    secret.document["metadata"]["deletionTimestamp"] = long_ago.strftime("%Y-%m-%dT%H:%M:%SZ")
+    request = replace(SyncRequest.of(secret.document), finalizing=True)
+    real.proxy.always = REWRITTEN
+    result = wait(operator.parts.finalizer.finalize(request))
+    assert result.response.finalized is False
+    assert result.outcome is not None
+    assert (result.outcome.status, result.outcome.reason) == MISCONFIGURED
+    assert name in real.names()[0]
+    real.proxy.calm()
+    assert wait(operator.parts.finalizer.finalize(request)).response.finalized
+    assert name not in real.names()[0]
+    assert name not in real.names()[1]
+
+
+@pytest.mark.parametrize("real", SIGNING, indirect=True)
+def test_a_user_is_not_taken_from_who_looks_like_none(real: RealSubject, name: str) -> None:
+    """A Secret without a grant is known by what the store says of its secret alone."""
+    operator = real.operator(two_ways(real))
+    ready(real, operator, f"{name}first")
+    real.create_user(name, SECRET)
+    holder = Secret.claiming(name, name, SECRET)
+    stranger = Secret.claiming(f"{name}strange", name, OTHER_SECRET)
+    environ = {**two_ways(real), "SIGNING_KEY": SIGNING_KEY}
+    guarded = real.operator(environ, kube=cluster_of(holder, stranger))
+    ready(real, guarded, f"{name}second")
+    stranger.document["metadata"]["annotations"][f"{PREFIX}status"] = "Retrying"
+    real.proxy.always = REWRITTEN
+    before = writes(real, guarded)
+    guarded.sync(stranger)
+    assert stranger.state == MISCONFIGURED
+    assert writes(real, guarded) == before
+    real.proxy.calm()
+    assert real.accepts(name, SECRET)
+    guarded.sync(stranger)
+    assert stranger.annotations["status"] == "Conflict"
 
 
 @pytest.mark.parametrize(
