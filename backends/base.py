@@ -268,7 +268,22 @@ class Backend(Metered, Protocol):
         ...
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
-        """One request, signed as the tenant, for the tenant's bucket."""
+        """One request, signed as the tenant, for the tenant's bucket.
+
+        Raises:
+            SignaturesRefused: the secret is refused, and so would any be.
+        """
+        ...
+
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        """Asks as the operator whether the S3 API accepts a signature that is right.
+
+        Before anything that can't be taken back is concluded from a secret that it refuses. A
+        :meth:`probe` asks by itself where a secret would be written anew again and again.
+
+        Raises:
+            SignaturesRefused: it doesn't, so that no user's secret is known to be wrong.
+        """
         ...
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:

@@ -8,6 +8,7 @@ StoreError
 │   ├── ServerFault          another 5xx, or an answer that makes no sense
 │   ├── CredentialsRejected  the operator's own key is unknown, wrong or not an administrator's
 │   ├── Misconfigured        wrong region, no admin API, single-account mode
+│   │   └── SignaturesRefused  nobody's signature counts at the S3 API's address
 │   ├── ClockSkew            the store refuses our time
 │   └── NotEmpty             a bucket can't be deleted for what is in it
 └── PermanentError           another try answers the same
@@ -64,6 +65,10 @@ class CredentialsRejected(TransientError):
 
 class Misconfigured(TransientError):
     """The operator and the store are not set up for one another."""
+
+
+class SignaturesRefused(Misconfigured):
+    """The S3 API refuses a signature that is right, so nobody's secret can be told to be wrong."""
 
 
 class ClockSkew(TransientError):

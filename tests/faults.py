@@ -33,6 +33,7 @@ ANSWERS: dict[str, tuple[int, bytes]] = {
     "503": (503, b"SlowDown"),
     "503-html": (503, HTML),
     "429": (429, b"TooManyRequests"),
+    "skewed": (403, b"RequestTimeTooSkewed"),
     "garbage": (200, GARBAGE),
     "bomb": (200, BOMB),
     "other-xml": (200, OTHER),

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from backends.base import Bucket, Capabilities, Claim, Gap, Probe, User
 from backends.bucketsettings import SettingName
-from backends.errors import NotEmpty, Unsupported
+from backends.errors import NotEmpty, SignaturesRefused, Unsupported
 from backends.sharing import Access
 from backends.usage import Usage
 from backends.wire.deadline import Deadline
@@ -57,6 +57,8 @@ class ModelStore:
     keeps_versions: bool = True
     account_cache: int = 0
     has_policies: bool = True
+    rewritten: bool = False
+    """Whether something before the store makes every signature a wrong one."""
     before: Callable[[str], None] = lambda operation: None
     calls: list[str] = field(default_factory=list)
     bucket_settings: ModelSettings = field(init=False)
@@ -97,13 +99,18 @@ class ModelStore:
         account = self.accounts.get(claim.user)
         if account is None or account.disabled:
             return Gap.NO_USER
-        if account.secret != claim.secret.reveal():
+        if self.rewritten or account.secret != claim.secret.reveal():
             return Gap.WRONG_SECRET
         if claim.bucket not in self.owners:
             return Gap.NO_BUCKET
         if self.owners[claim.bucket] == claim.user or account.role == "admin":
             return Gap.ACCEPTED
         return Gap.ACCEPTED if claim.user in (guests or {}) else Gap.DENIED
+
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        await self._called("prove_signature")
+        if self.rewritten:
+            raise SignaturesRefused("No signature is accepted, the operator's own neither.")
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         await self._called("find_user")

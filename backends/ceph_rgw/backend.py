@@ -34,6 +34,7 @@ from backends.wire import policydocument, xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS, Buckets
 from backends.wire.deadline import Deadline
 from backends.wire.settings import S3Settings, lock_header
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
 _KIB = 1024
@@ -53,9 +54,10 @@ class CephRGW:
         )
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api, self._admin)
+        self._signatures = Signatures(self._s3, connection, CODES, self._accounts.check)
         self._user_policies = UserPolicies(self._s3, self._admin)
         self._handover = Handover(self._s3, self._api, self._accounts, self._admin)
-        self.sharing = Sharing(self._s3, self._handover)
+        self.sharing = Sharing(self._s3, self._handover, self._signatures)
 
     @property
     def bucket_settings(self) -> S3Settings:
@@ -83,7 +85,7 @@ class CephRGW:
             deadline=deadline,
             query={"acl": ""},
         )
-        gap = CODES.gap(answer)
+        gap = await self._signatures.gap(answer, deadline)
         if gap is not Gap.ACCEPTED:
             return Probe(gap)
         owner = xmlbody.text_in(xmlbody.parse(answer.body), "Owner", "ID")
@@ -92,6 +94,10 @@ class CephRGW:
         if owner != claim.user and owner == await self._accounts.own_name(deadline):
             return Probe(Gap.DENIED)
         return Probe(Gap.ACCEPTED, owner)
+
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        """Asks as the operator; see :meth:`Signatures.require`."""
+        await self._signatures.require(deadline)
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user of that name, or the one that has the access key; with what policies it has."""
@@ -148,7 +154,9 @@ class CephRGW:
             Unsupported: there can be no such user.
         """
         require_usable(claim)
-        return await self._accounts.create(claim, deadline)
+        made = await self._accounts.create(claim, deadline)
+        self._signatures.doubted()
+        return made
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives an existing user the claim's secret; it stays suspended if it is.
@@ -157,7 +165,9 @@ class CephRGW:
             Unsupported: there can be no such user.
         """
         require_usable(claim)
-        return await self._accounts.set_secret(claim, deadline)
+        changed = await self._accounts.set_secret(claim, deadline)
+        self._signatures.doubted()
+        return changed
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the bucket and gives it to the user; see :meth:`Handover.make`."""
@@ -300,6 +310,7 @@ class CephRGW:
     async def check(self, deadline: Deadline) -> None:
         """Asks for the operator's own user and its caps."""
         await self._accounts.check(deadline)
+        await self._signatures.check(deadline)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -17,6 +17,7 @@ from backends.sharing import Access
 from backends.wire import shares
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
 
@@ -26,11 +27,12 @@ class Sharing:
     Args:
         client: of the S3 API.
         handover: finds buckets, and writes their policies.
+        signatures: reads answers to tenants.
     """
 
-    def __init__(self, client: SignedClient, handover: Handover) -> None:
+    def __init__(self, client: SignedClient, handover: Handover, signatures: Signatures) -> None:
         self._handover = handover
-        self._tenant = TenantAccess(client, CODES)
+        self._tenant = TenantAccess(client, CODES, signatures)
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Reads an object as the tenant."""

@@ -75,6 +75,9 @@ class Garage:
         answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
         return Probe(await self._explained(claim, CODES.gap(answer), deadline))
 
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        """Nothing: that a key's secret is another one, the admin API says, and no signature."""
+
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The key; none is ever an administrator. An expired one counts as disabled."""
         key = await self._key(name, deadline)

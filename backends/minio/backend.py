@@ -34,6 +34,7 @@ from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
 from backends.wire.reach import reaches_any_bucket
 from backends.wire.settings import S3Settings, lock_header
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
 
@@ -61,8 +62,9 @@ class MinIO:
         self._buckets = Buckets(self._s3, self._admin, CODES.admin_error)
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api)
+        self._signatures = Signatures(self._s3, connection, CODES, self._check_admin)
         self._ownership = Ownership(self._api, self._accounts)
-        self.sharing = Sharing(self._s3, self._api, self._ownership, self._exists)
+        self.sharing = Sharing(self._s3, self._api, self._ownership, self._exists, self._signatures)
         self._counters = Counters(self._api)
         self._cleanup = Cleanup()
 
@@ -83,7 +85,11 @@ class MinIO:
         """
         await self._cleanup.settled(claim.bucket, deadline)
         answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
-        return Probe(CODES.gap(answer))
+        return Probe(await self._signatures.gap(answer, deadline))
+
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        """Asks as the operator; see :meth:`Signatures.require`."""
+        await self._signatures.require(deadline)
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user with what its policies say about administration.
@@ -277,13 +283,17 @@ class MinIO:
 
     async def check(self, deadline: Deadline) -> None:
         """Asks about some user: only an administrator is told whether it is there."""
-        await self._accounts.user(_NOBODY, deadline)
+        await self._check_admin(deadline)
+        await self._signatures.check(deadline)
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._cleanup.close()
         await self._s3.close()
         await self._api.close()
+
+    async def _check_admin(self, deadline: Deadline) -> None:
+        await self._accounts.user(_NOBODY, deadline)
 
     async def _exists(self, bucket: str, deadline: Deadline) -> bool:
         """Whether there is such a bucket; any other answer than yes or NoSuchBucket is an error."""
@@ -296,13 +306,15 @@ class MinIO:
     async def _add_user(
         self, claim: Claim, deadline: Deadline, expected: frozenset[str] = frozenset()
     ) -> Reply:
-        return await self._api.call(
+        reply = await self._api.call(
             "add-user",
             lambda admin: admin.user_add(claim.user, claim.secret.reveal()),
             deadline,
             encrypted=True,
             expected=expected,
         )
+        self._signatures.doubted()
+        return reply
 
 
 def _names(listed: object) -> set[str]:

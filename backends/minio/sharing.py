@@ -24,6 +24,7 @@ from backends.wire.access import TenantAccess
 from backends.wire.cannedpolicy import same
 from backends.wire.deadline import Deadline
 from backends.wire.shares import canned
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
 _PREFIX = "s3-resource-operator"
@@ -40,15 +41,21 @@ class Sharing:
         api: the admin API.
         ownership: who owns a bucket.
         exists: whether there is a bucket of a name.
+        signatures: reads answers to tenants.
     """
 
     def __init__(
-        self, client: SignedClient, api: AdminApi, ownership: Ownership, exists: Exists
+        self,
+        client: SignedClient,
+        api: AdminApi,
+        ownership: Ownership,
+        exists: Exists,
+        signatures: Signatures,
     ) -> None:
         self._api = api
         self._ownership = ownership
         self._exists = exists
-        self._tenant = TenantAccess(client, CODES)
+        self._tenant = TenantAccess(client, CODES, signatures)
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Reads an object as the tenant."""

@@ -32,6 +32,7 @@ from backends.wire.cannedpolicy import full_use
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
 from backends.wire.settings import S3Settings, lock_header
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
 # What an owner can make of its bucket, and what is said where there is none. Nothing else is ever
@@ -62,10 +63,13 @@ class RustFS:
         self._buckets = Buckets(self._s3, self._admin, bucket_error)
         self._api = AdminApi(connection, observe)
         self._accounts = Accounts(self._api, self._s3)
+        self._signatures = Signatures(self._s3, connection, CODES, self._check_admin)
         self._owners = Holders(
             self._api, self._accounts, OWN, full_use, partial(full_use, locked=True)
         )
-        self.sharing = Sharing(self._s3, self._api, self._accounts, self._owners, self._exists)
+        self.sharing = Sharing(
+            self._s3, self._api, self._accounts, self._owners, self._exists, self._signatures
+        )
         self._counters = Counters(self._api)
         self._cleanup = Cleanup()
 
@@ -94,7 +98,11 @@ class RustFS:
             return Probe(Gap.WRONG_SECRET)
         await self._cleanup.settled(claim.bucket, deadline)
         answer = await self._s3.location("probe", claim.bucket, claim.credentials, deadline)
-        return Probe(CODES.gap(answer))
+        return Probe(await self._signatures.gap(answer, deadline))
+
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        """Asks as the operator; see :meth:`Signatures.require`."""
+        await self._signatures.require(deadline)
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user, or the group that is among a bucket's owners; see :meth:`Accounts.find`."""
@@ -120,11 +128,15 @@ class RustFS:
 
     async def create_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Adds the user, if there is nobody of that name; see :meth:`Accounts.create`."""
-        return await self._accounts.create(claim, deadline)
+        made = await self._accounts.create(claim, deadline)
+        self._signatures.doubted()
+        return made
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives an existing user the claim's secret; its policies and its status stay."""
-        return await self._accounts.set_secret(claim, deadline)
+        changed = await self._accounts.set_secret(claim, deadline)
+        self._signatures.doubted()
+        return changed
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the user the policy, then makes the bucket as the user.
@@ -254,7 +266,8 @@ class RustFS:
 
     async def check(self, deadline: Deadline) -> None:
         """Asks about some user: only an administrator is told whether it is there."""
-        await self._accounts.policies(_NOBODY, deadline)
+        await self._check_admin(deadline)
+        await self._signatures.check(deadline)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -280,6 +293,9 @@ class RustFS:
         if not answer.ok:
             raise bucket_error(answer)
         return len(xmlbody.expect(answer.body, "NotificationConfiguration")) > 0
+
+    async def _check_admin(self, deadline: Deadline) -> None:
+        await self._accounts.policies(_NOBODY, deadline)
 
     async def _exists(self, bucket: str, deadline: Deadline) -> bool:
         """Whether there is such a bucket; any other answer than yes or NoSuchBucket is an error.

@@ -14,6 +14,7 @@ from backends.sharing import Access
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
 from backends.wire.shares import canned
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
 Exists = Callable[[str, Deadline], Awaitable[bool]]
@@ -28,6 +29,7 @@ class Sharing:
         accounts: who there is.
         owners: who owns a bucket.
         exists: whether there is a bucket of a name.
+        signatures: reads answers to tenants.
     """
 
     def __init__(
@@ -37,10 +39,11 @@ class Sharing:
         accounts: Accounts,
         owners: Holders,
         exists: Exists,
+        signatures: Signatures,
     ) -> None:
         self._owners = owners
         self._exists = exists
-        self._tenant = TenantAccess(client, CODES)
+        self._tenant = TenantAccess(client, CODES, signatures)
         self._given = {
             access: Holders(api, accounts, f"{PREFIX}{access.value}-", partial(canned, access))
             for access in Access

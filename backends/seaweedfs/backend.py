@@ -34,6 +34,7 @@ from backends.wire.buckets import HOLDS_OBJECTS, Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
 from backends.wire.settings import S3Settings, lock_header
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
 
@@ -62,8 +63,9 @@ class SeaweedFS:
         self._buckets = Buckets(self._s3, self._admin, bucket_error)
         self._iam = IamApi(connection, observe)
         self._users = Users(self._iam, OWN)
+        self._signatures = Signatures(self._s3, connection, CODES, self._check_admin)
         self._ownership = Ownership(self._iam)
-        self.sharing = Sharing(self._s3, self._iam, self._ownership, self._exists)
+        self.sharing = Sharing(self._s3, self._iam, self._ownership, self._exists, self._signatures)
         self._cleanup = Cleanup()
 
     @property
@@ -83,7 +85,11 @@ class SeaweedFS:
         """
         await self._cleanup.settled(claim.bucket, deadline)
         answer = await self._acl("probe", claim.bucket, claim.credentials, deadline)
-        return Probe(CODES.gap(answer))
+        return Probe(await self._signatures.gap(answer, deadline))
+
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        """Asks as the operator; see :meth:`Signatures.require`."""
+        await self._signatures.require(deadline)
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The user with what its policies say of administration and of others' buckets.
@@ -144,16 +150,20 @@ class SeaweedFS:
         Whose access key another identity has is an administrator, see :meth:`find_user`.
         """
         try:
-            return await self._users.create(claim, deadline)
+            made = await self._users.create(claim, deadline)
         except KeyTaken:
             if await self._is_known(claim.user, deadline):
                 return False
             # Of one that is disabled nothing else tells.
             raise
+        self._signatures.doubted()
+        return made
 
     async def update_user(self, claim: Claim, deadline: Deadline) -> bool:
         """Makes the user's access key anew with the claim's secret; see :meth:`Users.update`."""
-        return await self._users.update(claim, deadline)
+        changed = await self._users.update(claim, deadline)
+        self._signatures.doubted()
+        return changed
 
     async def create_bucket(self, claim: Claim, deadline: Deadline) -> bool:
         """Gives the user the policy, then makes the bucket as the user, who is thereby its creator.
@@ -304,14 +314,19 @@ class SeaweedFS:
 
     async def check(self, deadline: Deadline) -> None:
         """Asks whether signatures are checked, and whether this administrator's IAM may write."""
-        await self._is_known(f"nobody{secrets.token_hex(16)}", deadline)
+        await self._is_known(_nobody(), deadline)
         await self._iam.check(deadline)
+        await self._signatures.check(deadline)
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._cleanup.close()
         await self._s3.close()
         await self._iam.close()
+
+    async def _check_admin(self, deadline: Deadline) -> None:
+        """Asks about a user that can't be there: whoever is no administrator is refused."""
+        await self._users.policies(_nobody(), deadline)
 
     async def _exists(self, bucket: str, deadline: Deadline) -> bool:
         """Whether there is such a bucket; any other answer than yes or NoSuchBucket is an error.
@@ -369,3 +384,7 @@ class SeaweedFS:
         if answer.ok:
             xmlbody.expect(answer.body, "AccessControlPolicy")
         return answer
+
+
+def _nobody() -> str:
+    return f"nobody{secrets.token_hex(16)}"

@@ -13,6 +13,7 @@ from backends.sharing import Access
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
 from backends.wire.shares import canned
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
 Exists = Callable[[str, Deadline], Awaitable[bool]]
@@ -26,14 +27,20 @@ class Sharing:
         api: the IAM API.
         ownership: who owns a bucket.
         exists: whether there is a bucket of a name.
+        signatures: reads answers to tenants.
     """
 
     def __init__(
-        self, client: SignedClient, api: IamApi, ownership: Ownership, exists: Exists
+        self,
+        client: SignedClient,
+        api: IamApi,
+        ownership: Ownership,
+        exists: Exists,
+        signatures: Signatures,
     ) -> None:
         self._ownership = ownership
         self._exists = exists
-        self._tenant = TenantAccess(client, CODES)
+        self._tenant = TenantAccess(client, CODES, signatures)
         self._given = {
             access: Ownership(api, f"{OWN}{access.value}-", partial(canned, access))
             for access in Access

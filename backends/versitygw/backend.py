@@ -35,6 +35,7 @@ from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
 from backends.wire.settings import S3Settings, lock_header
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
 from backends.wire.turns import turn
@@ -72,9 +73,10 @@ class VersityGW:
             else SignedClient(connection.admin_endpoint, connection, observe)
         )
         self._commands = AdminApi(self._api, self._admin)
+        self._signatures = Signatures(self._s3, connection, CODES, self._commands.roles)
         self._buckets = Buckets(self._s3, self._admin, CODES.admin_error)
         self._cleanup = Cleanup()
-        self.sharing = Sharing(self._s3, self._admin, self._is_known)
+        self.sharing = Sharing(self._s3, self._admin, self._is_known, self._signatures)
         self._versioning = VersioningSetup(self._s3, self._admin, self._cleanup)
         # The gateway's IAM services read, change and write the whole list of accounts.
         self._account_writes = asyncio.Lock()
@@ -92,8 +94,12 @@ class VersityGW:
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Reads the bucket's ACL as the tenant; the answer names the owner."""
         answer = await self._acl("probe", claim.bucket, claim.credentials, deadline)
-        gap = CODES.gap(answer)
+        gap = await self._signatures.gap(answer, deadline)
         return Probe(gap, _owner(answer) if gap is Gap.ACCEPTED else None)
+
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        """Asks as the operator; see :meth:`Signatures.require`."""
+        await self._signatures.require(deadline)
 
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """Looks through list-users, and asks for the root account, which isn't in it.
@@ -151,6 +157,7 @@ class VersityGW:
             if answer.code == "XAdminUserExists":
                 return False
             CODES.require(answer)
+            self._signatures.doubted()
             if claim.user_id is not None or claim.group_id is not None:
                 await self._update(claim, deadline)
         return True
@@ -244,6 +251,7 @@ class VersityGW:
     async def check(self, deadline: Deadline) -> None:
         """Lists the users: that takes an administrator and an IAM service."""
         await self._commands.roles(deadline)
+        await self._signatures.check(deadline)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -301,6 +309,7 @@ class VersityGW:
         if answer.code == "XAdminUserNotFound":
             return False
         CODES.require(answer)
+        self._signatures.doubted()
         return True
 
     def _account_write(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:

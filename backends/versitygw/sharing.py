@@ -16,6 +16,7 @@ from backends.wire import policydocument, shares, xmlbody
 from backends.wire.access import TenantAccess
 from backends.wire.deadline import Deadline
 from backends.wire.policydocument import Document, Statement
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
 LIMIT = 3 * 1024
@@ -36,13 +37,20 @@ class Sharing:
         client: of the S3 API.
         admin: who signs.
         is_known: whether there is a user of a name.
+        signatures: reads answers to tenants.
     """
 
-    def __init__(self, client: SignedClient, admin: Credentials, is_known: IsKnown) -> None:
+    def __init__(
+        self,
+        client: SignedClient,
+        admin: Credentials,
+        is_known: IsKnown,
+        signatures: Signatures,
+    ) -> None:
         self._client = client
         self._admin = admin
         self._is_known = is_known
-        self._tenant = TenantAccess(client, CODES)
+        self._tenant = TenantAccess(client, CODES, signatures)
 
     async def probe(self, claim: Claim, deadline: Deadline) -> Probe:
         """Reads an object as the tenant."""

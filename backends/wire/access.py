@@ -8,6 +8,7 @@ from __future__ import annotations
 from backends.base import Claim, Gap
 from backends.wire.codes import Codes
 from backends.wire.deadline import Deadline
+from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
 # Nobody's object. Should there be one of that name, no more than a byte of it is read.
@@ -23,11 +24,15 @@ class TenantAccess:
     Args:
         client: of the S3 API.
         codes: what the store's errors mean.
+        signatures: reads the answers; None where a signature tells nothing of a secret.
     """
 
-    def __init__(self, client: SignedClient, codes: Codes) -> None:
+    def __init__(
+        self, client: SignedClient, codes: Codes, signatures: Signatures | None = None
+    ) -> None:
         self._client = client
         self._codes = codes
+        self._signatures = signatures
 
     async def read(self, claim: Claim, deadline: Deadline) -> Gap:
         """What keeps the tenant from reading an object; nothing does where there is none.
@@ -43,7 +48,13 @@ class TenantAccess:
             deadline=deadline,
             headers={"Range": "bytes=0-0"},
         )
-        return Gap.ACCEPTED if answer.code in _READ else self._codes.gap(answer)
+        if answer.code in _READ:
+            if self._signatures is not None:
+                self._signatures.accepted()
+            return Gap.ACCEPTED
+        if self._signatures is None:
+            return self._codes.gap(answer)
+        return await self._signatures.gap(answer, deadline)
 
     async def may_write(self, claim: Claim, deadline: Deadline) -> bool:
         """Whether the tenant may write: a part for an upload that there isn't.

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 from backends import Backend
-from backends.errors import CredentialsRejected, StoreError, TimedOut, Unavailable
+from backends.errors import (
+    CredentialsRejected,
+    SignaturesRefused,
+    StoreError,
+    TimedOut,
+    Unavailable,
+)
 from backends.wire.deadline import Deadline
 from hooks.commands.storewise import sites_of
 from hooks.settings.settings import Settings
@@ -69,6 +75,11 @@ async def _failure(backend: Backend, deadline: Deadline, say: Callable[[str], No
         say("ok      connectivity")
         say(f"FAILED  admin rights: {error}")
         return "admin rights"
+    except SignaturesRefused as error:
+        say("ok      connectivity")
+        say("ok      admin rights")
+        say(f"FAILED  signatures: {error}")
+        return "signatures"
     except StoreError as error:
         say("ok      connectivity")
         say(f"FAILED  admin API: {error}")

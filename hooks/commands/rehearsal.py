@@ -121,6 +121,10 @@ class Rehearsal:
             return Probe(Gap.NO_USER)
         return Probe(Gap.WRONG_SECRET) if written.secret != claim.secret else None
 
+    async def prove_signatures(self, deadline: Deadline) -> None:
+        """The store's."""
+        await self._backend.prove_signatures(deadline)
+
     async def find_user(self, name: str, deadline: Deadline) -> User | None:
         """The store's, or one that would have been made."""
         if name in self._users:

@@ -205,8 +205,10 @@ class Finalizer:
                 former=tuple(other for other in others if other != user),
                 more_buckets=dict.fromkeys(names.more_buckets, True),
             )
-        if refused and not self._settled(request):
-            raise not_settled()
+        if refused:
+            if not self._settled(request):
+                raise not_settled()
+            await self._backend.prove_signatures(deadline)
         return None
 
     def _settled(self, request: SyncRequest) -> bool:

@@ -246,10 +246,17 @@ class _Run:
         return user is None or user.uncertain or not (user.admin or user.disabled or user.refusal)
 
     async def _ask(self, claim: Claim) -> Gap:
-        """What the store says of a secret, if it can know by now."""
+        """What the store says of a secret, if it can know by now.
+
+        Raises:
+            Refusal: it may not.
+            SignaturesRefused: it refuses every secret, so that it says nothing of this one.
+        """
         gap = (await self.backend.probe(claim, self.deadline)).gap
-        if gap is Gap.WRONG_SECRET and not self.settled:
-            raise not_settled()
+        if gap is Gap.WRONG_SECRET:
+            if not self.settled:
+                raise not_settled()
+            await self.backend.prove_signatures(self.deadline)
         return gap
 
     async def _do(self, action: Action, removal: Awaitable[bool]) -> None:

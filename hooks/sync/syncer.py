@@ -32,7 +32,7 @@ from hooks.contract.outcome import Outcome, Reason, Refusal, Status
 from hooks.contract.status import Keys, Scribe, is_anothers, is_applied
 from hooks.metrics import Metrics
 from hooks.settings.settings import Settings
-from hooks.sync import former
+from hooks.sync import former, signatures
 from hooks.sync.bucketsettings import Keeper
 from hooks.sync.closed import ClosedBuckets
 from hooks.sync.locks import KeyedLocks
@@ -123,6 +123,8 @@ class Syncer:
         )
         self._provisioned: Recent[tuple[str, str]] = Recent(_REMEMBERED)
         self._closed = ClosedBuckets()
+        connection = settings.connection
+        self._two_ways = connection.endpoint != connection.admin_endpoint
 
     async def sync(self, request: SyncRequest) -> Result:
         """Makes the store what the Secret says, in somewhat less than SYNC_TIMEOUT_SECONDS."""
@@ -326,6 +328,8 @@ class Syncer:
             ),
         )
         outcome = await self._recogniser.explained(outcome, takeover.deadline)
+        if self._two_ways:
+            outcome = await signatures.explained(outcome, takeover.backend, takeover.deadline)
         if outcome.status is Status.READY:
             self._provisioned.add(names)
         return outcome

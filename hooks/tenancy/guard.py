@@ -101,13 +101,18 @@ class ConflictGuard:
             return
         # Its own secret says nothing about whose the user is.
         tried = {claim.secret}
+        refused = False
         for other in others:
             for secret in other.names.secrets - tried:
                 # For this Secret's own bucket: the other's name may be none that a store takes.
                 probe = await backend.probe(Claim(claim.bucket, claim.user, secret), deadline)
                 if probe.gap not in {Gap.NO_USER, Gap.WRONG_SECRET}:
                     raise _claimed(thing, claim, other)
+                refused = refused or probe.gap is Gap.WRONG_SECRET
                 tried.add(secret)
+        if refused:
+            # Where no signature counts, every holder looks like none.
+            await backend.prove_signatures(deadline)
 
 
 def _name(thing: Thing, claim: Claim) -> str:

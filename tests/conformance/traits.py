@@ -35,8 +35,9 @@ _ODD_SECRETS = (
     "x" * 512,
 )
 
-# What asks what a second user can do, and on the model who there is.
-_OF_GUESTS = frozenset({"probe_access", "probe_write", "shares"})
+# What asks what a second user can do, and on the model who there is; and whether any signature
+# is accepted.
+_OF_GUESTS = frozenset({"probe_access", "probe_write", "shares", "prove_signature"})
 _OF_THE_CAPABILITIES = {"rotation", "ids", "quota_bytes", "quota_objects", "versioning"}
 
 

@@ -85,6 +85,23 @@ def test_a_store_that_remembers_nothing_is_believed_at_once(seconds: float) -> N
     assert not deleted(store, rotated(store), seconds).response.finalized
 
 
+@pytest.mark.parametrize("generated", [False, True])
+def test_a_refusal_of_every_signature_is_waited_out(*, generated: bool) -> None:
+    """A proxy that changes the host: it says of no secret that it is another's."""
+    store = ModelStore()
+    secret = Attended("app", deletion_policy="delete")
+    secret.settle(Operator(store, ENVIRON, kube=cluster_of(secret)))
+    if generated:
+        without_grant(secret)
+    store.rewritten = True
+    assert deleted(store, secret, 10_000).response.finalized is False
+    assert secret.state == ("Retrying", "OperatorMisconfigured")
+    assert store.accounts
+    store.rewritten = False
+    assert deleted(store, secret, 10_000).response.finalized
+    assert (store.accounts, store.owners) == ({}, {})
+
+
 def test_an_unreadable_time_holds_nothing_up() -> None:
     store = Remembering()
     secret = rotated(store)
