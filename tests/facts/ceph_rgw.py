@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -172,10 +173,8 @@ def _(store: CephRGWStore) -> str:
     with store.s3(*mine) as client:
         which = {"Bucket": bucket, "Key": "in-parts"}
         which["UploadId"] = client.create_multipart_upload(**which)["UploadId"]
-        codes = [
-            code_of(lambda number=number: client.upload_part(**which, PartNumber=number, Body=b"x"))
-            for number in (1, 2, 3)
-        ]
+        send = partial(client.upload_part, **which, Body=b"x")
+        codes = [code_of(partial(send, PartNumber=number)) for number in (1, 2, 3)]
     taken = codes.count("")
     if set(codes) - {"", "QuotaExceeded"}:
         return f"{codes}"
