@@ -211,6 +211,24 @@ def _(store: CephRGWStore) -> str:
     return f"before {told[0]}, under BlockPublicAcls {told[1]}, then {told[2]}"
 
 
+@FACTS.known("if-none-match", "one request 412 PreconditionFailed, in parts accepted")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    store.put(bucket, "key", b"first", as_user=mine)
+    headers = {"if-none-match": "*"}
+    at_once = call(store, mine, "PUT", f"{bucket}/key", body=b"second", headers=headers)
+    with store.s3(*mine) as client:
+        which = {"Bucket": bucket, "Key": "key"}
+        which["UploadId"] = client.create_multipart_upload(**which)["UploadId"]
+        part = client.upload_part(**which, PartNumber=1, Body=b"third")
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        done = partial(client.complete_multipart_upload, **which, MultipartUpload=parts)
+        code = code_of(partial(done, IfNoneMatch="*"))
+    if not code and store.get(bucket, "key", as_user=mine) != b"third":
+        code = "left as it was"
+    return f"one request {at_once}, in parts {code or 'accepted'}"
+
+
 @FACTS.known("own-bucket-twice", "200")
 def _(store: CephRGWStore) -> str:
     bucket = fresh()
