@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -162,6 +163,70 @@ def _(store: CephRGWStore) -> str:
     store.call("PUT", "bucket", quota)
     answer = call(store, mine, "PUT", f"{bucket}/one", body=b"x")
     return f"{answer} for an object of one byte"
+
+
+@FACTS.known("quota-counts-parts", "of 3 parts 1 is taken beside a limit of 2 objects")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    quota = {"quota": "", "bucket": bucket, "uid": mine[0], "enabled": "true"}
+    store.call("PUT", "bucket", {**quota, "max-objects": "2", "max-size-kb": "-1"})
+    with store.s3(*mine) as client:
+        which = {"Bucket": bucket, "Key": "in-parts"}
+        which["UploadId"] = client.create_multipart_upload(**which)["UploadId"]
+        send = partial(client.upload_part, **which, Body=b"x")
+        codes = [code_of(partial(send, PartNumber=number)) for number in (1, 2, 3)]
+    taken = codes.count("")
+    if set(codes) - {"", "QuotaExceeded"}:
+        return f"{codes}"
+    return f"of 3 parts {taken} is taken beside a limit of 2 objects"
+
+
+@FACTS.known("tags-of-an-upload-in-parts", "with one request kept, in parts left out")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    with store.s3(*mine) as client:
+        client.put_object(Bucket=bucket, Key="at-once", Body=b"x", Tagging="kind=tmp")
+        which = {"Bucket": bucket, "Key": "in-parts"}
+        upload = client.create_multipart_upload(**which, Tagging="kind=tmp")["UploadId"]
+        part = client.upload_part(**which, UploadId=upload, PartNumber=1, Body=b"x")
+        parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
+        client.complete_multipart_upload(**which, UploadId=upload, MultipartUpload={"Parts": parts})
+    told = {}
+    for key in ("at-once", "in-parts"):
+        tags = call(store, mine, "GET", f"{bucket}/{key}", {"tagging": ""})
+        told[key] = "kept" if tags.text("Key") == "kind" else "left out"
+    return f"with one request {told['at-once']}, in parts {told['in-parts']}"
+
+
+@FACTS.known("block-of-public-acls", "before 200, under BlockPublicAcls 403 AccessDenied, then 200")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    told = [str(call(store, mine, "PUT", f"{bucket}/before", body=b"x"))]
+    with store.s3(*mine) as client:
+        block = {"BlockPublicAcls": True}
+        client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
+        told.append(str(call(store, mine, "PUT", f"{bucket}/under", body=b"x")))
+        client.delete_public_access_block(Bucket=bucket)
+    told.append(str(call(store, mine, "PUT", f"{bucket}/after", body=b"x")))
+    return f"before {told[0]}, under BlockPublicAcls {told[1]}, then {told[2]}"
+
+
+@FACTS.known("if-none-match", "one request 412 PreconditionFailed, in parts accepted")
+def _(store: CephRGWStore) -> str:
+    mine, bucket = owner(store)
+    store.put(bucket, "key", b"first", as_user=mine)
+    headers = {"if-none-match": "*"}
+    at_once = call(store, mine, "PUT", f"{bucket}/key", body=b"second", headers=headers)
+    with store.s3(*mine) as client:
+        which = {"Bucket": bucket, "Key": "key"}
+        which["UploadId"] = client.create_multipart_upload(**which)["UploadId"]
+        part = client.upload_part(**which, PartNumber=1, Body=b"third")
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        done = partial(client.complete_multipart_upload, **which, MultipartUpload=parts)
+        code = code_of(partial(done, IfNoneMatch="*"))
+    if not code and store.get(bucket, "key", as_user=mine) != b"third":
+        code = "left as it was"
+    return f"one request {at_once}, in parts {code or 'accepted'}"
 
 
 @FACTS.known("own-bucket-twice", "200")

@@ -6,6 +6,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import urllib3
 
@@ -253,6 +254,32 @@ def _(store: GarageStore) -> str:
     store.put(bucket, "one", b"x", as_user=mine)
     answer = call(store, mine, "PUT", f"{bucket}/two", body=b"x")
     return str(answer)
+
+
+@FACTS.known(
+    "quota-leaves-unfinished-uploads-out", "three parts of 1 kB each beside a quota of 1 kB"
+)
+def _(store: GarageStore) -> str:
+    mine, bucket = owner(store)
+    quota = {"quotas": {"maxSize": 1000, "maxObjects": None}}
+    store.call("POST", "UpdateBucket", {"id": store.bucket(bucket)["id"]}, body=quota)
+    with store.s3(*mine) as client:
+        which = {"Bucket": bucket, "Key": "in-parts"}
+        which["UploadId"] = client.create_multipart_upload(**which)["UploadId"]
+        send = partial(client.upload_part, **which, Body=b"x" * 1000)
+        codes = [code_of(partial(send, PartNumber=number)) for number in (1, 2, 3)]
+    if codes != ["", "", ""] or store.bucket(bucket)["unfinishedMultipartUploadBytes"] != 3000:
+        return f"{codes}"
+    return "three parts of 1 kB each beside a quota of 1 kB"
+
+
+@FACTS.known("empty-part", "400 InvalidRequest")
+def _(store: GarageStore) -> str:
+    mine, bucket = owner(store)
+    with store.s3(*mine) as client:
+        upload = client.create_multipart_upload(Bucket=bucket, Key="empty")["UploadId"]
+    query = {"partNumber": "1", "uploadId": upload}
+    return str(call(store, mine, "PUT", f"{bucket}/empty", query))
 
 
 @FACTS.known("write-that-makes-nothing", "writer 404 NoSuchUpload, reader 403 AccessDenied")

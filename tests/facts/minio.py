@@ -235,6 +235,28 @@ def _(store: MinioStore) -> str:
     return f"writer {told[0]}, reader {told[1]}"
 
 
+@FACTS.known(
+    "object-hides-those-below", "both 200; listed one, read both; once it is gone, one/below"
+)
+def _(store: MinioStore) -> str:
+    mine, bucket = owner(store)
+    keys = ("one", "one/below")
+    told = [str(call(store, mine, "PUT", f"{bucket}/{key}", body=b"x")) for key in keys]
+    with store.s3(*mine) as client:
+
+        def listed() -> str:
+            found = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+            return " ".join(entry["Key"] for entry in found)
+
+        before = listed()
+        read = [store.get(bucket, key, as_user=mine) for key in keys]
+        client.delete_object(Bucket=bucket, Key="one")
+        return (
+            f"both {'200' if set(told) == {'200'} else told}; listed {before}, "
+            f"read {'both' if read == [b'x', b'x'] else read}; once it is gone, {listed()}"
+        )
+
+
 @FACTS.known("unfinished-upload", "deleted")
 def _(store: MinioStore) -> str:
     return deleted_with_unfinished_upload(store)

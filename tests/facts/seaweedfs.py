@@ -19,6 +19,7 @@ from tests.facts.wire import (
     owner,
     policy,
     preflight_of_second_rule,
+    read_under_two_slashes,
     tenant,
     through,
     write_that_makes_nothing,
@@ -193,6 +194,32 @@ def _(store: SeaweedStore) -> str:
             return f"refused with {code}"
         code = code_of(lambda: client.get_bucket_lifecycle_configuration(Bucket=bucket))
     return f"accepted, and {code or 'stored'}"
+
+
+@FACTS.known(
+    "default-encryption", "accepted; then 500 InternalError for each object, until it is taken off"
+)
+def _(store: SeaweedStore) -> str:
+    mine, bucket = owner(store)
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    store.put(bucket, "before", b"x", as_user=mine)
+    with store.s3(*mine) as client:
+        put = client.put_bucket_encryption
+        wanted = {"Rules": [rule]}
+        code = code_of(lambda: put(Bucket=bucket, ServerSideEncryptionConfiguration=wanted))
+        told = f"refused with {code}" if code else "accepted"
+        answer = call(store, mine, "PUT", f"{bucket}/under", body=b"x")
+        client.delete_bucket_encryption(Bucket=bucket)
+        again = store.put(bucket, "after", b"x", as_user=mine)
+    return f"{told}; then {answer} for each object, until it is {again or 'taken off'}"
+
+
+@FACTS.known("two-slashes", "folder//one is b'folder/one'")
+def _(store: SeaweedStore) -> str:
+    # What this waits for is what the first object of all would wait for.
+    mine, bucket = owner(store)
+    store.put(bucket, "first", b"x", as_user=mine)
+    return read_under_two_slashes(store)
 
 
 @FACTS.known("deny-all-locks-all-out", "owner 403 AccessDenied, administrator 403 AccessDenied")

@@ -29,6 +29,7 @@ from tests.facts.wire import (
     fresh,
     owner,
     policy,
+    read_under_two_slashes,
     tenant,
     through,
     write_that_makes_nothing,
@@ -323,6 +324,57 @@ def started_with(store: Store, variable: str, value: str = "true") -> Iterator[S
         other.process.env[variable] = value
         other.restart()
         yield other
+
+
+@FACTS.known("two-slashes", "folder//one is b'folder/one'")
+def _(store: Store) -> str:
+    return read_under_two_slashes(store)
+
+
+@FACTS.known(
+    "file-and-folder", "409 ObjectParentIsFile below it, 409 ExistingObjectIsDirectory above"
+)
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    told = []
+    for first, second in (("one", "one/below"), ("two/below", "two")):
+        store.put(bucket, first, b"x", as_user=mine)
+        told.append(str(call(store, mine, "PUT", f"{bucket}/{second}", body=b"x")))
+    return f"{told[0]} below it, {told[1]} above"
+
+
+@FACTS.known("list-of-uploads-ends-early", "400 InvalidArgument for the marker of its own answer")
+def _(store: Store) -> str:
+    mine, bucket = owner(store)
+    with store.s3(*mine) as client:
+        for key in ("one", "three", "two"):
+            client.create_multipart_upload(Bucket=bucket, Key=key)
+    page = call(store, mine, "GET", bucket, {"uploads": "", "max-uploads": "2"})
+    markers = {
+        "key-marker": page.text("NextKeyMarker"),
+        "upload-id-marker": page.text("NextUploadIdMarker"),
+    }
+    rest = call(store, mine, "GET", bucket, {"uploads": "", "max-uploads": "2", **markers})
+    return f"{rest} for the marker of its own answer"
+
+
+@FACTS.known("list-of-versions-repeats", "of 12 versions 5 a page, 14 are listed, 12 different")
+def _(store: Store) -> str:
+    with (
+        TemporaryDirectory() as versions,
+        started_with(store, "VGW_VERSIONING_DIR", versions) as keeping,
+    ):
+        mine, bucket = owner(keeping)
+        listed = []
+        with keeping.s3(*mine) as client:
+            kept = {"Status": "Enabled"}
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=kept)
+            for number in range(12):
+                client.put_object(Bucket=bucket, Key=f"{number:02}", Body=b"x")
+            pages = client.get_paginator("list_object_versions")
+            for page in pages.paginate(Bucket=bucket, PaginationConfig={"PageSize": 5}):
+                listed += [(version["Key"], version["VersionId"]) for version in page["Versions"]]
+    return f"of 12 versions 5 a page, {len(listed)} are listed, {len(set(listed))} different"
 
 
 @FACTS.known("folder-by-hand", "root's, and nobody's in the list; made once more 500 InternalError")

@@ -188,6 +188,15 @@ def preflight_of_second_rule(store: S3Store, by: Credentials, bucket: str) -> An
     return Answer(answer.status, answer.data, answer.headers)
 
 
+def read_under_two_slashes(store: S3Store) -> str:
+    """Which of two objects is read by the first one's name; the other's has one slash less."""
+    mine, bucket = owner(store)
+    for key in ("folder//one", "folder/one"):
+        with store.s3(*mine) as client:
+            client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    return f"folder//one is {store.get(bucket, 'folder//one', as_user=mine)!r}"
+
+
 def deleted_by_deleting(store: S3Store, *settings: str) -> str:
     """What deleting settings of an empty bucket, which no store need know, does to the bucket."""
     told = []
