@@ -87,6 +87,7 @@ class Ownership:
             deadline,
             encrypted=True,
             expected=frozenset({ALREADY_APPLIED, NO_SUCH_USER}),
+            read=False,
         )
         return None if reply.code == NO_SUCH_USER else not reply.code
 
@@ -117,6 +118,7 @@ class Ownership:
                 encrypted=True,
                 expected=_NOTHING_TAKEN,
                 repeat=repeat,
+                read=False,
             )
             # Also said of a disabled one.
             if reply.code == NO_SUCH_USER and await self._known(owner, deadline) is not None:

@@ -101,6 +101,7 @@ class Sharing:
             deadline,
             encrypted=True,
             expected=frozenset({ALREADY_APPLIED, NO_SUCH_USER}),
+            read=False,
         )
         if reply.code == NO_SUCH_USER:
             return False
@@ -151,6 +152,7 @@ class Sharing:
                 deadline,
                 encrypted=True,
                 expected=_NOTHING_TAKEN,
+                read=False,
             )
             if reply.code == NO_SUCH_USER and await self._ownership.is_there(user, deadline):
                 raise Disabled(

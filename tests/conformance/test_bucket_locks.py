@@ -13,8 +13,6 @@ from tests.conformance.subject import RealSubject
 from tests.conformance.traits import NOT_SUPPORTED, READY
 from tests.servers.s3 import code_of
 
-pytestmark = pytest.mark.no_cover
-
 # There a bucket's owner may always, which no policy that it can write itself forbids.
 BYPASSED = frozenset({"ceph-rgw", "seaweedfs"})
 LOCKED = with_setting(SettingName.LOCK)

@@ -12,8 +12,6 @@ from tests.conformance.subject import Killed, Subject
 from tests.conformance.traits import READY
 from tests.support import Operator
 
-pytestmark = pytest.mark.no_cover
-
 KEYS = {"SIGNING_KEY": SIGNING_KEY}
 BODY = b"written by an application"
 

@@ -12,8 +12,6 @@ from tests.conformance.subject import Killed, RealSubject, Subject
 from tests.conformance.traits import READY, having
 from tests.support import PREFIX, Operator
 
-pytestmark = pytest.mark.no_cover
-
 BODY = b"written by an application"
 
 

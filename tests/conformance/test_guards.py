@@ -10,8 +10,6 @@ from tests.conformance.subject import Subject
 from tests.conformance.traits import OWNED, READY, having
 from tests.support import Secret
 
-pytestmark = pytest.mark.no_cover
-
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
 EXISTS = ("Conflict", "UserExists")

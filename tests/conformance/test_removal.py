@@ -19,8 +19,6 @@ from tests.conformance.subject import RealSubject, Subject
 from tests.conformance.traits import having
 from tests.support import wait
 
-pytestmark = pytest.mark.no_cover
-
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
 

@@ -16,8 +16,6 @@ from tests.servers.minio import MinioStore
 from tests.tenancy.ground import HOLDER, STRANGER
 from tests.tenancy.sharing import NOT_SHARED, THIRD, SharedGround
 
-pytestmark = pytest.mark.no_cover
-
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
 BY_POLICY = [parameter("versitygw"), parameter("ceph-rgw")]

@@ -11,8 +11,6 @@ from tests.conformance.subject import Killed, Subject
 from tests.conformance.traits import READY
 from tests.support import PREFIX, Operator, Secret
 
-pytestmark = pytest.mark.no_cover
-
 SECRET = "a-very-strong-and-long-password"
 
 

@@ -17,7 +17,7 @@ from tests.model import ADMINISTRATOR, ModelStore
 from tests.rivals import MISTAKES, spoil
 from tests.servers.cluster import Cluster
 
-pytestmark = [pytest.mark.server, pytest.mark.no_cover]
+pytestmark = [pytest.mark.server]
 
 NOT_EMPTY = ("Retrying", "BucketNotEmpty")
 

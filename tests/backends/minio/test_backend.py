@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backends.base import Claim
-from backends.errors import CredentialsRejected
+from backends.errors import CredentialsRejected, ServerFault
 from backends.wire.deadline import Deadline
 from backends.wire.sensitive import Sensitive
 from tests.conformance.subject import RealSubject
@@ -138,6 +138,34 @@ def test_a_new_buckets_policy_that_nobody_had_is_not_searched_for_owners(
     assert wait(backend.create_bucket(claim, Deadline(10)))
     assert sent == ["policy-info", "add-policy", "attach-policy", "create_bucket"]
     assert store.owner("not-searched") == "no-policy"
+
+
+def test_an_answer_that_nobody_needs_is_not_decrypted(
+    minio: RealSubject, store: MinioStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take 64 MiB and 90 ms of CPU."""
+    store.create_user("not-decrypted", SECRET)
+    monkeypatch.setattr("minio.minioadmin.decrypt", None)
+    backend = minio.connect(minio.environ(), lambda *_: None)
+    claim = Claim("not-decrypted", "not-decrypted", Sensitive(SECRET))
+    assert wait(backend.create_bucket(claim, Deadline(10)))
+    assert wait(backend.release("not-decrypted", "not-decrypted", Deadline(10)))
+    assert store.owner("not-decrypted") is None
+
+
+@pytest.mark.parametrize("fault", ["bomb", "empty", "huge"])
+def test_a_page_in_its_place_is_not_believed(minio: RealSubject, fault: str) -> None:
+    name = f"page-{fault}"
+    backend = minio.connect(minio.environ(), lambda *_: None)
+    claim = Claim(name, name, Sensitive(SECRET))
+    assert wait(backend.create_user(claim, Deadline(10)))
+    # The answer to the policy's attachment.
+    minio.proxy.faults.extend(["", "", fault])
+    with pytest.raises(ServerFault):
+        wait(backend.create_bucket(claim, Deadline(10)))
+    assert minio.proxy.injected == [fault]
+    minio.proxy.calm()
+    assert wait(backend.create_bucket(claim, Deadline(10)))
 
 
 def test_the_documented_rights_are_enough_for_the_operator(
