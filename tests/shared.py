@@ -19,6 +19,7 @@ from tests.schema import strict
 from tests.servers.accounts import account
 from tests.servers.cluster import Cluster, running_cluster
 from tests.servers.require import require, require_crds
+from tests.support import count_again
 
 settings.load_profile(PROFILE)
 
@@ -27,17 +28,26 @@ _CLUSTER = pytest.StashKey[Cluster]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
     """What isn't counted starts no program that is.
 
     Counting which lines run takes as long as running them. `no_cover` is for what does again, at
     other moments or in another order, what other tests have counted.
     """
-    if item.get_closest_marker("no_cover") is None:
+    if not _uncounted(item):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        return (yield)
+        done = yield
+    if not _uncounted(nextitem):
+        count_again()
+    return done
+
+
+def _uncounted(item: pytest.Item | None) -> bool:
+    return item is not None and item.get_closest_marker("no_cover") is not None
 
 
 @pytest.fixture(scope="session", autouse=True)

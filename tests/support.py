@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import sys
 import threading
 import uuid
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -117,6 +119,23 @@ def _started() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="operator", daemon=True).start()
     return loop
+
+
+def count_again() -> None:
+    """Has lines counted that run on the operator's event loop, after counting was paused.
+
+    It begins anew in the thread that asks for it and in those that are started from then on
+    (coverage 7.17), and the loop's runs already.
+    """
+    if not _started.cache_info().currsize:
+        return
+    loop = _loop()
+
+    def begin() -> None:
+        sys.settrace(threading.gettrace())
+        loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="operator"))
+
+    loop.call_soon_threadsafe(begin)
 
 
 def wait(coroutine: Coroutine[Any, Any, T]) -> T:
