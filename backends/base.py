@@ -322,6 +322,13 @@ class Backend(Metered, Protocol):
         """
         ...
 
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """Whether a bucket that may be another's has an object lock.
+
+        None where it is gone, or where nobody can be asked (on Ceph only its owner can).
+        """
+        ...
+
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes the settings that an owner can make, so that the next inherits none of them.
 

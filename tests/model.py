@@ -173,6 +173,12 @@ class ModelStore:
         self.owners[claim.bucket] = claim.user
         return True
 
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        await self._called("has_lock")
+        if bucket not in self.owners:
+            return None
+        return (bucket, SettingName.LOCK) in self.bucket_settings.documents
+
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         await self._called("wipe")
         self.settings.pop(bucket, None)

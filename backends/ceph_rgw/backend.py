@@ -33,7 +33,8 @@ from backends.usage import Usage
 from backends.wire import policydocument, xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, HOLDS_UPLOADS, Buckets
 from backends.wire.deadline import Deadline
-from backends.wire.settings import S3Settings, lock_header
+from backends.wire.objectlock import lock_header
+from backends.wire.settings import S3Settings
 from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
@@ -186,6 +187,11 @@ class CephRGW:
         if found is None or found.owner == claim.user:
             return False
         return await self._handover.give(found, claim.user, deadline)
+
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """Whether the bucket has an object lock, as its owner reads it."""
+        found = await self._handover.find(bucket, deadline)
+        return None if found is None else await self._handover.has_lock(found, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, lifecycle, CORS, website, notifications and replication as its owner.

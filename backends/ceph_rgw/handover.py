@@ -195,6 +195,14 @@ class Handover:
                 await self._write(found.name, signer, bare, deadline)
         await buckets.remove_settings(found.name, _SETTINGS, deadline)
 
+    async def has_lock(self, found: Found, deadline: Deadline) -> bool | None:
+        """Whether the bucket has an object lock; None where no owner can be asked."""
+        try:
+            signer = await self._owner(found, deadline)
+        except Withheld:
+            return None
+        return await Buckets(self._s3, signer, owners_error).has_lock(found.name, deadline)
+
     async def policy(self, found: Found, deadline: Deadline) -> policydocument.Document | None:
         """The bucket's policy as its owner reads it; None for none.
 

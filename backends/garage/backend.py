@@ -190,6 +190,10 @@ class Garage:
             await self._permit("DenyBucketKey", bucket, former, deadline)
         return await self._permit("AllowBucketKey", bucket, claim.user, deadline)
 
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """Garage has no object locks."""
+        return False
+
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Switches the website off, and removes CORS, lifecycle rules and what was shared.
 

@@ -32,8 +32,9 @@ from backends.wire.buckets import Buckets
 from backends.wire.cannedpolicy import grants_administration
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
+from backends.wire.objectlock import lock_header
 from backends.wire.reach import reaches_any_bucket
-from backends.wire.settings import S3Settings, lock_header
+from backends.wire.settings import S3Settings
 from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
@@ -206,6 +207,10 @@ class MinIO:
         if claim.user in owners:
             return True
         return await self._ownership.give(claim.bucket, claim.user, deadline) is not None
+
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """Whether the bucket has an object lock, as the administrator reads it."""
+        return await self._buckets.has_lock(bucket, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, lifecycle rules, replication, notifications and what was shared.

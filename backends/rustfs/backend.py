@@ -31,7 +31,8 @@ from backends.wire.buckets import Buckets
 from backends.wire.cannedpolicy import full_use
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
-from backends.wire.settings import S3Settings, lock_header
+from backends.wire.objectlock import lock_header
+from backends.wire.settings import S3Settings
 from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 
@@ -197,6 +198,10 @@ class RustFS:
         owners = await self._owners.listed(claim.bucket, deadline)
         await self._owners.take(claim.bucket, owners - {claim.user}, deadline)
         return await self._owners.give(claim.bucket, claim.user, deadline) is not None
+
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """Whether the bucket has an object lock, as the administrator reads it."""
+        return await self._buckets.has_lock(bucket, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes the policy, all settings that others may feel, and what was shared."""

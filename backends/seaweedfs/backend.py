@@ -33,7 +33,8 @@ from backends.wire import xmlbody
 from backends.wire.buckets import HOLDS_OBJECTS, Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
-from backends.wire.settings import S3Settings, lock_header
+from backends.wire.objectlock import lock_header
+from backends.wire.settings import S3Settings
 from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
@@ -221,6 +222,10 @@ class SeaweedFS:
         listed = await self._ownership.listed(claim.bucket, deadline)
         await self._ownership.take(claim.bucket, set(listed) - {claim.user}, deadline)
         return await self._ownership.give(claim.bucket, claim.user, deadline)
+
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """Whether the bucket has an object lock, as the administrator reads it."""
+        return await self._buckets.has_lock(bucket, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, lifecycle rules, CORS and what was shared.

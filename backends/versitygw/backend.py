@@ -34,7 +34,8 @@ from backends.wire import xmlbody
 from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
-from backends.wire.settings import S3Settings, lock_header
+from backends.wire.objectlock import lock_header
+from backends.wire.settings import S3Settings
 from backends.wire.signatures import Signatures
 from backends.wire.signing import SignedClient
 from backends.wire.stranger import is_known
@@ -196,6 +197,10 @@ class VersityGW:
             await self._require_kept(claim, deadline)
             await self.sharing.restore(claim.bucket, shared, deadline)
         return changed
+
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """Whether the bucket has an object lock, as the administrator reads it."""
+        return await self._buckets.has_lock(bucket, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, CORS and website; it has no lifecycle rules and no replication.

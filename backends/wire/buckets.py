@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Set
 
 from backends.base import Answer, Claim, Credentials
 from backends.errors import NotEmpty, Rejected, StoreError, own_words
-from backends.wire import xmlbody
+from backends.wire import objectlock, xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.signing import SignedClient
 
@@ -17,7 +17,7 @@ _STATUS = {"enabled": "Enabled", "suspended": "Suspended"}
 
 
 class Buckets:
-    """Deletes buckets and sets their versioning; for the tasks of one event loop.
+    """Deletes buckets, sets their versioning, sees their locks; for the tasks of one event loop.
 
     Args:
         client: of the S3 API.
@@ -95,6 +95,15 @@ class Buckets:
             )
         self._checked(answer)
         return True
+
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """Whether a bucket has an object lock; None for a bucket that is gone."""
+        answer = await self._ask("get_lock", bucket, {objectlock.QUERY: ""}, deadline)
+        if answer.code == "NoSuchBucket":
+            return None
+        if answer.code in objectlock.NO_LOCK:
+            return False
+        return objectlock.shown_lock(self._checked(answer)) is not None
 
     async def remove_settings(
         self, bucket: str, settings: Mapping[str, Set[str]], deadline: Deadline

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from backends.base import Answer, Claim
 from backends.bucketsettings import Document, SettingName, SettingSupport
 from backends.errors import Rejected, StoreError, Unsupported, own_words
+from backends.wire import objectlock, xmlbody
 from backends.wire import policydocument as policies
 from backends.wire import settingforms as forms
-from backends.wire import xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.shapes import Struct, from_xml, to_xml
 from backends.wire.signing import SignedClient
@@ -87,16 +87,6 @@ _RESOURCES: Mapping[SettingName, _Resource] = {
 }
 _OF_POLICY = frozenset({SettingName.POLICY, SettingName.PUBLIC})
 _NO_POLICY = frozenset({"NoSuchBucketPolicy"})
-_NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"})
-_NO_LATER_LOCK = (
-    "The bucket has no object lock, which can only be had when a bucket is made: remove "
-    "object-lock and retention from the Secret, or choose another bucket-name."
-)
-
-
-def lock_header(claim: Claim) -> dict[str, str]:
-    """What a request that makes a bucket says of an object lock."""
-    return {"x-amz-bucket-object-lock-enabled": "true"} if claim.locked else {}
 
 
 class S3Settings:
@@ -157,7 +147,7 @@ class S3Settings:
         if name in _OF_POLICY:
             await self._write_policy(name, document, claim, deadline)
         elif name is SettingName.LOCK:
-            raise Unsupported(_NO_LATER_LOCK)
+            raise Unsupported(objectlock.NO_LATER_LOCK)
         elif name is SettingName.RETENTION:
             await self._write_retention(document, claim, deadline)
         else:
@@ -254,16 +244,15 @@ class S3Settings:
         if await self._lock(claim, deadline) is None:
             if document is None:
                 return
-            raise Unsupported(_NO_LATER_LOCK)
+            raise Unsupported(objectlock.NO_LATER_LOCK)
         body = to_xml(forms.LOCK, "ObjectLockConfiguration", forms.sent_lock(document))
-        await self._put(SettingName.RETENTION, "object-lock", body, claim, deadline)
+        await self._put(SettingName.RETENTION, objectlock.QUERY, body, claim, deadline)
 
     async def _lock(self, claim: Claim, deadline: Deadline) -> Document | None:
-        answer = await self._ask(SettingName.LOCK, "object-lock", _NO_LOCK, claim, deadline)
-        if answer is None:
-            return None
-        lock = from_xml(forms.LOCK, "ObjectLockConfiguration", answer.body)
-        return lock if lock.get("ObjectLockEnabled") == "Enabled" else None
+        answer = await self._ask(
+            SettingName.LOCK, objectlock.QUERY, objectlock.NO_LOCK, claim, deadline
+        )
+        return None if answer is None else objectlock.shown_lock(answer)
 
     async def _ask(
         self,

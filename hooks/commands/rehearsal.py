@@ -171,6 +171,10 @@ class Rehearsal:
         self.imagined = True
         return True
 
+    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
+        """As on the store; unknown of a bucket that would have been made."""
+        return await self._backend.has_lock(bucket, deadline)
+
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Leaves everything as it is."""
 

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from backends.base import Backend, Bucket, Claim, Gap, Probe, User
-from backends.errors import StoreError, Unsupported
+from backends.errors import Rejected, StoreError, Unsupported
 from backends.wire.deadline import Deadline
+from backends.wire.objectlock import NO_LATER_LOCK, VERSIONED
 from hooks.contract.grant import Grant, Holding, Mark
 from hooks.contract.outcome import Action, Conflict, Outcome, Reason, Refusal
 from hooks.sync.bucketsettings import Keeper
@@ -234,7 +235,7 @@ class Run:
                 else:
                     await self.takeover.authorise(Taking.NEW_USER)
                     if not owned:
-                        await self.takeover.authorise(Taking.BUCKET, found)
+                        await self._authorise_bucket(found)
                 if not await self._create_user():
                     # It exists and yet isn't known to the probe: a disabled one looks so.
                     await self._refuse_administrator(tried=True)
@@ -262,11 +263,29 @@ class Run:
                 if not self.takeover.made_user:
                     await self._refuse_administrator()
                 try:
-                    await self.takeover.authorise(Taking.BUCKET, bucket)
+                    await self._authorise_bucket(bucket)
                 except Conflict:
                     await self._withdraw(bucket)
                     raise
                 await self._change_owner(bucket)
+
+    async def _authorise_bucket(self, bucket: Bucket) -> None:
+        """Whether the bucket may be taken over, and can then be what the claim says.
+
+        Raises:
+            Conflict: it may not.
+            Unsupported: it has no object lock, and would never get one.
+            Rejected: it has one, so its versioning can't be suspended.
+        """
+        await self.takeover.authorise(Taking.BUCKET, bucket)
+        suspends = self.claim.versioning == "suspended"
+        if not (self.claim.locked or suspends) or self.takeover.has(Thing.BUCKET):
+            return
+        lock = await self.backend.has_lock(self.claim.bucket, self.deadline)
+        if self.claim.locked and lock is False:
+            raise Unsupported(NO_LATER_LOCK)
+        if suspends and lock:
+            raise Rejected(VERSIONED)
 
     async def _change_owner(self, bucket: Bucket) -> None:
         """Gives the bucket to the user; where it was another's, with none of that one's settings.

@@ -12,6 +12,7 @@ from tests.conformance.bucketsettings import PUBLIC, SECRET, seen, settled, with
 from tests.conformance.subject import RealSubject
 from tests.conformance.traits import NOT_SUPPORTED, READY
 from tests.servers.s3 import code_of
+from tests.support import Secret
 
 # There a bucket's owner may always, which no policy that it can write itself forbids.
 BYPASSED = frozenset({"ceph-rgw", "seaweedfs"})
@@ -129,3 +130,66 @@ def test_a_bucket_that_is_there_gets_no_lock(real: RealSubject, name: str) -> No
     operator.sync(secret)
     assert secret.state == READY
     assert json.dumps(secret.annotations).count("object-lock") == 0
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_anothers_bucket_without_a_lock_stays_that_ones(
+    real: RealSubject, name: str, known: bool
+) -> None:
+    owner = (f"{name}owner", SECRET)
+    real.create_user(*owner)
+    real.create_bucket(name, owner[0])
+    assert real.put(name, "key", b"body", as_user=owner) == ""
+    if known:
+        real.create_user(name, SECRET)
+    operator = real.operator({"ADOPTION": "any"})
+    secret = Secret.claiming(name, name, SECRET, object_lock="enabled")
+    operator.sync(secret)
+    assert secret.state == NOT_SUPPORTED
+    assert "only be had when a bucket is made" in secret.annotations["message"]
+    assert "grants" not in secret.annotations
+    assert real.owner(name) == owner[0]
+    assert (real.user(name) is not None) == known
+    assert real.get(name, "key", as_user=owner) == b"body"
+    # Without one it may be taken over.
+    del secret.document["data"]["object-lock"]
+    operator.sync(secret)
+    assert secret.state == READY, secret.annotations["message"]
+    assert real.owner(name) == name
+
+
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_anothers_bucket_with_a_lock_is_taken_over_with_it(real: RealSubject, name: str) -> None:
+    operator = real.operator({"ADOPTION": "any"})
+    settled(operator, name, object_lock="enabled")
+    secret = Secret.claiming(name, f"{name}next", SECRET, object_lock="enabled")
+    operator.sync(secret)
+    assert secret.state == READY, secret.annotations["message"]
+    assert real.owner(name) == f"{name}next"
+
+
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_anothers_bucket_whose_lock_forbids_what_is_asked_stays_that_ones(
+    real: RealSubject, name: str
+) -> None:
+    operator = real.operator({"ADOPTION": "any"})
+    settled(operator, name, object_lock="enabled")
+    secret = Secret.claiming(name, f"{name}next", SECRET, versioning="suspended")
+    operator.sync(secret)
+    assert secret.state == ("Invalid", "RejectedByBackend")
+    assert "versioning can't be suspended" in secret.annotations["message"]
+    assert real.owner(name) == name
+    assert real.user(f"{name}next") is None
+
+
+@pytest.mark.parametrize("real", LOCKED, indirect=True)
+def test_a_bucket_without_its_lock_comes_back_all_the_same(real: RealSubject, name: str) -> None:
+    operator = real.operator()
+    secret = settled(operator, name)
+    real.set_owner(name, None)
+    secret.set(object_lock="enabled")
+    operator.sync(secret)
+    # What is the Secret's own is repaired first, whatever it says besides.
+    assert secret.state == NOT_SUPPORTED
+    assert real.owner(name) == name
