@@ -12,8 +12,6 @@ from tests.conformance.subject import RealSubject
 from tests.conformance.traits import READY, REAL, cases, having, parameter
 from tests.support import Operator, Secret
 
-pytestmark = pytest.mark.no_cover
-
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
 

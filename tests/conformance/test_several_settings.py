@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from backends.bucketsettings import SettingName
 from hooks.contract.outcome import Action
 from tests.conformance.bucketsettings import PUBLIC, SECRET, seen
 from tests.conformance.subject import ModelSubject, RealSubject
 from tests.conformance.traits import READY
 from tests.support import Operator, Secret
-
-pytestmark = pytest.mark.no_cover
 
 VALUES = {
     SettingName.TAGS: "team=a, tier=gold",
