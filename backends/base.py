@@ -10,6 +10,7 @@ from typing import Protocol
 from backends.bucketsettings import BucketSettings, Setting, SettingName, SettingSupport
 from backends.sharing import Access, Sharing
 from backends.usage import Metered
+from backends.wire import policydocument as policies
 from backends.wire.breaker import Breaker
 from backends.wire.deadline import Deadline
 from backends.wire.proxies import Proxies
@@ -88,6 +89,18 @@ class Claim:
     def locked(self) -> bool:
         """Whether a bucket that is made for it gets an object lock."""
         return any(setting.name is SettingName.LOCK for setting in self.settings)
+
+    @property
+    def policy(self) -> list[policies.Statement]:
+        """The statements of the bucket policy that it asks for, in the one form."""
+        found = [each.document for each in self.settings if each.name is SettingName.POLICY]
+        return found[0] if found else []
+
+    @property
+    def opens(self) -> bool:
+        """Whether it asks for a bucket that lets everybody do something."""
+        public = any(setting.name is SettingName.PUBLIC for setting in self.settings)
+        return public or policies.is_public(self.policy)
 
     @property
     def credentials(self) -> Credentials:
@@ -322,10 +335,16 @@ class Backend(Metered, Protocol):
         """
         ...
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """Whether a bucket that may be another's has an object lock.
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        """Looks whether the claim's bucket, which is another's, can become what the claim says.
 
-        None where it is gone, or where nobody can be asked (on Ceph only its owner can).
+        Only at what a read tells, so that nothing is taken for what is refused for good afterwards.
+        What can't be asked, and a bucket that is gone, is left to what follows.
+
+        Raises:
+            Withheld: it can't be taken from who has it.
+            Unsupported: it has no object lock, and would never get one.
+            Rejected: the store would refuse what is asked.
         """
         ...
 

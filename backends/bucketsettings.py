@@ -86,6 +86,7 @@ class SettingSupport:
         principal: how a user's name has to look in a policy that means it, with ``NAME`` for the
             name; empty where the store refuses what means nobody.
         policy_bytes: how long a bucket policy may be.
+        ascii_tags: whether tags can be of ASCII characters alone.
         first_origin_alone: whether the first CORS rule that names an origin is the only one that is
             looked at for it, whatever the request's method and headers.
         retention_days: how long a retention may be; beyond that the store's clock ends.
@@ -100,6 +101,7 @@ class SettingSupport:
     signed_principals: bool = True
     principal: str = ""
     policy_bytes: int = 20 * 1024
+    ascii_tags: bool = False
     first_origin_alone: bool = False
     retention_days: int = 36_500
     caveats: Mapping[SettingName, str] = field(default_factory=dict)

@@ -49,6 +49,8 @@ CAPABILITIES: Mapping[str, Capabilities] = {
                 Rule.ABORT: "MinIO removes unfinished uploads by itself, after a day by default."
             },
             signed_principals=False,
+            # 400 (2026-02-12).
+            ascii_tags=True,
         ),
     ),
     "garage": Capabilities(

@@ -16,6 +16,7 @@ from backends.errors import NotEmpty, SignaturesRefused, Unsupported
 from backends.sharing import Access
 from backends.usage import Usage
 from backends.wire.deadline import Deadline
+from backends.wire.objectlock import NO_LATER_LOCK
 from tests.modelsettings import SUPPORT, ModelSettings
 
 ADMINISTRATOR = "operator-admin"
@@ -173,11 +174,12 @@ class ModelStore:
         self.owners[claim.bucket] = claim.user
         return True
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        await self._called("has_lock")
-        if bucket not in self.owners:
-            return None
-        return (bucket, SettingName.LOCK) in self.bucket_settings.documents
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        await self._called("check_takeover")
+        there = claim.bucket in self.owners
+        locked = (claim.bucket, SettingName.LOCK) in self.bucket_settings.documents
+        if there and claim.locked and not locked:
+            raise Unsupported(NO_LATER_LOCK)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         await self._called("wipe")

@@ -188,10 +188,11 @@ class CephRGW:
             return False
         return await self._handover.give(found, claim.user, deadline)
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """Whether the bucket has an object lock, as its owner reads it."""
-        found = await self._handover.find(bucket, deadline)
-        return None if found is None else await self._handover.has_lock(found, deadline)
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        """Looks at the owner, and as the owner at the bucket; see :meth:`Handover.check`."""
+        found = await self._handover.find(claim.bucket, deadline)
+        if found is not None:
+            await self._handover.check(found, claim, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, lifecycle, CORS, website, notifications and replication as its owner.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backends.base import Credentials
+from backends.base import Claim, Credentials
 from backends.ceph_rgw import policy
 from backends.ceph_rgw.accounts import Accounts, is_account
 from backends.ceph_rgw.api import AdminApi, document
@@ -195,13 +195,31 @@ class Handover:
                 await self._write(found.name, signer, bare, deadline)
         await buckets.remove_settings(found.name, _SETTINGS, deadline)
 
-    async def has_lock(self, found: Found, deadline: Deadline) -> bool | None:
-        """Whether the bucket has an object lock; None where no owner can be asked."""
-        try:
-            signer = await self._owner(found, deadline)
-        except Withheld:
-            return None
-        return await Buckets(self._s3, signer, owners_error).has_lock(found.name, deadline)
+    async def check(self, found: Found, claim: Claim, deadline: Deadline) -> None:
+        """Looks whether the bucket can be given away, and become what a claim says.
+
+        Of one whose owner is gone nothing can be read before it is another's. Ceph 16.2.15 takes
+        every policy that allows something for a public one.
+
+        Raises:
+            Withheld: its owner, its owner's policy or its public access block forbids that.
+            Unsupported: it has no object lock, and would never get one.
+            Rejected: it has one, so its versioning can't be suspended.
+        """
+        signer = await self._living(found, deadline)
+        if signer is None:
+            return
+        old = await self._policy(found.name, signer, deadline)
+        buckets = Buckets(self._s3, signer, owners_error)
+        await buckets.check_lock(claim, deadline)
+        # What is in it is kept from its former owner by a policy, too.
+        policies = found.holds or policy.is_marked(old) or bool(claim.policy) or claim.opens
+        if policies and await buckets.is_blocked(found.name, deadline):
+            raise Withheld(
+                "The bucket has a public access block, beside which the store takes no bucket "
+                "policy, and giving it away needs one: have its owner lift BlockPublicPolicy, or "
+                "choose another name."
+            )
 
     async def policy(self, found: Found, deadline: Deadline) -> policydocument.Document | None:
         """The bucket's policy as its owner reads it; None for none.
@@ -244,6 +262,24 @@ class Handover:
         it is to give away in any case, and it is remembered who had it.
 
         Raises:
+            Withheld: as in :meth:`_living`.
+        """
+        signer = await self._living(found, deadline)
+        if signer is not None:
+            return signer
+        own = await self._accounts.own_name(deadline)
+        await self._link(found.name, own, deadline)
+        if found.holds:
+            old = await self._policy(found.name, self._admin, deadline)
+            former = (policy.formers(old) | {found.owner}) - {own}
+            new = policy.handed_over(old, found.name, own, former)
+            await self._write(found.name, self._admin, new, deadline)
+        return self._admin
+
+    async def _living(self, found: Found, deadline: Deadline) -> Credentials | None:
+        """Who owns the bucket and may change it; None for one that is gone.
+
+        Raises:
             Withheld: the owner is suspended, which goes for its buckets too, whoever has them; or
                 it is an account.
         """
@@ -261,15 +297,7 @@ class Handover:
                 "The bucket's owner is suspended on the store, and its buckets with it: choose "
                 "another name, or have an administrator enable the owner."
             )
-        if account is not None and account.credentials is not None:
-            return account.credentials
-        await self._link(found.name, own, deadline)
-        if found.holds:
-            old = await self._policy(found.name, self._admin, deadline)
-            former = (policy.formers(old) | {found.owner}) - {own}
-            new = policy.handed_over(old, found.name, own, former)
-            await self._write(found.name, self._admin, new, deadline)
-        return self._admin
+        return None if account is None else account.credentials
 
     async def _let_in(self, found: Found, user: str, former: set[str], deadline: Deadline) -> None:
         """Lets a user read what is in the bucket, and the former ones no more."""

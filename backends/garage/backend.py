@@ -190,9 +190,8 @@ class Garage:
             await self._permit("DenyBucketKey", bucket, former, deadline)
         return await self._permit("AllowBucketKey", bucket, claim.user, deadline)
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """Garage has no object locks."""
-        return False
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        """Nothing that Garage has depends on what the bucket was before."""
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Switches the website off, and removes CORS, lifecycle rules and what was shared.

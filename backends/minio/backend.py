@@ -208,9 +208,9 @@ class MinIO:
             return True
         return await self._ownership.give(claim.bucket, claim.user, deadline) is not None
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """Whether the bucket has an object lock, as the administrator reads it."""
-        return await self._buckets.has_lock(bucket, deadline)
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        """Looks at the bucket's object lock, as the administrator reads it."""
+        await self._buckets.check_lock(claim, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, lifecycle rules, replication, notifications and what was shared.

@@ -199,9 +199,9 @@ class RustFS:
         await self._owners.take(claim.bucket, owners - {claim.user}, deadline)
         return await self._owners.give(claim.bucket, claim.user, deadline) is not None
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """Whether the bucket has an object lock, as the administrator reads it."""
-        return await self._buckets.has_lock(bucket, deadline)
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        """Looks at the bucket's object lock, as the administrator reads it."""
+        await self._buckets.check_lock(claim, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes the policy, all settings that others may feel, and what was shared."""

@@ -223,9 +223,9 @@ class SeaweedFS:
         await self._ownership.take(claim.bucket, set(listed) - {claim.user}, deadline)
         return await self._ownership.give(claim.bucket, claim.user, deadline)
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """Whether the bucket has an object lock, as the administrator reads it."""
-        return await self._buckets.has_lock(bucket, deadline)
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        """Looks at the bucket's object lock, as the administrator reads it."""
+        await self._buckets.check_lock(claim, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, lifecycle rules, CORS and what was shared.

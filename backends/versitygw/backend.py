@@ -24,13 +24,13 @@ from backends.base import (
     User,
 )
 from backends.capabilities import CAPABILITIES
-from backends.errors import ServerFault, Unsupported
+from backends.errors import Rejected, ServerFault, Unsupported
 from backends.usage import Usage
 from backends.versitygw.api import AdminApi
 from backends.versitygw.errors import CODES, no_owners
 from backends.versitygw.sharing import Sharing
 from backends.versitygw.versioning import VersioningSetup
-from backends.wire import xmlbody
+from backends.wire import policydocument, xmlbody
 from backends.wire.buckets import Buckets
 from backends.wire.cleanup import Cleanup
 from backends.wire.deadline import Deadline
@@ -198,9 +198,18 @@ class VersityGW:
             await self.sharing.restore(claim.bucket, shared, deadline)
         return changed
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """Whether the bucket has an object lock, as the administrator reads it."""
-        return await self._buckets.has_lock(bucket, deadline)
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        """Looks at the bucket's object lock, and at the users that the claim's policy names.
+
+        The gateway takes no policy that names a user who isn't there.
+        """
+        await self._buckets.check_lock(claim, deadline)
+        named = policydocument.principals(claim.policy) - {"*", claim.user, self.administrator}
+        if named - set(await self._commands.roles(deadline) if named else ()):
+            raise Rejected(
+                "The store refuses a bucket-policy that names a user who isn't there: name others, "
+                "or have that user made first."
+            )
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Removes policy, CORS and website; it has no lifecycle rules and no replication.

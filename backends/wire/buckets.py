@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 
 from backends.base import Answer, Claim, Credentials
-from backends.errors import NotEmpty, Rejected, StoreError, own_words
+from backends.errors import NotEmpty, Rejected, StoreError, Unsupported, own_words
 from backends.wire import objectlock, xmlbody
 from backends.wire.deadline import Deadline
 from backends.wire.signing import SignedClient
@@ -13,6 +13,8 @@ from backends.wire.signing import SignedClient
 HOLDS_OBJECTS = "The bucket still holds objects, or former versions of objects."
 HOLDS_UPLOADS = "The bucket still holds unfinished uploads."
 _VERSIONING = "VersioningConfiguration"
+# Of a bucket that is gone, or to whom may not know.
+_UNTOLD = frozenset({"NoSuchBucket", "AccessDenied"})
 _STATUS = {"enabled": "Enabled", "suspended": "Suspended"}
 
 
@@ -96,14 +98,41 @@ class Buckets:
         self._checked(answer)
         return True
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """Whether a bucket has an object lock; None for a bucket that is gone."""
-        answer = await self._ask("get_lock", bucket, {objectlock.QUERY: ""}, deadline)
-        if answer.code == "NoSuchBucket":
-            return None
-        if answer.code in objectlock.NO_LOCK:
+    async def check_lock(self, claim: Claim, deadline: Deadline) -> None:
+        """Looks whether the bucket's object lock, or that it has none, allows what is claimed.
+
+        Who may not ask is no reason to refuse: the operator has the right for it only where locks
+        are used, and a bucket's policy may forbid it to everybody.
+
+        Raises:
+            Unsupported: it has none, and would never get one.
+            Rejected: it has one, so its versioning can't be suspended.
+        """
+        suspends = claim.versioning == "suspended"
+        if not (claim.locked or suspends):
+            return
+        answer = await self._ask("get_lock", claim.bucket, {objectlock.QUERY: ""}, deadline)
+        if answer.code in _UNTOLD:
+            return
+        locked = (
+            answer.code not in objectlock.NO_LOCK
+            and objectlock.shown_lock(self._checked(answer)) is not None
+        )
+        if claim.locked and not locked:
+            raise Unsupported(objectlock.NO_LATER_LOCK)
+        if suspends and locked:
+            raise Rejected(objectlock.VERSIONED)
+
+    async def is_blocked(self, bucket: str, deadline: Deadline) -> bool:
+        """Whether a public access block keeps policies out that let everybody in.
+
+        Only of a store that has such blocks.
+        """
+        answer = await self._ask("get_access_block", bucket, {"publicAccessBlock": ""}, deadline)
+        if answer.code in {*_UNTOLD, "NoSuchPublicAccessBlockConfiguration"}:
             return False
-        return objectlock.shown_lock(self._checked(answer)) is not None
+        found = xmlbody.parse(self._checked(answer).body).findtext("BlockPublicPolicy")
+        return (found or "").strip().lower() == "true"
 
     async def remove_settings(
         self, bucket: str, settings: Mapping[str, Set[str]], deadline: Deadline

@@ -176,6 +176,11 @@ def unplaced(found: Iterable[Statement], bucket: str) -> list[Statement]:
     return form(_about(statement, bucket, BUCKET_PLACE) for statement in found)
 
 
+def principals(found: Iterable[Statement]) -> set[str]:
+    """Whom statements of the one form name."""
+    return {name for statement in found for name in statement["Principal"]["AWS"]}
+
+
 def is_public(found: Iterable[Statement]) -> bool:
     """Whether a statement of the one form gives anything to everybody."""
     return any(

@@ -265,7 +265,7 @@ def check_supported(
     ):
         if value is not None and not supported:
             raise _unsupported(names, what, keys)
-    check_settings(claim.settings, capabilities.settings, keys or {})
+    check_settings(claim, capabilities.settings, keys or {})
 
 
 def read_endpoint(data: Mapping[str, object], keys: KeyChoice = NO_CHOICE) -> NamedEndpoint | None:

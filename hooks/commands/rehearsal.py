@@ -171,9 +171,9 @@ class Rehearsal:
         self.imagined = True
         return True
 
-    async def has_lock(self, bucket: str, deadline: Deadline) -> bool | None:
-        """As on the store; unknown of a bucket that would have been made."""
-        return await self._backend.has_lock(bucket, deadline)
+    async def check_takeover(self, claim: Claim, deadline: Deadline) -> None:
+        """As on the store; a bucket that would have been made can become anything."""
+        await self._backend.check_takeover(claim, deadline)
 
     async def wipe(self, bucket: str, deadline: Deadline) -> None:
         """Leaves everything as it is."""

@@ -8,9 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from backends.base import Backend, Bucket, Claim, Gap, Probe, User
-from backends.errors import Rejected, StoreError, Unsupported
+from backends.errors import StoreError, Unsupported
 from backends.wire.deadline import Deadline
-from backends.wire.objectlock import NO_LATER_LOCK, VERSIONED
 from hooks.contract.grant import Grant, Holding, Mark
 from hooks.contract.outcome import Action, Conflict, Outcome, Reason, Refusal
 from hooks.sync.bucketsettings import Keeper
@@ -249,6 +248,9 @@ class Run:
                     return
                 # One that another gateway deleted is still remembered by this one for a while.
                 await self._authorise_user(user)
+                if not self.takeover.has(Thing.USER):
+                    # Nor is one taken over for such a bucket.
+                    await self._authorise_place()
                 if user is not None:
                     await self._update_user()
                 else:
@@ -269,23 +271,26 @@ class Run:
                     raise
                 await self._change_owner(bucket)
 
+    async def _authorise_place(self) -> None:
+        """Whether the user, once it is there, may have the bucket as it is, or a new one."""
+        found = await self.backend.find_bucket(self.claim.bucket, self.deadline)
+        if found is None:
+            await self.takeover.authorise(Taking.NEW_BUCKET)
+        elif not found.is_owned_by(self.claim.user):
+            await self._authorise_bucket(found)
+
     async def _authorise_bucket(self, bucket: Bucket) -> None:
         """Whether the bucket may be taken over, and can then be what the claim says.
 
+        What is the Secret's already is put right first, whatever it says besides.
+
         Raises:
             Conflict: it may not.
-            Unsupported: it has no object lock, and would never get one.
-            Rejected: it has one, so its versioning can't be suspended.
+            StoreError: it can't, or the store can't be asked.
         """
         await self.takeover.authorise(Taking.BUCKET, bucket)
-        suspends = self.claim.versioning == "suspended"
-        if not (self.claim.locked or suspends) or self.takeover.has(Thing.BUCKET):
-            return
-        lock = await self.backend.has_lock(self.claim.bucket, self.deadline)
-        if self.claim.locked and lock is False:
-            raise Unsupported(NO_LATER_LOCK)
-        if suspends and lock:
-            raise Rejected(VERSIONED)
+        if not self.takeover.has_taken and bucket.owners != {self.claim.user}:
+            await self.backend.check_takeover(self.claim, self.deadline)
 
     async def _change_owner(self, bucket: Bucket) -> None:
         """Gives the bucket to the user; where it was another's, with none of that one's settings.

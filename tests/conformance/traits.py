@@ -94,7 +94,7 @@ _VERSITYGW = Traits(
             *("probe", "find_user", "read_owner", "read_policy", "list_users", "list_buckets"),
             *("list_uploads", "get_versioning", "ask_versioning", "list_one_bucket"),
             # The model's own.
-            *("find_bucket", "owns_buckets", "may_deny", "prepare"),
+            *("find_bucket", "owns_buckets", "may_deny", "prepare", "check_takeover"),
         }
     ),
     refused=_UNKNOWN_OR_WRONG,

@@ -38,6 +38,11 @@ def read(found: Value) -> Document:
                         "must be * or an origin such as https://app.example.com, with one * at "
                         "most and without a path",
                     )
+            # SeaweedFS and Garage take more and let no header in.
+            for each, header in enumerate(rule.get("AllowedHeaders", ())):
+                if header.count("*") > 1:
+                    place = f"CORSRules[{number}].AllowedHeaders[{each}]"
+                    raise ShapeError(place, "must be a header's name with one * at most")
     except ShapeError as error:
         raise source.wrong(found, error) from None
     return cors(document)

@@ -41,6 +41,10 @@ def with_settings(
         return reading
     found = _Found(data, reading.claim)
     settings = found.settings()
+    if LOCK in found.keys and reading.claim.versioning == "suspended":
+        raise malformed(
+            found.keys[SettingName.LOCK], "can't be beside versioning that is suspended"
+        )
     for name, key in found.keys.items():
         _check_allowed(name, key, rules, namespace)
     return reading._replace(

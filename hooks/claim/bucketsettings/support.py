@@ -6,9 +6,11 @@ filter deletes what it shouldn't.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from backends.bucketsettings import Document, Rule, Setting, SettingName, SettingSupport
+from backends.base import Claim
+from backends.bucketsettings import Document, Rule, SettingName, SettingSupport
+from backends.errors import Unsupported
 from backends.wire import policydocument as policies
 from backends.wire.settingforms import rule_parts
 from hooks.claim.bucketsettings import cors
@@ -16,20 +18,18 @@ from hooks.claim.fields import InvalidSecret
 from hooks.contract.outcome import Reason
 
 
-def check_settings(
-    settings: Iterable[Setting], support: SettingSupport, keys: Mapping[str, str]
-) -> None:
+def check_settings(claim: Claim, support: SettingSupport, keys: Mapping[str, str]) -> None:
     """Looks at what the store can do.
 
     Args:
-        settings: what a Secret asks for.
+        claim: what a Secret asks for.
         support: the store's.
         keys: the key that each was read under.
 
     Raises:
         InvalidSecret: it can't do one of them, or not all of it.
     """
-    for setting in settings:
+    for setting in claim.settings:
         key = keys.get(setting.name.value, setting.name.value)
         if setting.name not in support.names:
             instead = support.instead.get(setting.name, "")
@@ -40,6 +40,12 @@ def check_settings(
             _check_origins(setting.document, key)
         if setting.name is SettingName.RETENTION:
             _check_retention(setting.document, support, key)
+        if setting.name is SettingName.TAGS and support.ascii_tags and not setting.text.isascii():
+            raise _unsupported(
+                "This store takes tags of ASCII letters alone", key, "", "others from "
+            )
+        if setting.name is SettingName.POLICY:
+            _check_length(claim, support)
         if setting.name is SettingName.POLICY and not support.signed_principals:
             _check_for_everybody(setting.document, key)
         elif setting.name is SettingName.POLICY and support.principal:
@@ -75,6 +81,20 @@ def _check_retention(document: Document, support: SettingSupport, key: str) -> N
             f"This store would keep nothing for so long: {key} can be {support.retention_days} "
             f"days or {support.retention_days // 365} years at most.",
         )
+
+
+def _check_length(claim: Claim, support: SettingSupport) -> None:
+    """What stands beside it on the bucket isn't known here, but for what the Secret itself adds."""
+    bucket = max(claim.buckets, key=len)
+    found = policies.placed(claim.policy, bucket)
+    if any(setting.name is SettingName.PUBLIC for setting in claim.settings):
+        found.append(policies.public_read(bucket))
+    try:
+        policies.encoded(
+            policies.replaced(None, lambda _: False, found) or {}, support.policy_bytes
+        )
+    except Unsupported as error:
+        raise InvalidSecret(Reason.NOT_SUPPORTED, str(error)) from None
 
 
 def _check_for_everybody(document: Document, key: str) -> None:

@@ -178,6 +178,8 @@ def test_a_suspended_owners_bucket_stays_where_it_is(
     assert secret.state == OWNED
     assert "suspended" in secret.annotations["message"]
     assert store.owner("owner-off") == former[0]
+    # Nothing half-made stays.
+    assert store.user("owner-off-new") is None
     store.call("POST", "user", {"uid": former[0], "suspended": "0"})
     operator.sync(secret)
     assert secret.state == READY

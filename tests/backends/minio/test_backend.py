@@ -24,6 +24,7 @@ pytestmark = pytest.mark.server
 SECRET = "a-very-strong-and-long-password"
 OTHER_SECRET = "another-strong-and-long-password"
 READY = ("Ready", "Provisioned")
+NOT_SUPPORTED = ("Invalid", "NotSupported")
 OWNED = ("Conflict", "BucketOwned")
 ADMIN = ("Conflict", "AdminUser")
 DISABLED = ("Conflict", "UserDisabled")
@@ -217,6 +218,12 @@ def test_the_documented_rights_are_enough_for_the_operator(
     for call in calls:
         with pytest.raises(CredentialsRejected):
             wait(call())
+    # Whether another's bucket has a lock it may not ask, which keeps nobody from taking it over.
+    minio.create_bucket("least-5", "least-one")
+    taken = Secret.claiming("least-5", "least-five", SECRET, object_lock="enabled")
+    operator.sync(taken)
+    assert taken.state == NOT_SUPPORTED
+    assert store.owner("least-5") == "least-five"
     # What the optional features need beside it.
     section = DOCUMENT.read_text().split("\n## MinIO\n")[1].split("\n## ")[0]
     lines = re.findall(r"^- \w+: add (.+)\.$", section, re.MULTILINE)
@@ -224,6 +231,13 @@ def test_the_documented_rights_are_enough_for_the_operator(
     for start in ("admin:", "s3:"):
         chosen = [action for action in actions if action.startswith(start)]
         store.give(f"more-{start[:-1]}", chosen, [] if start == "admin:" else ["*"], "least")
+    taken = Secret.claiming("least-5", "least-six", SECRET, object_lock="enabled")
+    operator.sync(taken)
+    assert taken.state == NOT_SUPPORTED
+    assert store.owner("least-5") == "least-five"
+    taken.set(bucket_name="least-6")
+    operator.sync(taken)
+    assert taken.state == READY, taken.annotations
     assert wait(backend.set_versioning(claim, Deadline(5)))
     assert wait(backend.set_quota(quota, Deadline(5)))
     assert wait(backend.usage("least-1", Deadline(5)))

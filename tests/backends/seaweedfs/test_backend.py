@@ -101,10 +101,20 @@ def test_the_documented_rights_are_enough_for_the_operator(
     for call in calls:
         with pytest.raises(CredentialsRejected):
             wait(call())
+    # Whether another's bucket has a lock it may not ask, which keeps nobody from taking it over.
+    seaweedfs.create_bucket("least-5", "leastone")
+    taken = Secret.claiming("least-5", "leastfive", SECRET, object_lock="enabled")
+    operator.sync(taken)
+    assert taken.state == NOT_SUPPORTED
+    assert store.owner("least-5") == "leastfive"
     # What the optional features need beside it.
     more = re.findall(r"^- \w+: add (.+)\.$", section, re.MULTILINE)
     actions = re.findall(r"`(s3:\w+)`", " ".join(more))
     attach(store, "least", allowing(actions, "arn:aws:s3:::*"), name="more")
+    taken = Secret.claiming("least-5", "leastsix", SECRET, object_lock="enabled")
+    operator.sync(taken)
+    assert taken.state == NOT_SUPPORTED
+    assert store.owner("least-5") == "leastfive"
     assert wait(backend.set_versioning(claim, Deadline(5)))
     assert wait(backend.delete_bucket("least-1", Deadline(5)))
     assert wait(backend.delete_user("leastthree", Deadline(5)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,6 +110,12 @@ def test_cors_that_is_none(cors: str, expected: str) -> None:
     assert expected in problem(cors=cors)
 
 
+def test_a_header_has_one_wildcard_at_most() -> None:
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "AllowedHeaders": ["x-*", "x-*-*"]}
+    expected = "CORSRules[0].AllowedHeaders[1] must be a header's name with one * at most"
+    assert expected in problem(cors=json.dumps({"CORSRules": [rule]}))
+
+
 def test_rules_have_one_form() -> None:
     both = {
         "And": {"Prefix": "x/", "Tags": [{"Key": "b", "Value": "1"}, {"Key": "a", "Value": ""}]}
@@ -206,6 +213,12 @@ def test_the_short_forms_and_the_document_are_not_mixed() -> None:
     for days in ("0", "-1", "1.5", "soon", "36501", "1" * 10):
         expected = "expire-days must be a whole number of days, from 1 to 36500"
         assert expected in problem(expire_days=days)
+
+
+def test_a_lock_keeps_its_versioning() -> None:
+    before = Reading(replace(CLAIM, versioning="suspended"), None, (), {})
+    with pytest.raises(InvalidSecret, match="object-lock can't be beside versioning that is sus"):
+        with_settings(before, {"object-lock": encode("enabled")}, RULES, "team")
 
 
 def test_a_retention_needs_a_lock() -> None:
