@@ -97,10 +97,9 @@ class Claim:
         return found[0] if found else []
 
     @property
-    def opens(self) -> bool:
-        """Whether it asks for a bucket that lets everybody do something."""
-        public = any(setting.name is SettingName.PUBLIC for setting in self.settings)
-        return public or policies.is_public(self.policy)
+    def public(self) -> bool:
+        """Whether everybody is to read what is in the bucket."""
+        return any(setting.name is SettingName.PUBLIC for setting in self.settings)
 
     @property
     def credentials(self) -> Credentials:

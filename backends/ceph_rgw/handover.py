@@ -213,7 +213,7 @@ class Handover:
         buckets = Buckets(self._s3, signer, owners_error)
         await buckets.check_lock(claim, deadline)
         # What is in it is kept from its former owner by a policy, too.
-        policies = found.holds or policy.is_marked(old) or bool(claim.policy) or claim.opens
+        policies = found.holds or policy.is_marked(old) or bool(claim.policy) or claim.public
         if policies and await buckets.is_blocked(found.name, deadline):
             raise Withheld(
                 "The bucket has a public access block, beside which the store takes no bucket "

@@ -87,7 +87,7 @@ def _check_length(claim: Claim, support: SettingSupport) -> None:
     """What stands beside it on the bucket isn't known here, but for what the Secret itself adds."""
     bucket = max(claim.buckets, key=len)
     found = policies.placed(claim.policy, bucket)
-    if any(setting.name is SettingName.PUBLIC for setting in claim.settings):
+    if claim.public:
         found.append(policies.public_read(bucket))
     try:
         policies.encoded(
